@@ -1,0 +1,85 @@
+package rotator
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Code names one kind of failure. Operators, alarms and the runbook depend on
+// the values.
+type Code string
+
+// The codes. README.md says what each means to a person.
+const (
+	Throttled            Code = "throttled"
+	ServerError          Code = "server_error"
+	Unreachable          Code = "unreachable"
+	AnswerLost           Code = "answer_lost"
+	BadResponse          Code = "bad_response"
+	RequestRejected      Code = "request_rejected"
+	RefreshTokenRejected Code = "refresh_token_rejected"
+	ClientRejected       Code = "client_rejected"
+	LoginRejected        Code = "login_rejected"
+	CredentialsUnread    Code = "credentials_unreadable"
+	TokenNotPublished    Code = "token_not_published"
+	CredentialsNotSaved  Code = "credentials_not_saved"
+	StateUnavailable     Code = "state_unavailable"
+	ConfigInvalid        Code = "config_invalid"
+)
+
+// NeedsPerson tells whether time alone will not mend a failure of this code.
+func (c Code) NeedsPerson() bool {
+	switch c {
+	case RequestRejected, CredentialsUnread, CredentialsNotSaved, ConfigInvalid:
+		return true
+	}
+	return c.awaitsCredentials()
+}
+
+// awaitsCredentials tells whether new credentials are the way out, so that a
+// held-back connection looks for them every heartbeat.
+func (c Code) awaitsCredentials() bool {
+	return c == RefreshTokenRejected || c == ClientRejected || c == LoginRejected
+}
+
+// Error is a failure with its code. It carries no response body and no text
+// of the provider's: those can echo a token.
+type Error struct {
+	Code Code
+	// Message is one sentence that says what to do; it holds nothing secret.
+	Message string
+	// RetryAfter is how long the server asked to wait, zero when it did not.
+	RetryAfter time.Duration
+	// TokenEnded says that the request may have ended the access token that
+	// is published: its answer was lost, or an expired refresh token was tried.
+	TokenEnded bool
+	// Cause is for errors.Is and errors.As. It is never printed, since a
+	// transport's or a provider's text can hold what was sent.
+	Cause error
+}
+
+// Error gives the code and the message, never the cause's text.
+func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Code, e.Message) }
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// CodeOf returns the code that err carries, or "" when it carries none.
+func CodeOf(err error) Code {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+// RotationFailed is what a heartbeat returns when an attempt failed. The Lambda
+// runtime reports the type's name as errorType.
+type RotationFailed struct {
+	// Failures are "NAME: code", or one bare code when the listing failed.
+	Failures []string
+}
+
+// Error names the connections and codes.
+func (e *RotationFailed) Error() string { return strings.Join(e.Failures, "; ") }

@@ -1,0 +1,110 @@
+package rotator
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Kind is the last part of a parameter's name.
+type Kind string
+
+// The parameters of a connection.
+const (
+	KindConfig Kind = "config"
+	KindState  Kind = "state"
+	KindClaim  Kind = "claim"
+	KindEscrow Kind = "escrow"
+)
+
+// Parameter is one parameter of a connection as the listing shows it.
+type Parameter struct {
+	Connection string
+	Kind       Kind
+	// Value is boxed because an escrow holds a refresh token.
+	Value Secret
+	// Version counts the parameter's writes, from 1. Zero: it does not exist.
+	Version int64
+}
+
+// Priority orders the writes that wait for the account's shared write rate:
+// lower goes first. Records have PriorityRecord; claims their rank by urgency,
+// from 1.
+type Priority int
+
+// PriorityRecord goes before every claim: a record ends a claim and a doubt.
+const PriorityRecord Priority = 0
+
+// What a store answers when there is nothing to answer with; match with
+// errors.Is. Every other error of a store prints as its operation and the
+// service's error code and nothing else, so that it can be shown.
+var (
+	// ErrNotFound: no such secret or parameter version, or no value in it yet.
+	ErrNotFound = errors.New("not found")
+	// ErrMoved: a compare-and-set found another version than it expected.
+	ErrMoved = errors.New("moved on")
+)
+
+// Lister shows everything a heartbeat needs.
+type Lister interface {
+	// List returns every connection's parameters of the known kinds, decrypted,
+	// in no particular order.
+	List(ctx context.Context) ([]Parameter, error)
+}
+
+// ParameterWriter writes claims and records.
+type ParameterWriter interface {
+	// WaitToWrite returns when the caller's turn to write one parameter has
+	// come, or with ctx's error.
+	WaitToWrite(ctx context.Context, priority Priority) error
+	// Put writes a String parameter and returns its new version. An error does
+	// not mean that nothing was written.
+	Put(ctx context.Context, connection string, kind Kind, value string) (version int64, err error)
+	// At returns the value that the parameter had at a version, or ErrNotFound.
+	At(ctx context.Context, connection string, kind Kind, version int64) (string, error)
+}
+
+// CredentialsReader reads credentials secrets.
+type CredentialsReader interface {
+	// Read returns the current version of the connection's credentials secret.
+	// ErrNotFound: no such secret, or no value in it yet. A binary value comes
+	// back as an *Error with CredentialsUnread.
+	Read(ctx context.Context, connection string) (SecretVersion, error)
+}
+
+// CredentialsSaver saves a changed refresh token. Version ids are the caller's
+// choice, so that a repeated write is the same write and its own version can be
+// recognised when the answer was lost.
+type CredentialsSaver interface {
+	// Save writes document as the secret's new current version.
+	Save(ctx context.Context, connection, versionID string, document Secret) error
+	// Labels returns which versions are current and previous.
+	Labels(ctx context.Context, connection string) (VersionLabels, error)
+	// GiveBack makes version "to" current again if "from" still is; ErrMoved
+	// when it is not.
+	GiveBack(ctx context.Context, connection, from, to string) error
+}
+
+// Escrow keeps a refresh token that Secrets Manager would not take.
+type Escrow interface {
+	// PutEscrow writes the SecureString parameter.
+	PutEscrow(ctx context.Context, connection string, document Secret) error
+	// DeleteEscrow removes it; one that does not exist is no error.
+	DeleteEscrow(ctx context.Context, connection string) error
+}
+
+// TokenPublisher writes token secrets.
+type TokenPublisher interface {
+	// Publish makes document the token secret's current version.
+	Publish(ctx context.Context, connection, versionID string, document Secret) error
+}
+
+// SecretVersion is one version of a secret.
+type SecretVersion struct {
+	ID        string
+	Document  Secret
+	CreatedAt time.Time
+}
+
+// VersionLabels are the secret versions that bear the two labels of interest.
+type VersionLabels struct{ Current, Previous string }

@@ -1,0 +1,105 @@
+# `make help` lists what can be done here. Go and make are enough for run and
+# test; the rest first puts its tools, at the versions below, into .tools.
+
+SAM_VERSION         := 1.170.0
+AWS_VERSION         := 1.46.3
+MINISTACK_VERSION   := 1.5.33
+TRANSLATOR_VERSION  := 1.115.0
+MOTO_VERSION        := 5.2.1
+GOFUMPT_VERSION     := v0.12.0
+STATICCHECK_VERSION := v0.8.2
+
+TOOLS := $(CURDIR)/.tools
+SAM   := $(TOOLS)/bin/sam
+export PATH := $(TOOLS)/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
+
+# An empty file with the version in its name tells what is installed: quick when
+# all is there, and installed anew after a change above.
+GOFUMPT     := $(TOOLS)/bin/installed-gofumpt-$(GOFUMPT_VERSION)
+STATICCHECK := $(TOOLS)/bin/installed-staticcheck-$(STATICCHECK_VERSION)
+PROGRAMS    := $(TOOLS)/sam/installed-$(SAM_VERSION) \
+               $(TOOLS)/aws/installed-$(AWS_VERSION) \
+               $(TOOLS)/ministack/installed-$(MINISTACK_VERSION)-$(TRANSLATOR_VERSION) \
+               $(TOOLS)/moto/installed-$(MOTO_VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt tools build deploy deploy-local invoke-local clean build-RotateFunction
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: ## watch the real function keep a token fresh on this machine, without AWS
+	@go run ./tests/local
+
+test: ## all tests that need only Go
+	go test ./...
+
+lint: $(GOFUMPT) $(STATICCHECK) ## formatting and static checks of the code and, after make tools, the template
+	@test -z "$$(gofumpt -l .)" || { gofumpt -d .; echo "run: make fmt"; exit 1; }
+	go vet ./...
+	staticcheck ./...
+	go mod tidy -diff
+	@if test -x $(SAM); then $(SAM) validate --lint; else echo "template.yaml not checked: make tools first"; fi
+
+fmt: $(GOFUMPT) ## format the code
+	gofumpt -w .
+
+build: tools ## build what is deployed, into .aws-sam
+	$(SAM) build
+
+deploy: build ## deploy to AWS: make deploy STACK=name [PARAMETERS="TokenUrl=https://…"]
+	@test -n "$(STACK)" || { echo 'say which stack: make deploy STACK=reltio-tokens' >&2; exit 2; }
+ifdef PARAMETERS
+	$(SAM) deploy --stack-name $(STACK) --parameter-overrides $(PARAMETERS)
+else
+	$(SAM) deploy --guided --stack-name $(STACK)
+endif
+
+deploy-local: tools ## deploy to an emulator of AWS and see that it works: [AUTH=true] with IAM enforced
+	@go run ./tests/deploy $(if $(filter true 1 yes,$(AUTH)),-auth)
+
+invoke-local: tools ## run one event under sam local: EVENT=events/refresh-now.json
+	@go run ./tests/deploy/invoke $(EVENT)
+
+clean: ## remove what was built; .tools stays
+	rm -rf .aws-sam .build
+
+# sam build calls this, see BuildMethod in template.yaml. -trimpath keeps this
+# machine's folders out of the binary.
+build-RotateFunction:
+	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 go build -trimpath -tags lambda.norpc \
+		-ldflags "-s -w" -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/rotate
+
+tools: $(PROGRAMS) $(GOFUMPT) $(STATICCHECK) ## SAM CLI, AWS CLI, emulators and linters, into .tools
+
+# Each in a virtual environment of its own: their requirements contradict.
+# $(call pip,FOLDER,COMMAND,PACKAGES)
+define pip
+@echo "installing $(3)"
+@test -x $(TOOLS)/$(1)/bin/pip || python3 -m venv $(TOOLS)/$(1) || \
+	{ echo "needs Python 3 with its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+@$(TOOLS)/$(1)/bin/pip install --quiet --disable-pip-version-check $(3)
+@mkdir -p $(TOOLS)/bin && ln -sf ../$(1)/bin/$(2) $(TOOLS)/bin/$(2)
+@touch $@
+endef
+
+$(TOOLS)/sam/installed-%:
+	$(call pip,sam,sam,aws-sam-cli==$*)
+
+$(TOOLS)/aws/installed-%:
+	$(call pip,aws,aws,awscli==$*)
+
+$(TOOLS)/ministack/installed-$(MINISTACK_VERSION)-$(TRANSLATOR_VERSION):
+	$(call pip,ministack,ministack,ministack==$(MINISTACK_VERSION) aws-sam-translator==$(TRANSLATOR_VERSION))
+
+$(TOOLS)/moto/installed-%:
+	$(call pip,moto,moto_server,"moto[server]==$*")
+
+$(GOFUMPT):
+	GOBIN=$(TOOLS)/bin go install mvdan.cc/gofumpt@$(GOFUMPT_VERSION)
+	@touch $@
+
+$(STATICCHECK):
+	GOBIN=$(TOOLS)/bin go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
+	@touch $@

@@ -1,0 +1,129 @@
+package rotator
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// connectionName is what a connection may be called: it is part of secrets'
+// and parameters' names.
+var connectionName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+
+// Config is a connection's effective configuration: its config parameter over
+// the function's settings.
+type Config struct {
+	TokenURL      string
+	RefreshBefore time.Duration
+	Scope         string
+	Enabled       bool
+}
+
+// Connection is one Reltio client and user whose access token is kept fresh,
+// as one listing shows it.
+type Connection struct {
+	Name string
+	// Config is valid when ConfigError is nil.
+	Config      Config
+	ConfigError error
+	State       State
+	Claim       Claim
+	// ClaimVersion is the claim parameter's version, 0 when there is none.
+	ClaimVersion int64
+	// Escrow is nil unless a refresh token waits to be saved.
+	Escrow *EscrowDocument
+}
+
+// connections reads a listing: a connection exists when its config does. They
+// come sorted by name.
+func connections(listing []Parameter, settings Settings, now time.Time) []Connection {
+	byName := map[string]*Connection{}
+	for _, p := range listing {
+		if p.Kind == KindConfig {
+			c := &Connection{Name: p.Connection}
+			c.Config, c.ConfigError = parseConfig(p.Value.reveal(), settings)
+			if !connectionName.MatchString(p.Connection) {
+				c.ConfigError = &Error{Code: ConfigInvalid, Message: fmt.Sprintf("the connection's name %q is not allowed; use 1 to 32 lower-case letters, digits and hyphens, beginning with a letter or digit", p.Connection)}
+			}
+			byName[p.Connection] = c
+		}
+	}
+	for _, p := range listing {
+		c, exists := byName[p.Connection]
+		if !exists {
+			continue
+		}
+		switch p.Kind {
+		case KindState:
+			c.State = parseState(p.Value.reveal(), now)
+		case KindClaim:
+			c.Claim, c.ClaimVersion = parseClaim(p.Value.reveal()), p.Version
+		case KindEscrow:
+			c.Escrow = parseEscrow(p.Value)
+		}
+	}
+	all := make([]Connection, 0, len(byName))
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		all = append(all, *byName[name])
+	}
+	return all
+}
+
+// parseConfig is strict: a misspelt field would otherwise be a setting that
+// silently does nothing.
+func parseConfig(document string, settings Settings) (Config, error) {
+	config := Config{TokenURL: settings.TokenURL, RefreshBefore: settings.RefreshBefore, Enabled: true}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(document), &fields); err != nil || fields == nil {
+		return config, configError("the config parameter is not a JSON object; write {} for the stack's settings")
+	}
+	for _, field := range slices.Sorted(maps.Keys(fields)) {
+		if err := config.set(field, fields[field], settings); err != nil {
+			return config, err
+		}
+	}
+	return config, nil
+}
+
+func (c *Config) set(field string, value json.RawMessage, settings Settings) error {
+	switch field {
+	case "token_url":
+		if !decode(value, &c.TokenURL) {
+			return configError("config field token_url must be a string")
+		}
+		if err := settings.checkTokenURL(c.TokenURL); err != nil {
+			return configError("config field token_url: " + err.Error())
+		}
+	case "refresh_before_seconds":
+		var seconds int64
+		if !decode(value, &seconds) {
+			return configError("config field refresh_before_seconds must be a whole number")
+		}
+		seconds = min(max(seconds, -1), int64(2*maxLifetime/time.Second)) // out of range either way; keeps the product in range
+		c.RefreshBefore = time.Duration(seconds) * time.Second
+		if err := settings.checkRefreshBefore(c.RefreshBefore); err != nil {
+			return configError("config field refresh_before_seconds: " + err.Error())
+		}
+	case "scope":
+		if !decode(value, &c.Scope) {
+			return configError("config field scope must be a string of scopes separated by spaces")
+		}
+	case "enabled":
+		if !decode(value, &c.Enabled) {
+			return configError("config field enabled must be true or false")
+		}
+	default:
+		return configError(fmt.Sprintf("config field %q is unknown; possible are token_url, refresh_before_seconds, scope, enabled", field))
+	}
+	return nil
+}
+
+// decode is json.Unmarshal that does not take null for a value.
+func decode(value json.RawMessage, into any) bool {
+	return string(value) != "null" && json.Unmarshal(value, into) == nil
+}
+
+func configError(message string) error { return &Error{Code: ConfigInvalid, Message: message} }

@@ -1,0 +1,95 @@
+package rotator
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+)
+
+// Event is what an invocation asks for. The zero Event is a heartbeat over all
+// connections.
+type Event struct {
+	// Action is "" for a heartbeat, or ActionRefresh.
+	Action string
+	// Connections are the ones named; all when there is none.
+	Connections []string
+	// Force ignores the window, every hold and a login already tried.
+	Force bool
+	// DeadToken is the fingerprint of a token that a job found refused.
+	DeadToken string
+}
+
+// ActionRefresh refreshes what is due, or what is forced, now.
+const ActionRefresh = "refresh"
+
+// Heartbeat tells whether the schedule sent the event.
+func (e Event) Heartbeat() bool { return e.Action == "" }
+
+var fingerprint = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
+// possibleEvents is shown to whoever sent something else.
+const possibleEvents = `possible events: {} or a schedule's event (a heartbeat); ` +
+	`{"action":"refresh"} with "connections":["NAME"] and either "force":true or "dead_token":"FINGERPRINT" where wanted`
+
+// ParseEvent reads an invocation's payload. It refuses what it does not know,
+// since a misspelt field would make the event mean something else.
+func ParseEvent(payload []byte) (Event, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(payload, &fields); err != nil || fields == nil {
+		return Event{}, badEvent("the payload is not a JSON object")
+	}
+	if _, ok := fields["action"]; !ok {
+		if len(fields) == 0 || scheduled(fields) {
+			return Event{}, nil
+		}
+		return Event{}, badEvent(`it has no "action" and is not a schedule's`)
+	}
+	var e Event
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if err := e.set(name, fields[name]); err != nil {
+			return Event{}, err
+		}
+	}
+	if e.DeadToken != "" && (e.Force || len(e.Connections) == 0) {
+		return Event{}, badEvent(`"dead_token" needs "connections" and excludes "force"`)
+	}
+	return e, nil
+}
+
+func (e *Event) set(name string, value json.RawMessage) error {
+	switch name {
+	case "action":
+		if !decode(value, &e.Action) || e.Action != ActionRefresh {
+			return badEvent(`"action" is not one of those possible`)
+		}
+	case "connections":
+		if !decode(value, &e.Connections) || len(e.Connections) == 0 {
+			return badEvent(`"connections" must be a list of names, or be left out for all`)
+		}
+	case "force":
+		if !decode(value, &e.Force) {
+			return badEvent(`"force" must be true or false`)
+		}
+	case "dead_token":
+		if !decode(value, &e.DeadToken) || !fingerprint.MatchString(e.DeadToken) {
+			return badEvent(`"dead_token" must be the first 16 hex digits (lower case) of the token's SHA-256, never the token`)
+		}
+	default:
+		return badEvent(fmt.Sprintf("field %.40q is unknown", name))
+	}
+	return nil
+}
+
+// scheduled recognises the payloads of EventBridge Scheduler and of an
+// EventBridge rule.
+func scheduled(fields map[string]json.RawMessage) bool {
+	var source string
+	return decode(fields["source"], &source) && (source == "aws.scheduler" || source == "aws.events")
+}
+
+func badEvent(what string) error {
+	return errors.New("unknown event: " + what + "; " + possibleEvents)
+}

@@ -1,0 +1,91 @@
+package rotator
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Settings are the function's own settings; a connection's config overrides
+// some of them. Error messages name the environment variables.
+type Settings struct {
+	// TokenURL is where token requests go (TOKEN_URL).
+	TokenURL string
+	// TokenHosts limits where credentials may be sent (TOKEN_HOSTS). A host
+	// matches when it is equal to an entry or ends in a dot and the entry.
+	TokenHosts []string
+	// RefreshBefore is how long before its expiry a token is replaced
+	// (REFRESH_BEFORE); short-lived tokens get less, see window.
+	RefreshBefore time.Duration
+	// Heartbeat is the schedule's interval (HEARTBEAT).
+	Heartbeat time.Duration
+	// AllowDockerHost accepts http to host.docker.internal, for sam local.
+	AllowDockerHost bool
+}
+
+// Validate returns every mistake at once, each naming its variable.
+func (s Settings) Validate() error {
+	var errs []error
+	for _, host := range s.TokenHosts {
+		if host == "" || host != strings.ToLower(host) || strings.ContainsAny(host, "/@* \t") {
+			errs = append(errs, fmt.Errorf("TOKEN_HOSTS: %q is not a lower-case host name; list hosts such as reltio.com, separated by commas", host))
+		}
+	}
+	if err := s.checkTokenURL(s.TokenURL); err != nil {
+		errs = append(errs, fmt.Errorf("TOKEN_URL: %w", err))
+	}
+	if s.Heartbeat <= 0 {
+		errs = append(errs, errors.New("HEARTBEAT: must be a positive duration such as 1m"))
+	} else if err := s.checkRefreshBefore(s.RefreshBefore); err != nil {
+		errs = append(errs, fmt.Errorf("REFRESH_BEFORE: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// checkRefreshBefore tells whether two heartbeats fit into the window, so that
+// one may be missed.
+func (s Settings) checkRefreshBefore(d time.Duration) error {
+	if d < 2*s.Heartbeat {
+		return fmt.Errorf("%v is less than two heartbeats (2 × %v = %v), so that a single missed one could let the token expire; use at least %v", d, s.Heartbeat, 2*s.Heartbeat, 2*s.Heartbeat)
+	}
+	if d > maxLifetime {
+		return fmt.Errorf("%v is longer than a token is believed to live (%v)", d, maxLifetime)
+	}
+	return nil
+}
+
+// checkTokenURL tells whether credentials may be sent to raw. Its errors name
+// the host at most, since a URL can hold a password.
+func (s Settings) checkTokenURL(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return errors.New("is not a URL; use one such as https://auth.reltio.com/oauth/token")
+	}
+	if u.User != nil {
+		return errors.New("holds user information; credentials belong in the credentials secret")
+	}
+	host := strings.ToLower(u.Hostname())
+	switch {
+	case u.Scheme == "https":
+	case u.Scheme == "http" && (isLoopback(host) || s.AllowDockerHost && host == "host.docker.internal"):
+	default:
+		return fmt.Errorf("credentials would go to %s unencrypted; use https (http is for loopback in local runs only)", host)
+	}
+	for _, allowed := range s.TokenHosts {
+		if host == allowed || strings.HasSuffix(host, "."+allowed) {
+			return nil
+		}
+	}
+	return fmt.Errorf("host %s is not within TOKEN_HOSTS (%s); correct the URL, or add the host to the stack's TokenHosts", host, strings.Join(s.TokenHosts, ","))
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
+}

@@ -1,0 +1,63 @@
+package rotator
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// maxSecretBytes is Secrets Manager's limit of a secret's value.
+const maxSecretBytes = 65536
+
+// Token is an access token that may be published.
+type Token struct {
+	AccessToken Secret
+	TokenType   string
+	Scope       string
+	ExpiresIn   time.Duration
+	// IssuedAt is just before the request was sent, so that ExpiresAt is never
+	// later than the truth. Both are whole seconds, rounded down.
+	IssuedAt  time.Time
+	ExpiresAt time.Time
+}
+
+// newToken judges whether an answer's access token may be published; the
+// error's code is BadResponse.
+func newToken(a Answer) (Token, error) {
+	if a.ExpiresIn <= 0 {
+		return Token{}, &Error{
+			Code: BadResponse, TokenEnded: true,
+			Message: "the token endpoint named no usable lifetime (expires_in) for the token; nothing was published; check the client's settings in Reltio",
+		}
+	}
+	t := Token{
+		AccessToken: a.AccessToken, TokenType: a.TokenType, Scope: a.Scope, ExpiresIn: a.ExpiresIn,
+		IssuedAt:  wholeSeconds(a.SentAt),
+		ExpiresAt: wholeSeconds(a.SentAt.Add(min(a.ExpiresIn, maxLifetime))),
+	}
+	if len(t.document().reveal()) > maxSecretBytes {
+		return Token{}, &Error{
+			Code: BadResponse, TokenEnded: true,
+			Message: "the access token is too large for a secret (64 KiB); nothing was published; ask for a smaller scope",
+		}
+	}
+	return t, nil
+}
+
+// document is the token secret's value: flat, so that ECS, Batch and Glue can
+// pick one key.
+func (t Token) document() Secret {
+	return jsonSecret(struct {
+		AccessToken string    `json:"access_token"`
+		TokenType   string    `json:"token_type"`
+		Scope       string    `json:"scope"`
+		ExpiresIn   int64     `json:"expires_in"`
+		IssuedAt    time.Time `json:"issued_at"`
+		ExpiresAt   time.Time `json:"expires_at"`
+	}{t.AccessToken.reveal(), t.TokenType, t.Scope, int64(t.ExpiresIn / time.Second), t.IssuedAt, t.ExpiresAt})
+}
+
+// jsonSecret boxes a value's JSON.
+func jsonSecret(value any) Secret {
+	document, _ := json.Marshal(value) // cannot fail: strings, numbers, raw JSON, times of this century
+	return NewSecret(string(document))
+}

@@ -1,0 +1,133 @@
+package aws
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// VersionInfo is one version of a secret.
+type VersionInfo struct {
+	// Value is the SecretString, or the bytes of the SecretBinary.
+	Value string
+	// Binary tells a SecretBinary.
+	Binary    bool
+	Stages    []string // sorted
+	CreatedAt time.Time
+}
+
+// What follows is a person's hand, or a test's eye: no faults, no throttling,
+// no hook and no counters. A write that AWS would refuse panics, because it is
+// a mistake of the test.
+
+// PutSecret makes value the secret's current version, as a person with the AWS
+// CLI would, and creates the secret if need be. It returns the version's id.
+func (s *Server) PutSecret(name, val string) (versionID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := newID()
+	_, err := s.findLive(name)
+	if s.secrets[name] == nil {
+		_, err = s.createSecret(createSecretInput{Name: name, ClientRequestToken: id, SecretString: &val})
+	} else if err == nil {
+		_, err = s.putSecretValue(putSecretValueInput{
+			secretID: secretID{name}, ClientRequestToken: id, SecretString: &val,
+		})
+	}
+	must(err)
+	return id
+}
+
+// CreateSecret makes a secret without a value, as CloudFormation does where the
+// template gives none. One that is there stays as it is.
+func (s *Server) CreateSecret(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.find(name); err == nil {
+		return
+	}
+	_, err := s.createSecret(createSecretInput{Name: name})
+	must(err)
+}
+
+// Secret returns the value that is AWSCURRENT; false where there is none.
+func (s *Server) Secret(name string) (val string, ok bool) {
+	for _, info := range s.SecretVersions(name) {
+		if slices.Contains(info.Stages, current) {
+			return info.Value, true
+		}
+	}
+	return "", false
+}
+
+// SecretVersions returns the secret's versions by their ids, those without a
+// label included; none where there is no such secret.
+func (s *Server) SecretVersions(name string) map[string]VersionInfo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	infos := map[string]VersionInfo{}
+	found, err := s.find(name)
+	if err != nil {
+		return infos
+	}
+	for _, v := range found.versions {
+		info := VersionInfo{Value: string(v.value.binary), Binary: true, Stages: v.stageNames(), CreatedAt: v.createdAt}
+		if v.value.text != nil {
+			info.Value, info.Binary = *v.value.text, false
+		}
+		infos[v.id] = info
+	}
+	return infos
+}
+
+// PutParameter writes a parameter, of the type String if it is new, and returns
+// its new version.
+func (s *Server) PutParameter(name, val string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in := putParameterInput{Name: name, Value: val, Overwrite: true}
+	if s.parameters[name] == nil {
+		in.Type = typeString
+	}
+	number, err := s.setParameter(in)
+	must(err)
+	return number
+}
+
+// Parameter returns a parameter's latest value, decrypted, and its version;
+// false where there is none.
+func (s *Server) Parameter(name string) (val string, version int64, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.parameters[name]
+	if p == nil {
+		return "", 0, false
+	}
+	return p.latest().value, p.latest().number, true
+}
+
+// DeleteParameter removes a parameter; one that is not there is no error.
+func (s *Server) DeleteParameter(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _ = s.deleteParameter(deleteParameterInput{name})
+}
+
+// Stale makes the next reads of every parameter whose name ends in suffix show
+// the version before the latest, and nothing where there is only one. Reads of
+// a chosen version are not touched.
+func (s *Server) Stale(suffix string, reads int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, p := range s.parameters {
+		if strings.HasSuffix(name, suffix) {
+			p.stale = reads
+		}
+	}
+}
+
+func must(err error) {
+	if err != nil {
+		panic("standin/aws: " + err.Error())
+	}
+}

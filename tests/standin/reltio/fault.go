@@ -1,0 +1,147 @@
+package reltio
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Fault is what goes wrong with one token request. The zero Fault is nothing.
+type Fault struct {
+	// Name stands in Requests; made from the rest when empty.
+	Name string
+
+	// Effect executes the grant first, so that tokens change although the
+	// client does not learn of it.
+	Effect bool
+	// Delay passes next. Without Effect and Status the grant is executed after
+	// it, also when the client has gone away by then.
+	Delay time.Duration
+
+	// Hang then never answers, until the client goes away.
+	Hang bool
+	// Cut closes the connection: before any answer, or after CutAfter bytes of
+	// the answer's body.
+	Cut      bool
+	CutAfter int
+
+	// Status, Header and Body are the answer. Without a Status it is the real
+	// one.
+	Status int
+	Header http.Header
+	Body   string
+}
+
+func (f Fault) name() string {
+	switch {
+	case f.Name != "":
+		return f.Name
+	case f.Hang:
+		return "hang"
+	case f.Cut:
+		return "cut"
+	case f.Status != 0:
+		return fmt.Sprintf("status %d", f.Status)
+	case f.Delay > 0:
+		return "slow"
+	}
+	return ""
+}
+
+// Pass answers well: a gap in a script.
+func Pass() Fault { return Fault{} }
+
+// Status answers with a status and a short body that is not an OAuth error.
+func Status(status int) Fault {
+	return Fault{Status: status, Header: textType("text/plain"), Body: http.StatusText(status)}
+}
+
+// StatusRetryAfter is Status with a Retry-After header.
+func StatusRetryAfter(status int, retryAfter string) Fault {
+	fault := Status(status)
+	fault.Header.Set("Retry-After", retryAfter)
+	return fault
+}
+
+// Throttled is a 429, with Retry-After unless that is empty.
+func Throttled(retryAfter string) Fault {
+	r := tooMany(retryAfter)
+	return Fault{Name: "throttled", Status: r.status, Header: r.header, Body: r.body}
+}
+
+// OAuthError is an error of the OAuth library, with its challenge if it is a 401.
+func OAuthError(status int, code, description string) Fault {
+	r := oauthError(status, code, description, false)
+	return Fault{Name: code, Status: r.status, Header: r.header, Body: r.body}
+}
+
+// FirewallPage is a web firewall's 403 with HTML.
+func FirewallPage() Fault {
+	return Fault{
+		Name: "firewall page", Status: http.StatusForbidden, Header: textType("text/html"),
+		Body: "<html><head><title>403 Forbidden</title></head><body>Request blocked.</body></html>",
+	}
+}
+
+// Redirect points elsewhere; where credentials must not go.
+func Redirect(status int, location string) Fault {
+	return Fault{Name: "redirect", Status: status, Header: http.Header{"Location": {location}}}
+}
+
+// NotJSON is a 200 with a page.
+func NotJSON() Fault {
+	return Fault{
+		Name: "not JSON", Status: http.StatusOK, Header: textType("text/html"),
+		Body: "<html><body>Please sign in.</body></html>",
+	}
+}
+
+// Huge is a 200 of 128 KiB whose first bytes are a good answer: a reader that
+// stops early must not take it for whole.
+func Huge() Fault {
+	body := `{"access_token":"huge","token_type":"bearer","expires_in":3599,"scope":"read write"}`
+	return jsonFault("huge", body+strings.Repeat(" ", 128<<10-len(body)))
+}
+
+// Empty is a 200 without a body.
+func Empty() Fault { return jsonFault("empty", "") }
+
+// NoAccessToken is a 200 that looks like an answer but has no token in it.
+func NoAccessToken() Fault {
+	return jsonFault("no access token", `{"token_type":"bearer","expires_in":3599,"scope":"read write"}`)
+}
+
+// ErrorInside is a 200 that holds an OAuth error.
+func ErrorInside() Fault {
+	return jsonFault("error inside", `{"error":"invalid_grant","error_description":"Invalid refresh token"}`)
+}
+
+// NotExecuted cuts the connection before anything happened.
+func NotExecuted() Fault { return Fault{Name: "not executed", Cut: true} }
+
+// AnswerLost executes the grant and cuts the connection before the answer.
+func AnswerLost() Fault { return Fault{Name: "answer lost", Effect: true, Cut: true} }
+
+// CutMidBody executes the grant and cuts the connection after n bytes of the
+// answer's body.
+func CutMidBody(n int) Fault {
+	return Fault{Name: "cut mid-body", Effect: true, Cut: true, CutAfter: n}
+}
+
+// Hang accepts the request and never answers.
+func Hang() Fault { return Fault{Name: "hang", Hang: true} }
+
+// Slow executes the grant after d, and answers then.
+func Slow(d time.Duration) Fault { return Fault{Name: "slow", Delay: d} }
+
+// SlowAnswer executes the grant at once and answers after d.
+func SlowAnswer(d time.Duration) Fault { return Fault{Name: "slow answer", Effect: true, Delay: d} }
+
+func jsonFault(name, body string) Fault {
+	return Fault{Name: name, Status: http.StatusOK, Header: textType("application/json"), Body: body}
+}
+
+func textType(media string) http.Header {
+	return http.Header{"Content-Type": {media + ";charset=UTF-8"}}
+}

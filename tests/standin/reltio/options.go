@@ -1,0 +1,121 @@
+package reltio
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// TokenFormat is how tokens look.
+type TokenFormat int
+
+// The formats seen, by library version. Each is the hardest of its kind.
+const (
+	// UUID is 2.3.8's.
+	UUID TokenFormat = iota
+	// Base64 is 2.4.1's: every token holds '+', '/' and '=', so it must be
+	// encoded in a form body.
+	Base64
+	// Base64URL is 2.5.2's: every token begins with '-', which a command line
+	// takes for an option.
+	Base64URL
+)
+
+// Options are the modes of a Server. A zero value means the default named.
+type Options struct {
+	ClientID     string // "client"
+	ClientSecret string // "secret"
+	Username     string // "user"
+	Password     string // "password"
+
+	// Scope is what the client may ask for and gets, separated by spaces:
+	// "read write".
+	Scope string
+	// Lifetime of an access token: 3599 s. expires_in is what is left of it, cut
+	// to whole seconds, so over a real network the first answer says 3598.
+	Lifetime time.Duration
+	// RefreshLifetime is 28 days from the login, not extended by use. A rotated
+	// refresh token is a new one with a clock of its own.
+	RefreshLifetime time.Duration
+
+	// RotateRefreshToken gives a new refresh token each refresh and ends the old.
+	RotateRefreshToken bool
+	// RevokeFamilyOnReplay: when a rotated refresh token comes back, everything
+	// that descends from its login ends.
+	RevokeFamilyOnReplay bool
+	// SameTokenUntilExpired answers a refresh with the access token that is
+	// already out, as long as it lives, and what is left of its life.
+	SameTokenUntilExpired bool
+	// MultiToken answers every client_credentials request with a new token and
+	// lets the older ones live.
+	MultiToken bool
+	// JWT access tokens do not end when a refresh gives another.
+	JWT bool
+	// MFA answers the password grant with a challenge instead of a token.
+	MFA bool
+	// EchoRefreshToken puts a rejected refresh token into error_description and
+	// WWW-Authenticate, as 2.3.8 and 2.4.1 do.
+	EchoRefreshToken bool
+	// LooseShape answers as other pages of the vendor show: "Bearer", expires_in
+	// as a string, scope as a list.
+	LooseShape bool
+	// OmitRefreshToken leaves the refresh token out of the answer to a refresh
+	// that did not change it.
+	OmitRefreshToken bool
+	// TokenFormat is UUID.
+	TokenFormat TokenFormat
+
+	// Latency passes before a token request is executed. It is executed also
+	// when the client has gone away by then: servers do not notice.
+	Latency time.Duration
+	// RaceWindow passes between the execution of a refresh and its answer.
+	// Refreshes that overlap in it each get a token of their own, and only that
+	// of the last one executed is alive when the answers arrive (Spring's
+	// in-memory store leaves 1 to 3 of 8 alive).
+	RaceWindow time.Duration
+
+	// RequestsPerSecond above which token requests get 429; 0 is no limit.
+	RequestsPerSecond int
+	// RetryAfter is sent with such a 429 when it is set.
+	RetryAfter string
+	// Grants that the client may use; all when empty.
+	Grants []string
+}
+
+func (o Options) withDefaults() Options {
+	or := func(value *string, fallback string) {
+		if *value == "" {
+			*value = fallback
+		}
+	}
+	or(&o.ClientID, "client")
+	or(&o.ClientSecret, "secret")
+	or(&o.Username, "user")
+	or(&o.Password, "password")
+	or(&o.Scope, "read write")
+	if o.Lifetime == 0 {
+		o.Lifetime = 3599 * time.Second
+	}
+	if o.RefreshLifetime == 0 {
+		o.RefreshLifetime = 28 * 24 * time.Hour
+	}
+	o.Grants = slices.Clone(o.Grants)
+	return o
+}
+
+func (o Options) allows(grant string) bool {
+	return len(o.Grants) == 0 || slices.Contains(o.Grants, grant)
+}
+
+// scope is what a request for asked gets; false when it asks for too much.
+func (o Options) scope(asked string) (string, bool) {
+	if asked == "" {
+		return o.Scope, true
+	}
+	for _, one := range strings.Fields(asked) {
+		if !slices.Contains(strings.Fields(o.Scope), one) {
+			return "", false
+		}
+	}
+	return asked, true
+}

@@ -1,5 +1,11 @@
 package rotator
 
+import (
+	"cmp"
+	"context"
+	"time"
+)
+
 // Metrics is what one run measured. What it holds is written even where it is
 // zero, so that an alarm can tell none from unknown.
 type Metrics struct {
@@ -30,4 +36,65 @@ type Metrics struct {
 	GrantMilliseconds []float64
 	// ListingFailed says that Late, NeedsPerson and Unseeded are not known.
 	ListingFailed bool
+}
+
+// MetricsWriter takes what a run measured.
+type MetricsWriter interface {
+	Write(now time.Time, m Metrics) error
+}
+
+// measure writes the metrics: of all connections, also those that the event did
+// not name.
+func (r *Rotator) measure(ctx context.Context, all []Connection, attempts []*attempt, results []Result) {
+	now := time.Now()
+	m := Metrics{Heartbeats: 1}
+	after := map[string]int{}
+	for i, a := range attempts {
+		after[a.c.Name] = i
+		m.Throttles += a.throttled
+		for _, d := range a.answered {
+			m.GrantMilliseconds = append(m.GrantMilliseconds, float64(d.Microseconds())/1000)
+		}
+		switch results[i].Outcome {
+		case Refreshed:
+			m.Refreshes++
+		case Failed:
+			m.Failures++
+		case Unseeded:
+			m.Unseeded++
+		}
+	}
+	for _, c := range all {
+		standing := c.State.Error
+		if i, ok := after[c.Name]; ok {
+			c.State = attempts[i].next
+			standing = cmp.Or(results[i].Error, c.State.Error)
+		}
+		if c.ConfigError == nil && !c.Config.Enabled {
+			continue
+		}
+		m.add(now, c, standing, r.Settings.Heartbeat)
+	}
+	r.write(ctx, m)
+}
+
+func (m *Metrics) add(now time.Time, c Connection, standing Code, heartbeat time.Duration) {
+	if standing.NeedsPerson() {
+		m.NeedsPerson++
+	}
+	if c.late(now, heartbeat) {
+		m.Late++
+	}
+	if c.State.known() {
+		m.TokenSecondsRemaining = append(m.TokenSecondsRemaining, c.State.ExpiresAt.Sub(now).Truncate(time.Second).Seconds())
+	}
+	if c.State.RefreshTokenFingerprint != "" && !c.State.CanLogIn {
+		m.RefreshTokenAgeDays = append(m.RefreshTokenAgeDays, now.Sub(c.State.RefreshTokenSince).Hours()/24)
+	}
+}
+
+func (r *Rotator) write(ctx context.Context, m Metrics) {
+	if r.Metrics.Write(time.Now(), m) != nil {
+		r.Log.ErrorContext(ctx, "the metrics could not be written")
+	}
 }

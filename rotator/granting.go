@@ -1,0 +1,141 @@
+package rotator
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const (
+	// sameTokenTries and sameTokenPause: how often a token that should have
+	// ended is asked for again when it comes back once more.
+	sameTokenTries = 5
+	sameTokenPause = time.Second
+)
+
+// ask asks for a token. It leaves the time that storing the answer needs:
+// nothing is spent that could not be kept.
+func (a *attempt) ask(ctx context.Context) (Answer, error) {
+	ctx, cancel := context.WithDeadline(ctx, a.until.Add(-storeTime))
+	defer cancel()
+	answer, err := a.request(ctx)
+	for range sameTokenTries {
+		if err != nil || a.c.reason != ReasonExpiry || !a.published(answer) || !sleep(ctx, sameTokenPause) {
+			break
+		}
+		answer, err = a.request(ctx)
+	}
+	return answer, err
+}
+
+// published tells whether the answer is the token already out.
+func (a *attempt) published(answer Answer) bool {
+	return a.c.State.TokenFingerprint != "" && answer.AccessToken.Fingerprint() == a.c.State.TokenFingerprint
+}
+
+// request uses the best grant that the credentials allow. When the refresh
+// token is refused it logs in at once, where it can: the refused request may
+// have ended the access token that is out.
+func (a *attempt) request(ctx context.Context) (Answer, error) {
+	if a.creds.RefreshToken.Empty() {
+		if a.creds.canLogIn() {
+			return a.logIn(ctx)
+		}
+		return a.send(ctx, GrantClientCredentials)
+	}
+	answer, err := a.send(ctx, GrantRefreshToken)
+	if CodeOf(err) == RefreshTokenRejected && a.creds.canLogIn() {
+		return a.logIn(ctx)
+	}
+	return answer, err
+}
+
+// logIn sends the username and password, once for a version of the credentials
+// until that succeeds, because accounts get locked. Before it is sent, the state
+// says so, in the words of a login whose answer was lost: if this process dies
+// now, that is what it is.
+func (a *attempt) logIn(ctx context.Context) (Answer, error) {
+	before := a.c.State.LoginAttempted
+	tried := before == a.creds.Version && a.c.State.Error != AnswerLost
+	if tried && !a.c.forced && !a.announced {
+		return Answer{}, &Error{Code: LoginRejected, Message: advice(LoginRejected)}
+	}
+	if err := a.announce(ctx); err != nil {
+		return Answer{}, err
+	}
+	answer, err := a.send(ctx, GrantPassword)
+	switch CodeOf(err) {
+	case Unreachable, Throttled, ServerError:
+		a.next.LoginAttempted = before // nobody looked at the password
+	case "":
+		a.next.LoginAttempted = ""
+	}
+	return answer, err
+}
+
+func (a *attempt) announce(ctx context.Context) error {
+	if a.announced {
+		return nil
+	}
+	now := time.Now()
+	a.next.LoginAttempted = a.creds.Version
+	lost := a.next.endedBy(now).failed(now, &Error{Code: AnswerLost})
+	if lost.Failures > 1 {
+		lost.NotBefore = now.Add(maxHold)
+	}
+	// The claim stays open: its version is not in this record.
+	if err := a.writeState(ctx, lost); err != nil {
+		a.next.LoginAttempted = a.c.State.LoginAttempted
+		return err
+	}
+	a.announced = true
+	return nil
+}
+
+// send makes one token request and counts it.
+func (a *attempt) send(ctx context.Context, grant Grant) (Answer, error) {
+	answer, err := a.Endpoint.Grant(ctx, GrantRequest{
+		TokenURL: a.c.Config.TokenURL, Grant: grant, Scope: a.c.Config.Scope,
+		ClientID: a.creds.ClientID, ClientSecret: a.creds.ClientSecret,
+		RefreshToken: a.creds.RefreshToken, Username: a.creds.Username, Password: a.creds.Password,
+	})
+	a.throttled += answer.Throttled
+	if failure, ok := errors.AsType[*Error](err); ok && failure.TokenEnded {
+		a.next = a.next.endedBy(time.Now())
+	}
+	if err == nil {
+		a.answered = append(a.answered, time.Since(answer.SentAt))
+		a.next.Grant = grant
+	}
+	return answer, err
+}
+
+// failed is the state after one more failure.
+func (s State) failed(now time.Time, failure *Error) State {
+	if s.Error != failure.Code {
+		s.Failures = 0
+	}
+	s.Failures = min(s.Failures+1, maxFailures)
+	s.Error = failure.Code
+	s.NotBefore = time.Time{}
+	if hold := min(holdFor(failure, s.Failures), maxHold); hold > 0 {
+		s.NotBefore = wholeSeconds(now.Add(hold + time.Second - 1)) // never early
+	}
+	return s
+}
+
+// holdFor is how long a failure keeps from another token request. None: what
+// may pass is tried again every heartbeat, since one request a minute is gentle
+// and a longer pause keeps a token dead after the outage is over.
+func holdFor(failure *Error, failures int) time.Duration {
+	switch failure.Code {
+	case BadResponse, RequestRejected:
+		backOff := [maxFailures]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute}
+		return max(backOff[failures-1], failure.RetryAfter)
+	case RefreshTokenRejected, ClientRejected:
+		return maxHold // servers reject by mistake, too
+	case LoginRejected:
+		return 0 // held by its code, until the credentials change
+	}
+	return failure.RetryAfter
+}

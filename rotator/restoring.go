@@ -1,0 +1,91 @@
+package rotator
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+// restore brings a refresh token out of escrow into the credentials secret, and
+// the attempt's credentials up to date with it. When it cannot, the error says
+// so, and the refresh token is used from escrow.
+func (a *attempt) restore(ctx context.Context) error {
+	escrow := a.c.Escrow
+	if escrow == nil {
+		a.reportReplaced(ctx)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	own := a.creds.Version
+	switch {
+	case escrow.RefreshToken.Equal(a.creds.RefreshToken): // saved after all
+	case own == escrow.RotatedFrom:
+		own = newVersionID()
+		document := a.creds.withRefreshToken(escrow.RefreshToken)
+		a.creds.RefreshToken = escrow.RefreshToken
+		if err := a.Saver.Save(ctx, a.c.Name, own, document); err != nil {
+			return &Error{Code: CredentialsNotSaved, Cause: err, Message: "a changed refresh token waits in escrow since the credentials secret could not be written (" + err.Error() + "); check that the function may write the secret"}
+		}
+	default:
+		a.Log.WarnContext(ctx, "a refresh token in escrow is given up: the credentials secret was changed meanwhile, and what stands there is used", "connection", a.c.Name)
+		return a.dropEscrow(ctx)
+	}
+	if _, err := a.look(ctx, own, escrow.RotatedFrom); err != nil {
+		return notReadBack(err)
+	}
+	version, err := a.Credentials.Read(ctx, a.c.Name)
+	if err != nil {
+		return notReadBack(err)
+	}
+	creds, err := parseCredentials(version)
+	if err != nil {
+		return err
+	}
+	a.creds = creds
+	return a.dropEscrow(ctx)
+}
+
+func notReadBack(err error) error {
+	return &Error{Code: CredentialsNotSaved, Cause: err, Message: "a refresh token from escrow was saved but could not be read back (" + err.Error() + "); it stays in escrow until a coming heartbeat can"}
+}
+
+func (a *attempt) dropEscrow(ctx context.Context) error {
+	if err := a.Escrow.DeleteEscrow(ctx, a.c.Name); err != nil {
+		return &Error{Code: StateUnavailable, Cause: err, Message: "the escrow parameter is not needed any more and could not be deleted (" + err.Error() + "); check that the function may delete it"}
+	}
+	return nil
+}
+
+// recordRestored records a run in which only an escrow was due.
+func (a *attempt) recordRestored(ctx context.Context, escrowed error) (Outcome, error) {
+	if failure := firstOf(escrowed); failure != nil {
+		return a.recordFailure(ctx, failure)
+	}
+	if a.next.Error == CredentialsNotSaved {
+		a.next.Error, a.next.Failures = "", 0
+	}
+	a.describeCredentials(a.creds.Version, a.creds.RefreshToken, a.creds.CreatedAt)
+	if err := a.record(ctx); err != nil {
+		return Failed, err
+	}
+	return Restored, nil
+}
+
+// reportReplaced warns when a run died between saving a refresh token and
+// looking whom that write replaced: credentials that somebody put at that
+// moment stand as the previous version then.
+func (a *attempt) reportReplaced(ctx context.Context) {
+	last := a.c.State.CredentialsVersion
+	if a.c.reason != ReasonClaimLapsed || last == "" || a.creds.Version == last || !strings.HasPrefix(a.creds.Version, ownVersion) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	labels, err := a.Saver.Labels(ctx, a.c.Name)
+	if err != nil || labels.Current != a.creds.Version || labels.Previous == last || strings.HasPrefix(labels.Previous, ownVersion) {
+		return
+	}
+	a.Log.WarnContext(ctx, "a run died right after saving a changed refresh token; if you put new credentials at that time, they are the secret's AWSPREVIOUS version: put them again",
+		"connection", a.c.Name, "died_by", a.c.Claim.Until.Format(time.RFC3339))
+}

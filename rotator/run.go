@@ -1,0 +1,246 @@
+// Package rotator keeps OAuth access tokens fresh: it decides when a token is
+// due, asks for a new one, and stores it where jobs read it.
+//
+// A Rotator runs once a heartbeat. Each run lists what is known of every
+// connection, decides with one clock reading which are due, and takes each due
+// one through the story in rotate.go. Nothing is kept in memory between runs.
+//
+// The package talks to AWS and to the token endpoint through the small
+// interfaces that stand beside their users; the subpackages implement them.
+package rotator
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// endTime is the part of an invocation that is kept for the report.
+	endTime = 2 * time.Second
+	// defaultTime is an invocation's time where the context names no end.
+	defaultTime = 120 * time.Second
+)
+
+// Rotator has what a run needs. Every field but Version must be set.
+type Rotator struct {
+	Settings    Settings
+	Version     string
+	Lister      Lister
+	Parameters  ParameterWriter
+	Credentials CredentialsReader
+	Saver       CredentialsSaver
+	Escrow      Escrow
+	Tokens      TokenPublisher
+	Endpoint    TokenEndpoint
+	Metrics     MetricsWriter
+	Log         *slog.Logger
+}
+
+// Run does what the event asks for and reports. requestID names the invocation
+// in claims. The error is a *RotationFailed when an attempt failed in a
+// heartbeat or the listing failed in any event, or says what is wrong with the
+// event; the report is complete beside it.
+func (r *Rotator) Run(ctx context.Context, requestID string, event Event) (Report, error) {
+	now := time.Now()
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = now.Add(defaultTime)
+	}
+	deadline = deadline.Add(-endTime)
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+
+	report := Report{Version: r.Version, StartedAt: wholeSeconds(now), Connections: []Result{}}
+	listing, err := r.list(ctx)
+	if err != nil {
+		return r.listingFailed(ctx, now, report, err)
+	}
+	all := connections(listing, r.Settings, now)
+	if len(all) == 0 {
+		r.Log.WarnContext(ctx, "no connection was found: there is no config parameter under the stack's prefix; deploy the stack again, or correct PREFIX")
+	}
+	chosen, err := choose(all, event.Connections)
+	if err != nil {
+		return report, err
+	}
+	attempts := r.decide(now, deadline, requestID, event, chosen)
+	results := rotateAll(ctx, attempts)
+
+	report.Connections = results
+	report.DurationMS = time.Since(now).Milliseconds()
+	r.logRun(ctx, report)
+	r.measure(ctx, all, attempts, results)
+	if failed := failures(results); len(failed) > 0 && event.Heartbeat() {
+		return report, &RotationFailed{Failures: failed}
+	}
+	return report, nil
+}
+
+func (r *Rotator) list(ctx context.Context) ([]Parameter, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*callTime)
+	defer cancel()
+	return r.Lister.List(ctx)
+}
+
+// listingFailed ends a run that could not see the connections.
+func (r *Rotator) listingFailed(ctx context.Context, now time.Time, report Report, err error) (Report, error) {
+	report.Error = StateUnavailable
+	report.Message = "the connections could not be listed (" + err.Error() + "); check that the function may read its parameters"
+	report.DurationMS = time.Since(now).Milliseconds()
+	r.Log.ErrorContext(ctx, "run", "report", report)
+	r.write(ctx, Metrics{Failures: 1, ListingFailed: true})
+	return report, &RotationFailed{Failures: []string{string(StateUnavailable)}}
+}
+
+// choose returns the named connections, all when none is named.
+func choose(all []Connection, names []string) ([]Connection, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	var chosen []Connection
+	var unknown, known []string
+	for _, c := range all {
+		known = append(known, c.Name)
+		if slices.Contains(names, c.Name) {
+			chosen = append(chosen, c)
+		}
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			unknown = append(unknown, fmt.Sprintf("%.40q", name))
+		}
+	}
+	if len(unknown) > 0 {
+		return nil, fmt.Errorf("unknown connection %s; there are: %s", strings.Join(unknown, ", "), strings.Join(known, ", "))
+	}
+	return chosen, nil
+}
+
+// decide makes an attempt of each connection, due or not, in the connections'
+// order. The due ones get their rank: most urgent first.
+func (r *Rotator) decide(now, deadline time.Time, requestID string, event Event, chosen []Connection) []*attempt {
+	run := requestID + "/" + rand.Text()[:8]
+	attempts := make([]*attempt, len(chosen))
+	for i, c := range chosen {
+		d := c.decide(now, event, r.Settings.Heartbeat)
+		if d.waitUntil.Add(startTimeAfterWait).After(deadline) {
+			d = decision{outcome: NotDue}
+		}
+		attempts[i] = &attempt{Rotator: r, c: decided{c, d}, run: run, deadline: deadline, next: c.State}
+	}
+	byUrgency := slices.SortedStableFunc(slices.Values(attempts), func(a, b *attempt) int {
+		return cmp.Or(a.c.urgency().Compare(b.c.urgency()), cmp.Compare(a.c.Name, b.c.Name))
+	})
+	for i, a := range byUrgency {
+		a.rank = PriorityRecord + 1 + Priority(i)
+	}
+	return attempts
+}
+
+// rotateAll takes the due connections through the story, side by side.
+func rotateAll(ctx context.Context, attempts []*attempt) []Result {
+	results := make([]Result, len(attempts))
+	var running sync.WaitGroup
+	for i, a := range attempts {
+		switch {
+		case a.c.ConfigError != nil:
+			results[i] = a.result(Failed, a.c.ConfigError)
+		case a.c.outcome != "":
+			results[i] = a.result(a.c.outcome, nil)
+		default:
+			running.Go(func() {
+				outcome, err := a.rotateSafely(ctx)
+				results[i] = a.result(outcome, err)
+			})
+		}
+	}
+	running.Wait()
+	return results
+}
+
+// rotateSafely makes a panic in one connection that connection's failure. What
+// was thrown is not shown, since it could hold a secret; where is.
+func (a *attempt) rotateSafely(ctx context.Context) (outcome Outcome, err error) {
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			outcome = Failed
+			err = &Error{Code: StateUnavailable, Message: fmt.Sprintf("the rotator has a bug (%T in %s); please report it", thrown, panicPlace())}
+		}
+	}()
+	return a.rotate(ctx)
+}
+
+// panicPlace names the function and line that panicked.
+func panicPlace() string {
+	var callers [16]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers[:])])
+	for {
+		frame, more := frames.Next()
+		if !strings.HasPrefix(frame.Function, "runtime.") || !more {
+			return fmt.Sprintf("%s:%d", frame.Function, frame.Line)
+		}
+	}
+}
+
+// result is the connection's line of the report.
+func (a *attempt) result(outcome Outcome, err error) Result {
+	result := Result{Name: a.c.Name, Outcome: outcome, Reason: a.c.reason}
+	state := a.next
+	if outcome == NotDue || outcome == Disabled {
+		result.Reason = ""
+	}
+	if state.known() {
+		seconds := int64(time.Until(state.ExpiresAt) / time.Second)
+		result.ExpiresAt, result.SecondsRemaining = wholeSeconds(state.ExpiresAt), &seconds
+	}
+	switch {
+	case outcome == Failed:
+		failure := firstOf(err)
+		result.Error, result.Message = failure.Code, failure.Message
+	case outcome == BackingOff:
+		result.Error, result.Message = state.Error, advice(state.Error)
+	default:
+		return result
+	}
+	if time.Now().Before(state.NotBefore) {
+		result.RetryAt = wholeSeconds(state.NotBefore)
+	}
+	return result
+}
+
+func failures(results []Result) []string {
+	var failed []string
+	for _, result := range results {
+		if result.Outcome == Failed {
+			failed = append(failed, result.Name+": "+string(result.Error))
+		}
+	}
+	return failed
+}
+
+// logRun logs the report when something happened.
+func (r *Rotator) logRun(ctx context.Context, report Report) {
+	level, idle := slog.LevelInfo, true
+	for _, result := range report.Connections {
+		switch {
+		case result.Outcome == NotDue || result.Outcome == Disabled:
+			continue
+		case result.Error.NeedsPerson():
+			level = max(level, slog.LevelError)
+		case result.Error != "":
+			level = max(level, slog.LevelWarn)
+		}
+		idle = false
+	}
+	if !idle {
+		r.Log.Log(ctx, level, "run", "report", report)
+	}
+}

@@ -93,7 +93,9 @@ func (s *Store) Labels(ctx context.Context, connection string) (rotator.VersionL
 // GiveBack makes version "to" of the credentials secret current again if
 // "from" still is, and returns rotator.ErrMoved when it is not. Naming "from"
 // is what makes Secrets Manager compare before it sets
-// (UpdateSecretVersionStage, RemoveFromVersionId).
+// (UpdateSecretVersionStage, RemoveFromVersionId). ErrMoved also comes when
+// this very call moved it, its answer was lost and the SDK asked again: either
+// way "from" is not current any more.
 func (s *Store) GiveBack(ctx context.Context, connection, from, to string) error {
 	_, err := s.secrets().UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
 		SecretId:            aws.String(s.credentialsName(connection)),

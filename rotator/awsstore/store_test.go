@@ -2,10 +2,8 @@ package awsstore_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"reflect"
 	"slices"
@@ -15,7 +13,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/smithy-go"
 
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/awsstore"
@@ -314,135 +311,5 @@ func TestHTTPClientHasTimeouts(t *testing.T) {
 	want := []string{"5s 20s", "5s 20s", "1m0s 1m30s", "its own"}
 	if !slices.Equal(got, want) {
 		t.Errorf("clients %v, want %v", got, want)
-	}
-}
-
-type clientFunc func(*http.Request) (*http.Response, error)
-
-func (f clientFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }
-
-// A call that fails in one way is told apart from another by its type alone,
-// and no printed form holds a message, a URL or a value.
-func TestErrors(t *testing.T) {
-	secret := rotator.NewSecret("leaked value")
-	list := func(ctx context.Context, s *awsstore.Store) error { _, err := s.List(ctx); return err }
-	put := func(ctx context.Context, s *awsstore.Store) error {
-		_, err := s.Put(ctx, "default", rotator.KindState, secret.Reveal())
-		return err
-	}
-	at := func(ctx context.Context, s *awsstore.Store) error {
-		_, err := s.At(ctx, "default", rotator.KindClaim, 3)
-		return err
-	}
-	read := func(ctx context.Context, s *awsstore.Store) error { _, err := s.Read(ctx, "default"); return err }
-	labels := func(ctx context.Context, s *awsstore.Store) error { _, err := s.Labels(ctx, "default"); return err }
-	save := func(ctx context.Context, s *awsstore.Store) error { return s.Save(ctx, "default", versionA, secret) }
-	publish := func(ctx context.Context, s *awsstore.Store) error { return s.Publish(ctx, "default", versionA, secret) }
-	giveBack := func(ctx context.Context, s *awsstore.Store) error {
-		return s.GiveBack(ctx, "default", versionB, versionA)
-	}
-	putEscrow := func(ctx context.Context, s *awsstore.Store) error { return s.PutEscrow(ctx, "default", secret) }
-	deleteEscrow := func(ctx context.Context, s *awsstore.Store) error { return s.DeleteEscrow(ctx, "default") }
-
-	for _, c := range []struct {
-		name  string
-		do    func(context.Context, *awsstore.Store) error
-		reply reply
-		want  string // "" is success
-		is    error
-	}{
-		{"no such version", at, reply{errorType: "ParameterVersionNotFound"}, "not found", rotator.ErrNotFound},
-		{"no such parameter", at, reply{errorType: "ParameterNotFound"}, "not found", rotator.ErrNotFound},
-		{"no parameter in the answer", at, reply{}, "GetParameter: unreadable answer", nil},
-		{"refused version", at, reply{errorType: "AccessDeniedException"}, "GetParameter: AccessDeniedException", nil},
-		{"no such secret", read, reply{errorType: "ResourceNotFoundException"}, "not found", rotator.ErrNotFound},
-		{"a secret without a value, in an emulator", read, reply{body: object{"SecretString": ""}}, "not found", rotator.ErrNotFound},
-		{"a secret without anything", read, reply{}, "not found", rotator.ErrNotFound},
-		{"refused secret", read, reply{errorType: "AccessDeniedException"}, "GetSecretValue: AccessDeniedException", nil},
-		{"key gone", read, reply{errorType: "DecryptionFailure"}, "GetSecretValue: DecryptionFailure", nil},
-		{"faster than we", giveBack, reply{errorType: "InvalidParameterException"}, "moved on", rotator.ErrMoved},
-		{"version pruned", giveBack, reply{errorType: "ResourceNotFoundException"}, "UpdateSecretVersionStage: ResourceNotFoundException", nil},
-		{"no escrow to delete", deleteEscrow, reply{errorType: "ParameterNotFound"}, "", nil},
-		{"refused deletion", deleteEscrow, reply{errorType: "AccessDeniedException"}, "DeleteParameter: AccessDeniedException", nil},
-		{"just deleted", putEscrow, reply{errorType: "TooManyUpdates"}, "PutParameter: TooManyUpdates", nil},
-		{"refused write", put, reply{errorType: "ParameterLimitExceeded"}, "PutParameter: ParameterLimitExceeded", nil},
-		{"throttled write", put, reply{errorType: "ThrottlingException"}, "PutParameter: ThrottlingException", nil},
-		{"refused listing", list, reply{errorType: "com.amazonaws.ssm#AccessDeniedException"}, "GetParametersByPath: AccessDeniedException", nil},
-		{"other data under this id", save, reply{errorType: "ResourceExistsException"}, "PutSecretValue: ResourceExistsException", nil},
-		{"token secret gone", publish, reply{errorType: "ResourceNotFoundException"}, "PutSecretValue: ResourceNotFoundException", nil},
-		{"secret gone", labels, reply{errorType: "ResourceNotFoundException"}, "DescribeSecret: ResourceNotFoundException", nil},
-		{"answers lost", save, reply{lost: true}, "PutSecretValue: connection failed", io.EOF},
-		{"not JSON", list, reply{raw: "<leaked page>"}, "GetParametersByPath: unreadable answer", nil},
-		{"a code that is none", save, reply{errorType: "leaked value, and more"}, "PutSecretValue: failed", nil},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			cloud := newAWS(t, answering(c.reply))
-			wantError(t, c.do(t.Context(), cloud.store()), c.want, c.is)
-		})
-	}
-
-	t.Run("no answer in time", func(t *testing.T) {
-		cloud := newAWS(t, answering(reply{never: true}))
-		cloud.config.HTTPClient = awshttp.NewBuildableClient().WithTimeout(50 * time.Millisecond)
-		wantError(t, put(t.Context(), cloud.store()), "PutParameter: timed out", context.DeadlineExceeded)
-	})
-	t.Run("deadline", func(t *testing.T) {
-		cloud := newAWS(t, answering(reply{never: true}))
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
-		wantError(t, put(ctx, cloud.store()), "PutParameter: timed out", context.DeadlineExceeded)
-		if calls := len(cloud.asked()); calls != 1 {
-			t.Errorf("%d attempts, want 1", calls)
-		}
-	})
-	t.Run("canceled", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		cloud := newAWS(t, func(call) reply { cancel(); return reply{never: true} })
-		wantError(t, read(ctx, cloud.store()), "GetSecretValue: canceled", context.Canceled)
-	})
-	t.Run("nobody there", func(t *testing.T) {
-		cloud := newAWS(t, nil)
-		cloud.config.HTTPClient = clientFunc(func(*http.Request) (*http.Response, error) {
-			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("leaked address")}
-		})
-		wantError(t, list(t.Context(), cloud.store()), "GetParametersByPath: connection failed", nil)
-	})
-	t.Run("no AWS credentials", func(t *testing.T) {
-		cloud := newAWS(t, nil)
-		cloud.config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{}, errors.New("leaked")
-		})
-		wantError(t, list(t.Context(), cloud.store()), "GetParametersByPath: failed", nil)
-	})
-}
-
-func wantError(t *testing.T, err error, want string, is error) {
-	t.Helper()
-	if want == "" {
-		if err != nil {
-			t.Errorf("error %q, want none", err)
-		}
-		return
-	}
-	if err == nil {
-		t.Fatalf("no error, want %q", want)
-	}
-	if err.Error() != want {
-		t.Errorf("error %q, want %q", err, want)
-	}
-	if is != nil && !errors.Is(err, is) {
-		t.Errorf("%q is not %v", err, is)
-	}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
-		if printed := fmt.Sprintf(verb, err); strings.Contains(printed, "leaked") || strings.Contains(printed, "http") {
-			t.Errorf("%s prints %q", verb, printed)
-		}
-	}
-	call, ok := errors.AsType[*awsstore.CallError](err)
-	if !ok {
-		return
-	}
-	if _, ok := errors.AsType[*smithy.OperationError](err); !ok && call.Code != "unreadable answer" {
-		t.Errorf("%q does not unwrap to the SDK's error", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -208,6 +209,37 @@ func TestTurnsHandTheFrontBackWhenANewcomerGivesUp(t *testing.T) {
 				q.wantOrder("first", "claim")
 				q.wantSpacing()
 			})
+		})
+	}
+}
+
+// A crowd that comes and gives up at random: nobody is stuck (synctest fails
+// on a deadlock), nobody passes early, nobody is left in the line, and no turn
+// goes unused while somebody stays.
+func TestTurnsOfARandomCrowd(t *testing.T) {
+	for seed := range uint64(100) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 0))
+			q := newQueue(t)
+			stay := 0
+			for i := range 60 {
+				ctx, cancel := t.Context(), context.CancelFunc(func() {})
+				if random.IntN(2) == 0 {
+					patience := time.Duration(random.Int64N(int64(10 * writeSpacing)))
+					ctx, cancel = context.WithTimeout(ctx, patience)
+				} else {
+					stay++
+				}
+				defer cancel()
+				q.enter(ctx, fmt.Sprint(i), rotator.Priority(random.IntN(4)))
+				time.Sleep(time.Duration(random.Int64N(int64(writeSpacing / 3))))
+			}
+			q.group.Wait()
+			q.wantSpacing() // they come faster than they pass, so no turn is late
+			if len(q.passed)+len(q.gaveUp) != 60 || len(q.passed) < stay || len(q.turns.line) != 0 {
+				t.Errorf("seed %d: %d passed, %d gave up, %d are in the line; %d meant to stay",
+					seed, len(q.passed), len(q.gaveUp), len(q.turns.line), stay)
+			}
 		})
 	}
 }

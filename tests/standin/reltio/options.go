@@ -31,8 +31,9 @@ type Options struct {
 	// Scope is what the client may ask for and gets, separated by spaces:
 	// "read write".
 	Scope string
-	// Lifetime of an access token: 3599 s. expires_in is what is left of it, cut
-	// to whole seconds, so over a real network the first answer says 3598.
+	// Lifetime of an access token: 3599 s. expires_in is what is left of it a
+	// millisecond later, cut to whole seconds: the first answer says 3598, and the
+	// token lives until the 3599 s are over.
 	Lifetime time.Duration
 	// RefreshLifetime is 28 days from the login, not extended by use. A rotated
 	// refresh token is a new one with a clock of its own.

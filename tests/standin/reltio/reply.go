@@ -26,6 +26,11 @@ func jsonReply(status int, body any) reply {
 	}}
 }
 
+// tick passes, at the least, between a token's making and the writing of its
+// answer. Cut to whole seconds, it makes a token of 3599 s say 3598, and live
+// for up to a second longer than it says.
+const tick = time.Millisecond
+
 // tokenReply is a granted token, in the order the library writes it.
 func tokenReply(token *accessToken, withRefresh, loose bool, now time.Time) reply {
 	body := struct {
@@ -35,7 +40,7 @@ func tokenReply(token *accessToken, withRefresh, loose bool, now time.Time) repl
 		ExpiresIn    any    `json:"expires_in"`
 		Scope        any    `json:"scope"`
 	}{AccessToken: token.value, TokenType: "bearer", Scope: token.scope}
-	seconds := int64(token.expires.Sub(now) / time.Second)
+	seconds := int64((token.expires.Sub(now) - tick) / time.Second)
 	body.ExpiresIn = seconds
 	if loose {
 		body.TokenType, body.ExpiresIn, body.Scope = "Bearer", strconv.FormatInt(seconds, 10), strings.Fields(token.scope)

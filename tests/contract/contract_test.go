@@ -1,0 +1,99 @@
+// Package contract_test holds one table of what the rotator relies on in AWS,
+// tried with the real SDK against the stand-in, and against the emulators
+// MiniStack and moto where they are installed (make tools). So the stand-in
+// cannot drift into a convenient fiction: what it does, either an emulator
+// confirms, or an AWS page is cited at the case.
+package contract_test
+
+import (
+	"net/http/httptest"
+	"os"
+	"testing"
+
+	"reltio-token-rotator/tests/standin/aws"
+)
+
+// contractCase is one behaviour. Trying it gives a line of what was seen.
+type contractCase struct {
+	does string
+	try  func(account) string
+	// want is what AWS shows, and so the stand-in.
+	want string
+	// page says so; it is required where no emulator does as AWS.
+	page string
+	// differs has an emulator's known differences: what it shows instead. It is
+	// asserted, so that a mended emulator is noticed and its entry removed.
+	differs map[string]string
+}
+
+// The emulators' names in the tables.
+const (
+	ministack = "ministack"
+	moto      = "moto"
+)
+
+func cases() []contractCase {
+	return append(append(secretCases(), labelCases()...), parameterCases()...)
+}
+
+func TestStandIn(t *testing.T) {
+	server := httptest.NewServer(aws.New(aws.Options{}))
+	t.Cleanup(server.Close)
+	for _, c := range cases() {
+		t.Run(c.does, func(t *testing.T) {
+			if got := c.try(newAccount(t.Context(), server.URL)); got != c.want {
+				t.Errorf("saw  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestMiniStack(t *testing.T) { testEmulator(t, ministack, ministackURL) }
+
+func TestMoto(t *testing.T) { testEmulator(t, moto, motoURL) }
+
+func testEmulator(t *testing.T, name string, start func(*testing.T) string) {
+	url := start(t)
+	for _, c := range cases() {
+		t.Run(c.does, func(t *testing.T) {
+			got := c.try(newAccount(t.Context(), url))
+			want, differs := c.differs[name]
+			switch {
+			case differs && got == c.want:
+				t.Errorf("%s does as AWS does now: remove the difference from the table", name)
+			case differs && got != want:
+				t.Errorf("saw  %s\nknown difference  %s\nAWS  %s", got, want, c.want)
+			case !differs && got != c.want:
+				t.Errorf("saw  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestTable holds the table to its own rules.
+func TestTable(t *testing.T) {
+	names := map[string]bool{}
+	for _, c := range cases() {
+		if names[c.does] {
+			t.Errorf("two cases are called %q", c.does)
+		}
+		names[c.does] = true
+		if len(c.differs) > 1 && c.page == "" {
+			t.Errorf("%q: no emulator confirms it and no page is cited", c.does)
+		}
+		for emulator, shows := range c.differs {
+			if emulator != ministack && emulator != moto || shows == c.want {
+				t.Errorf("%q: not a difference: %s shows %q", c.does, emulator, shows)
+			}
+		}
+	}
+}
+
+// absent skips, or fails where nothing may be skipped.
+func absent(t *testing.T, name string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not installed: run make tools", name)
+	}
+	t.Skipf("%s is not installed; make tools gets it", name)
+}

@@ -26,23 +26,29 @@ type Settings struct {
 	AllowDockerHost bool
 }
 
-// Validate returns every mistake at once, each naming its variable.
-func (s Settings) Validate() error {
-	var errs []error
+// Mistake is a setting that cannot be used, by its variable's name.
+type Mistake struct {
+	Variable string
+	Err      error
+}
+
+// Mistakes returns everything that is wrong.
+func (s Settings) Mistakes() []Mistake {
+	var mistakes []Mistake
 	for _, host := range s.TokenHosts {
 		if host == "" || host != strings.ToLower(host) || strings.ContainsAny(host, "/@* \t") {
-			errs = append(errs, fmt.Errorf("TOKEN_HOSTS: %q is not a lower-case host name; list hosts such as reltio.com, separated by commas", host))
+			mistakes = append(mistakes, Mistake{"TOKEN_HOSTS", fmt.Errorf("%q is not a lower-case host name; list hosts such as reltio.com, separated by commas", host)})
 		}
 	}
 	if err := s.checkTokenURL(s.TokenURL); err != nil {
-		errs = append(errs, fmt.Errorf("TOKEN_URL: %w", err))
+		mistakes = append(mistakes, Mistake{"TOKEN_URL", err})
 	}
 	if s.Heartbeat <= 0 {
-		errs = append(errs, errors.New("HEARTBEAT: must be a positive duration such as 1m"))
+		mistakes = append(mistakes, Mistake{"HEARTBEAT", errors.New("must be a positive duration such as 1m")})
 	} else if err := s.checkRefreshBefore(s.RefreshBefore); err != nil {
-		errs = append(errs, fmt.Errorf("REFRESH_BEFORE: %w", err))
+		mistakes = append(mistakes, Mistake{"REFRESH_BEFORE", err})
 	}
-	return errors.Join(errs...)
+	return mistakes
 }
 
 // checkRefreshBefore tells whether two heartbeats fit into the window, so that

@@ -1,0 +1,74 @@
+// Command rotate is the Lambda function: it wires the rotator to AWS and to
+// the token endpoint. It is configured by environment variables, see
+// environment.go.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"runtime/debug"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/awsstore"
+	"reltio-token-rotator/rotator/emf"
+	"reltio-token-rotator/rotator/reltio"
+)
+
+func main() {
+	env, err := readEnvironment(os.Getenv)
+	log := slog.New(newLogHandler(os.Stdout, env.logLevel))
+	if err != nil {
+		log.Error("the function cannot start: " + err.Error())
+		os.Exit(1)
+	}
+	cfg, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		log.Error("the function cannot start: the AWS SDK's configuration could not be loaded; check the function's environment")
+		os.Exit(1)
+	}
+	store := awsstore.New(cfg, env.prefix)
+	endpoint := reltio.New(reltio.Config{RequestsPerSecond: env.tokenRequestsPerSecond})
+	r := &rotator.Rotator{
+		Settings:    env.settings,
+		Version:     version(),
+		Lister:      store,
+		Parameters:  store,
+		Credentials: store,
+		Saver:       store,
+		Escrow:      store,
+		Tokens:      store,
+		Endpoint:    endpoint,
+		Metrics:     emf.New(os.Stdout, env.stack()),
+		Log:         log,
+	}
+	lambda.Start(func(ctx context.Context, payload json.RawMessage) (rotator.Report, error) {
+		// Between invocations the process is frozen and idle connections die.
+		defer endpoint.CloseIdleConnections()
+		event, err := rotator.ParseEvent(payload)
+		if err != nil {
+			return rotator.Report{}, err
+		}
+		return r.Run(ctx, requestID(ctx), event)
+	})
+}
+
+func requestID(ctx context.Context) string {
+	if invocation, ok := lambdacontext.FromContext(ctx); ok {
+		return invocation.AwsRequestID
+	}
+	return ""
+}
+
+// version is the module's version as the build recorded it.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}

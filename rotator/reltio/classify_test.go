@@ -1,0 +1,180 @@
+package reltio
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"reltio-token-rotator/rotator"
+)
+
+func header(pairs ...string) http.Header {
+	h := http.Header{}
+	for i := 0; i < len(pairs); i += 2 {
+		h.Add(pairs[i], pairs[i+1])
+	}
+	return h
+}
+
+func oauthBody(code string) string {
+	return fmt.Sprintf(`{"error":%q,"error_description":"Invalid refresh token: %s"}`, code, echoed)
+}
+
+// Every refusal that a whole reply can be, by its code in README.md's table,
+// over a real connection. Each is told apart by status, OAuth error code and
+// challenge, and none is sent again.
+func TestRefusals(t *testing.T) {
+	const (
+		refresh     = rotator.GrantRefreshToken
+		login       = rotator.GrantPassword
+		credentials = rotator.GrantClientCredentials
+		// What the server's framework says about a client it does not accept:
+		// "error" is no OAuth code here.
+		unauthorized = `{"timestamp":"2026-11-23T10:00:00Z","status":401,"error":"Unauthorized","path":"` + echoed + `"}`
+		firewallPage = "<html><body>Request blocked " + echoed + "</body></html>"
+		mfa          = `{"expires_in":599,"state_token":{"mfaType":"AUTHENTICATOR","expires_in":"600","token":"` + echoed + `"}}`
+	)
+	var (
+		basic  = header("WWW-Authenticate", `Basic realm="`+echoed+`"`)
+		bearer = header("WWW-Authenticate", `Bearer error="invalid_token", error_description="`+echoed+`"`)
+	)
+	tests := []struct {
+		name   string
+		grant  rotator.Grant
+		status int
+		header http.Header
+		body   string
+
+		code  rotator.Code
+		ended bool
+	}{
+		{"unknown or used refresh token", refresh, 400, nil, oauthBody("invalid_grant"), rotator.RefreshTokenRejected, false},
+		{"expired refresh token, first use", refresh, 401, bearer, oauthBody("invalid_token"), rotator.RefreshTokenRejected, true},
+		{"expired refresh token, both challenges", refresh, 401, basic, oauthBody("invalid_token"), rotator.RefreshTokenRejected, true},
+		{"invalid_grant only counts with 400", refresh, 403, nil, oauthBody("invalid_grant"), rotator.RequestRejected, false},
+		{"invalid_token only counts with 401", refresh, 400, nil, oauthBody("invalid_token"), rotator.RequestRejected, false},
+		{"invalid_token only counts for a refresh", credentials, 401, bearer, oauthBody("invalid_token"), rotator.RequestRejected, false},
+
+		{"wrong user password", login, 400, nil, oauthBody("invalid_grant"), rotator.LoginRejected, false},
+		{"login refused with 401", login, 401, basic, oauthBody("invalid_grant"), rotator.LoginRejected, false},
+		{"login asks for MFA", login, 200, nil, mfa, rotator.LoginRejected, false},
+
+		{"wrong secret, unknown client, no Basic", refresh, 401, basic, unauthorized, rotator.ClientRejected, false},
+		{"the same at a login", login, 401, basic, unauthorized, rotator.ClientRejected, false},
+		{"the same with client credentials", credentials, 401, basic, unauthorized, rotator.ClientRejected, false},
+		{"challenge in lower case, without realm", refresh, 401, header("Www-Authenticate", "basic"), "", rotator.ClientRejected, false},
+		{"second of two challenge headers", refresh, 401, header("Www-Authenticate", "Bearer", "Www-Authenticate", "Basic"), "", rotator.ClientRejected, false},
+		{"second challenge of one header", refresh, 401, header("Www-Authenticate", `Bearer realm="x", Basic realm="y"`), "", rotator.ClientRejected, false},
+		{"grant not allowed to the client", credentials, 401, bearer, oauthBody("invalid_client"), rotator.ClientRejected, false},
+		{"unauthorized_client", refresh, 400, nil, oauthBody("unauthorized_client"), rotator.ClientRejected, false},
+
+		{"missing grant_type", refresh, 400, nil, oauthBody("invalid_request"), rotator.RequestRejected, false},
+		{"unknown grant_type", refresh, 400, nil, oauthBody("unsupported_grant_type"), rotator.RequestRejected, false},
+		{"scope refused", credentials, 400, nil, oauthBody("invalid_scope"), rotator.RequestRejected, false},
+		{"invalid_grant for client credentials", credentials, 400, nil, oauthBody("invalid_grant"), rotator.RequestRejected, false},
+		{"401 without a Basic challenge", refresh, 401, header("Www-Authenticate", "Bearer Basic"), unauthorized, rotator.RequestRejected, false},
+		{"401 as an HTML page", refresh, 401, nil, firewallPage, rotator.RequestRejected, false},
+		{"403 with a Basic challenge", refresh, 403, basic, "", rotator.RequestRejected, false},
+		{"a firewall's page", refresh, 403, nil, firewallPage, rotator.RequestRejected, false},
+		{"an error that is no string", refresh, 400, nil, `{"error":["invalid_grant"]}`, rotator.RequestRejected, false},
+		{"an error under another key", refresh, 400, nil, `{"Error":"invalid_grant"}`, rotator.RequestRejected, false},
+		{"not found", refresh, 404, nil, firewallPage, rotator.RequestRejected, false},
+
+		{"a refresh asks for MFA", refresh, 200, nil, mfa, rotator.BadResponse, false},
+		{"an error inside a 200", refresh, 200, nil, oauthBody("invalid_grant"), rotator.BadResponse, false},
+		{"an error beside a token", refresh, 200, nil, `{"error":{"x":1},"access_token":"` + echoed + `"}`, rotator.BadResponse, false},
+		{"a page in a 200", refresh, 200, nil, firewallPage, rotator.BadResponse, false},
+		{"an empty 200", refresh, 200, nil, "", rotator.BadResponse, false},
+		{"204", refresh, 204, nil, "", rotator.BadResponse, false},
+		{"304", refresh, 304, nil, "", rotator.BadResponse, false},
+		{"status 600", refresh, 600, nil, tokenReply, rotator.BadResponse, false},
+		{"too large", refresh, 200, nil, tokenReply + strings.Repeat(" ", maxReply), rotator.BadResponse, false},
+		{"a too large error page", refresh, 503, nil, strings.Repeat(" ", maxReply+1), rotator.BadResponse, false},
+
+		// One hour to wait, so that these are not sent again in the run;
+		// TestRepeats has the rest.
+		{"too many requests", refresh, 429, header("Retry-After", "3600"), firewallPage, rotator.Throttled, false},
+		{"429 says more than an OAuth code", login, 429, header("Retry-After", "3600"), oauthBody("invalid_grant"), rotator.Throttled, false},
+		{"down for maintenance", refresh, 503, header("Retry-After", "3600"), firewallPage, rotator.ServerError, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := startServer(t, answering(test.status, test.header, test.body))
+			ctx := t.Context()
+			if test.code == rotator.Throttled || test.code == rotator.ServerError {
+				var cancel func()
+				ctx, cancel = context.WithTimeout(ctx, time.Minute)
+				defer cancel()
+			}
+			answer, err := grantOnce(ctx, s, test.grant)
+			failure := wantFailure(t, answer, err, test.code)
+			wantSaid(t, failure, s.host, strconv.Itoa(test.status))
+			if failure.TokenEnded != test.ended {
+				t.Errorf("got TokenEnded %t", failure.TokenEnded)
+			}
+			wait := time.Duration(0)
+			if test.header.Get("Retry-After") != "" {
+				wait = time.Hour
+			}
+			if failure.RetryAfter != wait {
+				t.Errorf("got RetryAfter %v, want %v", failure.RetryAfter, wait)
+			}
+			if got, want := answer.Throttled, map[bool]int{true: 1}[test.status == 429]; got != want {
+				t.Errorf("got %d throttled, want %d", got, want)
+			}
+			if n := s.requests.Load(); n != 1 {
+				t.Errorf("sent %d times, want once", n)
+			}
+		})
+	}
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	elsewhere := startServer(t, answering(200, nil, tokenReply))
+	for _, status := range []int{300, 301, 302, 303, 307, 308} {
+		for _, location := range []string{elsewhere.url, "/login", "", "%zz" + echoed} {
+			t.Run(fmt.Sprint(status, location), func(t *testing.T) {
+				s := startServer(t, answering(status, header("Location", location), tokenReply))
+				answer, err := grantOnce(t.Context(), s, rotator.GrantPassword)
+				wantSaid(t, wantFailure(t, answer, err, rotator.BadResponse), s.host, strconv.Itoa(status), "redirect", "token_url")
+				if s.requests.Load() != 1 {
+					t.Errorf("sent %d times", s.requests.Load())
+				}
+			})
+		}
+	}
+	if elsewhere.requests.Load() != 0 {
+		t.Error("a redirect was followed, with the credentials")
+	}
+}
+
+// After a 101 the connection stays open and nothing more comes.
+func TestSwitchedProtocolsDoesNotHang(t *testing.T) {
+	s := startServer(t, func(w http.ResponseWriter, r *http.Request) {
+		connection, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer func() { _ = connection.Close() }()
+		_, _ = io.WriteString(connection, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+		_, _ = connection.Read(make([]byte, 1)) // until the client closes
+	})
+	answer, err := grantOnce(t.Context(), s, rotator.GrantRefreshToken)
+	wantSaid(t, wantFailure(t, answer, err, rotator.BadResponse), s.host, "101")
+}
+
+// No more than 64 KiB are read, or this test would not end.
+func TestEndlessReply(t *testing.T) {
+	s := startServer(t, func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			_, _ = io.WriteString(w, strings.Repeat(echoed, 1000))
+		}
+	})
+	answer, err := grantOnce(t.Context(), s, rotator.GrantRefreshToken)
+	wantSaid(t, wantFailure(t, answer, err, rotator.BadResponse), s.host, "64 KiB")
+}

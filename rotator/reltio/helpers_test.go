@@ -1,0 +1,141 @@
+package reltio
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"reltio-token-rotator/rotator"
+)
+
+// What no error may show, in whatever way it is printed.
+const (
+	clientID     = "rotator-client"
+	clientSecret = "s3c+r/e=t%41 x:y"
+	refreshToken = "refresh+tok/en=="
+	username     = "robot@example.com"
+	password     = "p&ss=w+rd é"
+	echoed       = "echo-of-a-token" // what the servers below put into every text of theirs
+)
+
+func newRequest(grant rotator.Grant, tokenURL string) rotator.GrantRequest {
+	return rotator.GrantRequest{
+		TokenURL:     tokenURL,
+		Grant:        grant,
+		ClientID:     clientID,
+		ClientSecret: rotator.NewSecret(clientSecret),
+		RefreshToken: rotator.NewSecret(refreshToken),
+		Username:     rotator.NewSecret(username),
+		Password:     rotator.NewSecret(password),
+	}
+}
+
+// tokenServer is a real server that answers on 127.0.0.1 and counts requests.
+type tokenServer struct {
+	url, host string
+	requests  atomic.Int64
+}
+
+func startServer(t *testing.T, handler http.HandlerFunc) *tokenServer {
+	t.Helper()
+	s := &tokenServer{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.requests.Add(1)
+		handler(w, r)
+	}))
+	t.Cleanup(server.Close)
+	s.url = server.URL + "/oauth/token"
+	s.host = strings.TrimPrefix(server.URL, "http://")
+	return s
+}
+
+// answering returns a handler that always gives the same whole reply.
+func answering(status int, header http.Header, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for name, values := range header {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+// raw returns a handler that writes bytes as they are and closes the connection.
+func raw(bytes string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		connection, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		_, _ = connection.Write([]byte(bytes))
+		_ = connection.Close()
+	}
+}
+
+// newEndpoint returns an endpoint with the package's own transport and a rate
+// limit that is not felt.
+func newEndpoint() *Endpoint { return New(Config{RequestsPerSecond: 1000}) }
+
+// wantFailure fails the test unless err is an *rotator.Error with the code,
+// tells its story in one sentence that holds nothing secret, and comes with no
+// token.
+func wantFailure(t *testing.T, answer rotator.Answer, err error, code rotator.Code) *rotator.Error {
+	t.Helper()
+	failure, ok := errors.AsType[*rotator.Error](err)
+	if !ok {
+		t.Fatalf("got error %v, want an *rotator.Error with code %s", err, code)
+	}
+	if failure.Code != code {
+		t.Errorf("got code %s, want %s (%s)", failure.Code, code, failure.Message)
+	}
+	if (answer != rotator.Answer{Throttled: answer.Throttled}) {
+		t.Errorf("got an answer beside the error: %+v", answer)
+	}
+	if !strings.HasSuffix(failure.Message, ".") || strings.ContainsAny(failure.Message, "\n\r") {
+		t.Errorf("the message is not one sentence: %q", failure.Message)
+	}
+	wantNothingSecret(t, failure)
+	return failure
+}
+
+func wantNothingSecret(t *testing.T, failure *rotator.Error) {
+	t.Helper()
+	asJSON, _ := json.Marshal(failure)
+	shown := fmt.Sprintf("%v\n%+v\n%#v\n%s\n", failure, failure, failure, asJSON)
+	for cause := error(failure); cause != nil; cause = errors.Unwrap(cause) {
+		shown += fmt.Sprintf("%v\n%#v\n", cause, cause)
+	}
+	basic := base64.StdEncoding.EncodeToString([]byte(clientID + ":" + clientSecret))
+	for _, secret := range []string{
+		clientSecret, refreshToken, username, password, echoed, basic,
+		url.QueryEscape(clientSecret), url.QueryEscape(refreshToken), url.QueryEscape(password),
+	} {
+		if strings.Contains(shown, secret) {
+			t.Errorf("%q is shown in:\n%s", secret, shown)
+		}
+	}
+}
+
+// wantSaid fails the test unless the message holds all of the words.
+func wantSaid(t *testing.T, failure *rotator.Error, words ...string) {
+	t.Helper()
+	for _, word := range words {
+		if !strings.Contains(failure.Message, word) {
+			t.Errorf("the message does not name %q: %s", word, failure.Message)
+		}
+	}
+}
+
+func grantOnce(ctx context.Context, s *tokenServer, grant rotator.Grant) (rotator.Answer, error) {
+	return newEndpoint().Grant(ctx, newRequest(grant, s.url))
+}
+
+var allGrants = []rotator.Grant{rotator.GrantRefreshToken, rotator.GrantPassword, rotator.GrantClientCredentials}

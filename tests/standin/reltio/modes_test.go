@@ -146,6 +146,17 @@ func TestModes(t *testing.T) {
 				c.t.Errorf("took %v", took)
 			}
 		}},
+		{"race window", reltio.Options{RaceWindow: 50 * time.Millisecond}, func(c *caller) {
+			token := c.login().Refresh
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				time.Sleep(25 * time.Millisecond)
+				c.alive("the later one, when it is answered", c.refresh(token).Access, true)
+			}()
+			c.alive("the earlier one, when it is answered", c.refresh(token).Access, false)
+			<-done
+		}},
 		{"a refresh token from elsewhere", reltio.Options{}, func(c *caller) {
 			c.server.AddRefreshToken("a+b/c=")
 			a := c.granted("refresh", c.refresh("a+b/c="), lifetime)

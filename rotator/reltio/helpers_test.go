@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -139,3 +141,6 @@ func grantOnce(ctx context.Context, s *tokenServer, grant rotator.Grant) (rotato
 }
 
 var allGrants = []rotator.Grant{rotator.GrantRefreshToken, rotator.GrantPassword, rotator.GrantClientCredentials}
+
+// quiet is for servers whose clients turn away on purpose.
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }

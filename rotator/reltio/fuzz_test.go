@@ -1,0 +1,126 @@
+package reltio
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"reltio-token-rotator/rotator"
+)
+
+// Whatever a server says: either a token that can be used comes out, or one
+// sentence under a code that fits the status, and nothing of what it said.
+func FuzzReply(f *testing.F) {
+	// "@" stands for a token that the server echoes.
+	for _, body := range []string{
+		tokenReply,
+		`{"access_token":"@","token_type":"Bearer","refresh_token":"@","expires_in":"3599","scope":["a","b"]}`,
+		`{"access_token":"a","expires_in":1e400,"refresh_token":7,"scope":{}}`,
+		`{"access_token":"a","access_token":"@\n"}`,
+		`{"Access_Token":"@"}`,
+		`{"expires_in":599,"state_token":{"token":"@"}}`,
+		`{"error":"invalid_grant","error_description":"Invalid refresh token: @"}`,
+		`{"error":"invalid_token","error_description":"@"}`,
+		`{"error":"invalid_client @"}`,
+		`{"error":"@"}`, `<html>@</html>`, `"@"`, `null`, ``, "\xff", `[[[[`,
+	} {
+		for _, status := range []int{200, 302, 400, 401, 429, 503} {
+			f.Add(status, "Basic realm=@", body, uint8(status))
+		}
+	}
+	f.Fuzz(func(t *testing.T, status int, challenge, body string, choice uint8) {
+		const echo = "gXq7echo"
+		grant := allGrants[int(choice)%len(allGrants)]
+		body = strings.ReplaceAll(body, "@", echo)
+		got := reply{status: status, body: []byte(body), header: header(
+			"Www-Authenticate", strings.ReplaceAll(challenge, "@", echo),
+			"Retry-After", strings.ReplaceAll(challenge, "@", echo),
+		)}
+		answer, failure := judge(grant, "auth.reltio.com", got)
+
+		if failure == nil {
+			wantUsable(t, answer, got)
+			return
+		}
+		if (answer != rotator.Answer{}) {
+			t.Errorf("got %+v beside %v", answer, failure)
+		}
+		if !slices.Contains(codesFor(status, grant), failure.Code) {
+			t.Errorf("got %s for status %d of %s", failure.Code, status, grant)
+		}
+		if want := fmt.Sprintf("auth.reltio.com answered %d", status); !strings.HasPrefix(failure.Message, want) || !strings.HasSuffix(failure.Message, ".") {
+			t.Errorf("got message %q", failure.Message)
+		}
+		if strings.Contains(fmt.Sprintf("%#v", failure), echo) || failure.Cause != nil {
+			t.Errorf("what the server said is shown in %#v", failure)
+		}
+		if failure.TokenEnded && (status != 401 || grant != rotator.GrantRefreshToken) {
+			t.Errorf("got TokenEnded for status %d of %s", status, grant)
+		}
+		if failure.RetryAfter != 0 && status != 429 && status != 503 {
+			t.Errorf("got RetryAfter for status %d", status)
+		}
+	})
+}
+
+// wantUsable checks an answer against the reply as an independent reader sees it.
+func wantUsable(t *testing.T, answer rotator.Answer, got reply) {
+	t.Helper()
+	var fields map[string]any
+	reader := json.NewDecoder(bytes.NewReader(got.body))
+	reader.UseNumber() // 1e400 is a number too
+	if err := reader.Decode(&fields); err != nil || got.status < 200 || got.status > 299 || len(got.body) > maxReply {
+		t.Fatalf("got a token out of status %d, %q", got.status, got.body)
+	}
+	token := answer.AccessToken.Reveal()
+	if token == "" || token != fields["access_token"] || strings.Trim(token, visible()) != "" {
+		t.Errorf("got access token %q, the reply has %q", token, fields["access_token"])
+	}
+	if refresh := answer.RefreshToken.Reveal(); refresh != "" && (refresh != fields["refresh_token"] || strings.Trim(refresh, visible()) != "") {
+		t.Errorf("got refresh token %q, the reply has %q", refresh, fields["refresh_token"])
+	}
+	if !strings.EqualFold(answer.TokenType, "bearer") {
+		t.Errorf("got token type %q", answer.TokenType)
+	}
+	if e := answer.ExpiresIn; e < 0 || e > 1e9*time.Second || e%time.Second != 0 {
+		t.Errorf("got ExpiresIn %v", e)
+	}
+	if e := fields["error"]; e != nil && e != "" {
+		t.Errorf("got a token beside the error %v", e)
+	}
+}
+
+// visible returns every character that a token may have.
+func visible() string {
+	var characters strings.Builder
+	for c := byte(0x20); c <= 0x7E; c++ {
+		characters.WriteByte(c)
+	}
+	return characters.String()
+}
+
+// codesFor returns the codes that a whole reply with this status may have.
+func codesFor(status int, grant rotator.Grant) []rotator.Code {
+	codes := []rotator.Code{rotator.BadResponse} // too large
+	switch {
+	case status == 429:
+		return append(codes, rotator.Throttled)
+	case status >= 500 && status <= 599:
+		return append(codes, rotator.ServerError)
+	case status >= 400 && status <= 499:
+		codes = append(codes, rotator.RequestRejected, rotator.ClientRejected)
+	case status < 200 || status > 299:
+		return codes
+	}
+	switch {
+	case grant == rotator.GrantPassword:
+		codes = append(codes, rotator.LoginRejected)
+	case grant == rotator.GrantRefreshToken && (status == 400 || status == 401):
+		codes = append(codes, rotator.RefreshTokenRejected)
+	}
+	return codes
+}

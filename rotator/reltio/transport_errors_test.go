@@ -1,0 +1,265 @@
+package reltio
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"reltio-token-rotator/rotator"
+)
+
+// Whatever the grant and the status: a reply that did not come whole is never
+// asked for again in the run, and the token in use may have ended.
+func TestAnswerLost(t *testing.T) {
+	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	tests := []struct {
+		name    string
+		handler http.HandlerFunc
+		reason  string
+		cause   error
+	}{
+		{"closed without a reply", raw(""), "cut short", io.EOF},
+		{"cut in the header", raw("HTTP/1.1 200 OK\r\nContent-Le"), "cut short", nil},
+		{"cut in a 200", raw("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + tokenReply), "cut short", io.ErrUnexpectedEOF},
+		{"cut between chunks", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"), "cut short", io.ErrUnexpectedEOF},
+		{"cut in a 400", raw("HTTP/1.1 400 Bad Request\r\nContent-Length: 1000\r\n\r\n" + `{"error":"invalid_grant"}`), "cut short", nil},
+		{"cut in a 500", raw("HTTP/1.1 500 Oh\r\nContent-Length: 9\r\n\r\n"), "cut short", nil},
+		{"cut in a 503", raw("HTTP/1.1 503 Oh\r\nRetry-After: 1\r\nContent-Length: 9\r\n\r\nno"), "cut short", nil},
+		{"cut in a 302", raw("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 9\r\n\r\n"), "cut short", nil},
+		{"not HTTP", raw(echoed + "\r\n\r\n"), "not HTTP", nil},
+		{"a status that is none", raw("HTTP/1.1 " + echoed + "\r\n\r\n"), "not HTTP", nil},
+		{"a chunk size that is none", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + echoed + "\r\n"), "not HTTP", nil},
+		{"a header without an end", raw("HTTP/1.1 200 OK\r\n" + strings.Repeat("A: "+echoed+"\r\n", maxReply)), "not HTTP", nil},
+		{"no reply in time", hang, "timed out", context.DeadlineExceeded},
+		{"half a reply in time", func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, `{"access_token":"`+echoed)
+			_ = http.NewResponseController(w).Flush()
+			hang(w, r)
+		}, "timed out", context.DeadlineExceeded},
+	}
+	for _, test := range tests {
+		for _, grant := range allGrants {
+			t.Run(test.name+"/"+string(grant), func(t *testing.T) {
+				t.Parallel()
+				s := startServer(t, func(w http.ResponseWriter, r *http.Request) {
+					_, _ = io.Copy(io.Discard, r.Body) // so that the server sees the client go
+					test.handler(w, r)
+				})
+				timeout := 10 * time.Second
+				if test.reason == "timed out" {
+					timeout = 300 * time.Millisecond
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), timeout)
+				defer cancel()
+				answer, err := grantOnce(ctx, s, grant)
+				failure := wantFailure(t, answer, err, rotator.AnswerLost)
+				wantSaid(t, failure, s.host, test.reason)
+				if !failure.TokenEnded {
+					t.Error("TokenEnded is not set")
+				}
+				if test.cause != nil && !errors.Is(err, test.cause) {
+					t.Errorf("the error does not wrap %v", test.cause)
+				}
+				if n := s.requests.Load(); n != 1 {
+					t.Errorf("sent %d times, want once", n)
+				}
+			})
+		}
+	}
+}
+
+// A cut 429 is an answer lost, but it was one all the same.
+func TestCutThrottleIsCounted(t *testing.T) {
+	s := startServer(t, raw("HTTP/1.1 429 Too Many\r\nContent-Length: 9\r\n\r\n"))
+	answer, err := grantOnce(t.Context(), s, rotator.GrantRefreshToken)
+	wantFailure(t, answer, err, rotator.AnswerLost)
+	if answer.Throttled != 1 || s.requests.Load() != 1 {
+		t.Errorf("got %d throttled in %d requests", answer.Throttled, s.requests.Load())
+	}
+}
+
+func TestEndedByTheCallerOnTheWay(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s := startServer(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		cancel()
+		<-r.Context().Done()
+	})
+	answer, err := grantOnce(ctx, s, rotator.GrantRefreshToken)
+	failure := wantFailure(t, answer, err, rotator.AnswerLost)
+	wantSaid(t, failure, s.host, "ended first")
+	if !failure.TokenEnded || !errors.Is(err, context.Canceled) {
+		t.Errorf("got TokenEnded %t, cause %v", failure.TokenEnded, failure.Cause)
+	}
+}
+
+// Where no connection came about nothing was sent, and the attempt is repeated.
+func TestUnreachable(t *testing.T) {
+	secure := httptest.NewUnstartedServer(answering(200, nil, tokenReply))
+	secure.Config.ErrorLog = quiet()
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	old := httptest.NewUnstartedServer(answering(200, nil, tokenReply))
+	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}
+	old.Config.ErrorLog = quiet()
+	old.StartTLS()
+	t.Cleanup(old.Close)
+	plain := startServer(t, answering(200, nil, tokenReply))
+	t.Cleanup(func() {
+		if n := plain.requests.Load(); n != 0 {
+			t.Errorf("%d requests arrived without TLS", n)
+		}
+	})
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	trusted := x509.NewCertPool()
+	trusted.AddCert(secure.Certificate())
+	trusted.AddCert(old.Certificate())
+
+	noNames := &net.Dialer{Resolver: &net.Resolver{
+		PreferGo: true,
+		Dial:     func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no network") },
+	}}
+	tests := []struct {
+		name   string
+		url    string
+		change func(*http.Transport)
+		reason string
+		cause  func(error) bool
+	}{
+		{"no such name", "https://auth.reltio.invalid", func(t *http.Transport) {
+			t.DialContext = noNames.DialContext
+		}, "name was not resolved", is[*net.DNSError]},
+		{"nothing listens", closed.URL, nil, "refused", func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }},
+		{"no such port", "http://127.0.0.1:99999", nil, "the connection failed", is[net.Error]},
+		{"a certificate of nobody known", secure.URL, nil, "authority is unknown", is[x509.UnknownAuthorityError]},
+		{"another host's certificate", secure.URL, func(t *http.Transport) {
+			t.TLSClientConfig.RootCAs, t.TLSClientConfig.ServerName = trusted, "auth.reltio.com"
+		}, "another host's", is[x509.HostnameError]},
+		{"an expired certificate", secure.URL, func(t *http.Transport) {
+			t.TLSClientConfig.RootCAs = trusted
+			t.TLSClientConfig.Time = func() time.Time { return time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC) }
+		}, "has expired", is[x509.CertificateInvalidError]},
+		{"TLS 1.1", old.URL, func(t *http.Transport) { t.TLSClientConfig.RootCAs = trusted }, "the connection failed", is[error]},
+		{"a server without TLS", strings.Replace(plain.url, "http:", "https:", 1), nil, "the connection failed", is[error]},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			transport := newTransport()
+			if test.change != nil {
+				test.change(transport)
+			}
+			var dials atomic.Int64
+			dial := transport.DialContext
+			transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+				dials.Add(1)
+				return dial(ctx, network, address)
+			}
+			answer, err := New(Config{RequestsPerSecond: 1000, Transport: transport}).
+				Grant(t.Context(), newRequest(rotator.GrantRefreshToken, test.url))
+			failure := wantFailure(t, answer, err, rotator.Unreachable)
+			target, _ := parseTarget(test.url)
+			wantSaid(t, failure, target.Host, test.reason, "check token_url")
+			if failure.TokenEnded {
+				t.Error("TokenEnded is set, but nothing was sent")
+			}
+			if !test.cause(failure.Cause) {
+				t.Errorf("got cause %v", failure.Cause)
+			}
+			if dials.Load() != 3 {
+				t.Errorf("dialled %d times, want 3", dials.Load())
+			}
+		})
+	}
+}
+
+func TestTrustedServer(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Proto != "HTTP/1.1" {
+			t.Errorf("got %s: net/http may send an HTTP/2 request twice by itself", r.Proto)
+		}
+		_, _ = io.WriteString(w, tokenReply)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	transport := newTransport()
+	transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+	transport.TLSClientConfig.RootCAs.AddCert(server.Certificate())
+	if _, err := New(Config{Transport: transport}).Grant(t.Context(), newRequest(rotator.GrantRefreshToken, server.URL)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The limits of the package's own transport, on a network that has a clock of
+// its own.
+func TestTimeLimits(t *testing.T) {
+	tests := []struct {
+		name string
+		dial func(ctx context.Context) (net.Conn, error)
+		code rotator.Code
+		// took is how long Grant may take at least and at most.
+		took [2]time.Duration
+	}{
+		{"an attempt may take 20 s", func(context.Context) (net.Conn, error) {
+			client, server := net.Pipe()
+			go func() { _, _ = io.Copy(io.Discard, server) }()
+			return client, nil
+		}, rotator.AnswerLost, [2]time.Duration{20 * time.Second, 20 * time.Second}},
+		{"also one that answers a byte a second", func(context.Context) (net.Conn, error) {
+			client, server := net.Pipe()
+			go func() {
+				_, err := http.ReadRequest(bufio.NewReader(server))
+				if err == nil {
+					_, err = io.WriteString(server, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+				}
+				for err == nil {
+					time.Sleep(time.Second)
+					_, err = io.WriteString(server, " ")
+				}
+			}()
+			return client, nil
+		}, rotator.AnswerLost, [2]time.Duration{20 * time.Second, 20 * time.Second}},
+		{"dialling takes them too, three times", func(ctx context.Context) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}, rotator.Unreachable, [2]time.Duration{60 * time.Second, 62500 * time.Millisecond}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				transport := newTransport()
+				dials, stop := context.WithCancel(t.Context())
+				transport.DialContext = func(context.Context, string, string) (net.Conn, error) { return test.dial(dials) }
+				start := time.Now()
+				answer, err := New(Config{RequestsPerSecond: 1000, Transport: transport}).
+					Grant(t.Context(), newRequest(rotator.GrantRefreshToken, "http://auth.reltio.com/oauth/token"))
+				wantSaid(t, wantFailure(t, answer, err, test.code), "auth.reltio.com", "timed out")
+				if took := time.Since(start); took < test.took[0] || took > test.took[1] {
+					t.Errorf("took %v, want %v", took, test.took)
+				}
+				stop()
+				time.Sleep(time.Minute) // the network's goroutines see that all is over
+			})
+		})
+	}
+}
+
+// is tells whether err wraps an E.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}

@@ -45,8 +45,7 @@ func (w *world) actors(ctx context.Context, s stack, outputs map[string]string) 
 
 const trustAll = `{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}`
 
-// assume returns the access keys of a role. STS is asked as a user would: MiniStack's
-// root, like AWS's, cannot assume roles.
+// assume returns the access keys of a role.
 func (w *world) assume(ctx context.Context, role string) (actor, error) {
 	text, err := w.command().Run(ctx, "aws", "sts", "assume-role", "--role-session-name", "deploy-local",
 		"--role-arn", "arn:aws:iam::000000000000:role/"+role, "--query", "Credentials", "--output", "json")

@@ -1,0 +1,72 @@
+// Package binary builds the function as it is deployed, for tests that look at
+// it from outside.
+//
+// A test package that needs it builds it once, when the first test asks:
+//
+//	var rotate binary.Once
+//
+//	func TestMain(m *testing.M) { os.Exit(rotate.Run(m)) }
+//
+//	func TestX(t *testing.T) { path := rotate.Path(t) }
+package binary
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// function is the package of the Lambda function. By its import path it is
+// found from every folder of the module.
+const function = "reltio-token-rotator/functions/rotate"
+
+// Build compiles the function into dir and returns the file's path. The flags
+// are those of the Makefile's build-RotateFunction, for this machine's system.
+// It needs the go command and a working folder inside the module.
+func Build(ctx context.Context, dir string) (path string, err error) {
+	path = filepath.Join(dir, "bootstrap")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", path, function)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build %s: %w\n%s", function, err, output)
+	}
+	return path, nil
+}
+
+// Once builds the function when it is first asked for and removes it after the
+// last test. The zero Once is ready.
+type Once struct {
+	once sync.Once
+	dir  string
+	path string
+	err  error
+}
+
+// Path returns the function's path. Where it cannot be built, the test fails.
+func (o *Once) Path(t testing.TB) string {
+	t.Helper()
+	o.once.Do(func() {
+		if o.dir, o.err = os.MkdirTemp("", "rotate-*"); o.err == nil {
+			// Not the test's context: the file is for every test of the package.
+			o.path, o.err = Build(context.Background(), o.dir)
+		}
+	})
+	if o.err != nil {
+		t.Fatal(o.err)
+	}
+	return o.path
+}
+
+// Run runs a package's tests and returns their exit code; see TestMain.
+func (o *Once) Run(m *testing.M) int {
+	defer func() {
+		if o.dir != "" {
+			_ = os.RemoveAll(o.dir)
+		}
+	}()
+	return m.Run()
+}

@@ -44,8 +44,8 @@ func Project() (string, error) {
 }
 
 // Environment returns the environment without AWS settings and Reltio
-// credentials, with .tools/bin first in PATH, the emulator at endpoint and its
-// access keys, and what is in more.
+// credentials, with .tools/bin first in PATH, the emulator's access keys and,
+// where there is one, its endpoint, and what is in more.
 func Environment(project, endpoint string, more ...string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(entry string) bool {
 		return strings.HasPrefix(entry, "AWS_") || strings.HasPrefix(entry, "RELTIO_") || strings.HasPrefix(entry, "PATH=")
@@ -57,12 +57,14 @@ func Environment(project, endpoint string, more ...string) []string {
 		"AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
 		"AWS_EC2_METADATA_DISABLED=true",
 		"AWS_PAGER=",
-		"AWS_ENDPOINT_URL="+endpoint,
 		"AWS_DEFAULT_REGION="+Region,
 		"AWS_ACCESS_KEY_ID=test",
 		"AWS_SECRET_ACCESS_KEY=test",
 		"SAM_CLI_TELEMETRY=0",
 	)
+	if endpoint != "" {
+		env = append(env, "AWS_ENDPOINT_URL="+endpoint)
+	}
 	return append(env, more...)
 }
 
@@ -71,6 +73,8 @@ type Command struct {
 	Dir   string
 	Env   []string
 	Stdin io.Reader
+	// Stderr gets what Run's program says there, when it is set.
+	Stderr io.Writer
 }
 
 // Run runs a program to its end and returns its standard output. An error holds
@@ -79,6 +83,9 @@ func (c Command) Run(ctx context.Context, name string, args ...string) (string, 
 	cmd := c.command(ctx, name, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, &stdout, &stderr
+	if c.Stderr != nil {
+		cmd.Stderr = io.MultiWriter(&stderr, c.Stderr)
+	}
 	if err := cmd.Run(); err != nil {
 		return stdout.String(), fmt.Errorf("%s %s: %w\n%s", filepath.Base(name), strings.Join(args, " "), err,
 			lastLines(stdout.String()+stderr.String(), 30))

@@ -69,6 +69,10 @@ func New(t testing.TB, awsOptions standaws.Options, reltioOptions standreltio.Op
 	return w
 }
 
+// Host puts a server of the test's own behind a host name, in the place of the
+// one that is there. Call it before the first heartbeat.
+func (w *World) Host(name string, handler http.Handler) { w.hosts[name] = handler }
+
 // Add makes a connection as the template does, with nothing in its secrets.
 func (w *World) Add(name string) {
 	for _, kind := range []string{"config", "state", "claim"} {

@@ -1,0 +1,339 @@
+// Package e2e_test reads as a specification of the rotator as its users and
+// operators see it: what a run reports, records, logs and measures, what it asks
+// of the token endpoint and of AWS, and what happens next. Everything is real
+// but the two servers, which are stand-ins; most tests run in simulated time.
+package e2e_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	standaws "reltio-token-rotator/tests/standin/aws"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+	"reltio-token-rotator/tests/world"
+)
+
+// Values with every character that an encoding could spoil, and easy to find
+// where they must not be.
+const (
+	clientSecret = "s3c+r/e=t%41 x:y"
+	password     = "p4ss+w/o=rd%41 &"
+	tokenHost    = "auth.reltio.com"
+)
+
+// stage is a world, with an eye on everything that comes out of it.
+type stage struct {
+	*world.World
+	t     *testing.T
+	front *front
+}
+
+// play runs a test in simulated time on a stage without connections.
+func play(t *testing.T, options standreltio.Options, test func(s *stage)) {
+	t.Helper()
+	playAWS(t, standaws.Options{}, options, test)
+}
+
+func playAWS(t *testing.T, awsOptions standaws.Options, options standreltio.Options, test func(s *stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		options.ClientSecret, options.Password, options.EchoRefreshToken = clientSecret, password, true
+		w := world.New(t, awsOptions, options)
+		s := &stage{World: w, t: t, front: &front{server: w.Reltio}}
+		w.Host(tokenHost, s.front)
+		test(s)
+	})
+}
+
+// credentials are those of a client with the refresh token of a fresh login.
+func (s *stage) credentials() map[string]string {
+	_, refreshToken := s.Reltio.Login()
+	return map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": refreshToken}
+}
+
+// loginCredentials also hold the user's name and password.
+func (s *stage) loginCredentials() map[string]string {
+	fields := s.credentials()
+	fields["username"], fields["password"] = "user", password
+	return fields
+}
+
+// seed adds a connection with such credentials.
+func (s *stage) seed(name string, fields map[string]string) {
+	s.Add(name)
+	s.PutCredentials(name, fields)
+}
+
+// seeded adds a connection and lets it get its first token, then sleeps until
+// the token is within its window.
+func (s *stage) seeded(name string, fields map[string]string) {
+	s.t.Helper()
+	s.seed(name, fields)
+	s.beat().want(name, rotator.Refreshed)
+	time.Sleep(untilWindow)
+}
+
+// untilWindow brings any connection's token of 3598 s into its window of 600 s
+// and a spread of up to 120 s.
+const untilWindow = 50 * time.Minute
+
+func (s *stage) config(name, document string) {
+	s.AWS.PutParameter(world.ParameterName(name, "config"), document)
+}
+
+func (s *stage) parameter(name, kind string) string {
+	document, _, _ := s.AWS.Parameter(world.ParameterName(name, kind))
+	return document
+}
+
+// refreshToken is the one in the credentials secret.
+func (s *stage) refreshToken(name string) string {
+	document, _ := s.AWS.Secret(world.SecretName(name, "credentials"))
+	var fields map[string]any
+	_ = json.Unmarshal([]byte(document), &fields)
+	token, _ := fields["refresh_token"].(string)
+	return token
+}
+
+// wantWorking: what a job reads now is accepted.
+func (s *stage) wantWorking(name string) {
+	s.t.Helper()
+	if !s.Alive(name) {
+		s.t.Errorf("the published token of %s is not alive", name)
+	}
+}
+
+// run is everything that one invocation left behind.
+type run struct {
+	t       *testing.T
+	report  rotator.Report
+	err     error
+	logs    []map[string]any // without the metrics
+	metrics map[string]any
+	sent    []standreltio.Request
+	calls   map[string]int
+}
+
+// beat is one heartbeat.
+func (s *stage) beat() run { s.t.Helper(); return s.invoke(rotator.Event{}) }
+
+// invoke runs an event in a process of its own and checks that nothing secret
+// came out of it.
+func (s *stage) invoke(event rotator.Event) run {
+	s.t.Helper()
+	sent, printed := len(s.Reltio.Requests()), len(s.Output())
+	s.AWS.ResetCalls()
+	r := run{t: s.t}
+	r.report, r.err = s.Invoke(s.t.Context(), event)
+	r.sent, r.calls = s.Reltio.Requests()[sent:], s.AWS.Calls()
+	r.logs, r.metrics = parseOutput(s.t, s.Output()[printed:])
+	s.wantNothingSecret(r, s.Output()[printed:])
+	return r
+}
+
+func parseOutput(t *testing.T, text string) (logs []map[string]any, metrics map[string]any) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			t.Errorf("a printed line is not JSON: %s", line)
+			continue
+		}
+		if _, ok := fields["_aws"]; ok {
+			metrics = fields
+		} else {
+			logs = append(logs, fields)
+		}
+	}
+	return logs, metrics
+}
+
+// wantNothingSecret searches all that a run prints, returns and records outside
+// the secrets.
+func (s *stage) wantNothingSecret(r run, printed string) {
+	s.t.Helper()
+	report, _ := json.Marshal(r.report)
+	seen := printed + string(report)
+	if r.err != nil {
+		seen += r.err.Error()
+	}
+	secrets := append(s.front.secrets(), clientSecret, password, "s3c", "p4ss")
+	for _, result := range r.report.Connections {
+		for _, kind := range []string{"config", "state", "claim"} {
+			seen += s.parameter(result.Name, kind)
+		}
+		for _, kind := range []string{"credentials", "token"} {
+			for _, version := range s.AWS.SecretVersions(world.SecretName(result.Name, kind)) {
+				secrets = append(secrets, secretValues(version.Value)...)
+			}
+		}
+	}
+	secrets = append(secrets, serversWords...)
+	for _, secret := range secrets {
+		if strings.Contains(seen, secret) {
+			s.t.Errorf("%q can be seen in what a run left:\n%s", secret, seen)
+		}
+	}
+}
+
+// serversWords are parts of reply bodies.
+var serversWords = []string{"error_description", "Invalid refresh", "Bad credentials", "Request blocked", "Please sign in", "oauth2/client"}
+
+// secretValues returns what is secret in a document or a reply.
+func secretValues(document string) []string {
+	var fields map[string]any
+	_ = json.Unmarshal([]byte(document), &fields)
+	var values []string
+	for _, name := range []string{"access_token", "refresh_token", "client_secret", "password", "state_token"} {
+		if value, ok := fields[name].(string); ok && value != "" {
+			values = append(values, value)
+		}
+	}
+	return values
+}
+
+// of returns what the report says about a connection.
+func (r run) of(name string) rotator.Result {
+	r.t.Helper()
+	for _, result := range r.report.Connections {
+		if result.Name == name {
+			return result
+		}
+	}
+	r.t.Fatalf("the report says nothing about %s: %+v, %v", name, r.report, r.err)
+	return rotator.Result{}
+}
+
+// want checks an outcome and returns the rest for more.
+func (r run) want(name string, outcome rotator.Outcome) rotator.Result {
+	r.t.Helper()
+	result := r.of(name)
+	if result.Outcome != outcome {
+		r.t.Errorf("%s is %s (%s %s %q), want %s", name, result.Outcome, result.Reason, result.Error, result.Message, outcome)
+	}
+	return result
+}
+
+func (r run) wantFailed(name string, code rotator.Code) rotator.Result {
+	r.t.Helper()
+	result := r.want(name, rotator.Failed)
+	if result.Error != code {
+		r.t.Errorf("%s has the error %s (%q), want %s", name, result.Error, result.Message, code)
+	}
+	return result
+}
+
+// wantSent checks the token requests of a run, each as "grant → status (fault)".
+func (r run) wantSent(requests ...string) {
+	r.t.Helper()
+	var sent []string
+	for _, request := range r.sent {
+		sent = append(sent, request.String())
+	}
+	if !slices.Equal(sent, requests) {
+		r.t.Errorf("token requests were %q, want %q", sent, requests)
+	}
+}
+
+func (r run) wantCalls(want map[string]int) {
+	r.t.Helper()
+	if !maps.Equal(r.calls, want) {
+		r.t.Errorf("AWS calls were %v, want %v", r.calls, want)
+	}
+}
+
+// level is that of the run's log line, "" when there is none.
+func (r run) level() string {
+	for _, line := range r.logs {
+		if line["msg"] == "run" {
+			return line["level"].(string)
+		}
+	}
+	return ""
+}
+
+// wantMetric checks a count.
+func (r run) wantMetric(name string, want float64) {
+	r.t.Helper()
+	if got, ok := r.metrics[name].(float64); !ok || got != want {
+		r.t.Errorf("metric %s is %v, want %v", name, r.metrics[name], want)
+	}
+}
+
+// wantLogged looks for a line with these words at a level.
+func (r run) wantLogged(level, words string) {
+	r.t.Helper()
+	for _, line := range r.logs {
+		if msg, _ := line["msg"].(string); line["level"] == level && strings.Contains(msg, words) {
+			return
+		}
+	}
+	r.t.Errorf("no %s line says %q: %v", level, words, r.logs)
+}
+
+// front stands before the token endpoint. It can let every request meet a
+// fault until it is told otherwise, and sees which tokens go out.
+type front struct {
+	server *standreltio.Server
+
+	mu      sync.Mutex
+	fault   *standreltio.Fault
+	granted []string
+}
+
+// always makes every coming request meet a fault.
+func (f *front) always(fault standreltio.Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fault = &fault
+}
+
+// mend lets requests through again.
+func (f *front) mend() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fault = nil
+}
+
+func (f *front) secrets() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.granted)
+}
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	if f.fault != nil {
+		f.server.Script(*f.fault)
+	}
+	f.mu.Unlock()
+	seen := &tap{ResponseWriter: w}
+	defer func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.granted = append(f.granted, secretValues(seen.body.String())...)
+	}()
+	f.server.ServeHTTP(seen, r)
+}
+
+// tap keeps a copy of a reply's body.
+type tap struct {
+	http.ResponseWriter
+	body bytes.Buffer
+}
+
+func (t *tap) Write(p []byte) (int, error) {
+	t.body.Write(p)
+	return t.ResponseWriter.Write(p)
+}
+
+func (t *tap) Flush() { t.ResponseWriter.(http.Flusher).Flush() }

@@ -1,10 +1,13 @@
 package contract_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -31,13 +34,31 @@ func newAccount(ctx context.Context, url string) account {
 	return account{
 		ctx: ctx,
 		secrets: secretsmanager.New(secretsmanager.Options{
-			BaseEndpoint: &url, Region: "us-east-1", Credentials: who, Retryer: aws.NopRetryer{},
+			BaseEndpoint: &url, Region: "us-east-1", Credentials: who, Retryer: aws.NopRetryer{}, HTTPClient: wholeBodies{},
 		}),
 		ssm: ssm.New(ssm.Options{
-			BaseEndpoint: &url, Region: "us-east-1", Credentials: who, Retryer: aws.NopRetryer{},
+			BaseEndpoint: &url, Region: "us-east-1", Credentials: who, Retryer: aws.NopRetryer{}, HTTPClient: wholeBodies{},
 		}),
 		prefix: "contract/" + rand.Text(),
 	}
+}
+
+// wholeBodies sends each request body in one piece. The SDK's own wrapping makes
+// net/http send it apart from the headers, and the SDK closes it as soon as an
+// answer begins: an answer that comes at once, as MiniStack's, can find the
+// sender still at work, which then closes the connection under the answer ("use
+// of closed network connection"). The SDK's retries hide that, but here they
+// would write twice.
+type wholeBodies struct{}
+
+func (wholeBodies) Do(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	whole := r.Clone(r.Context())
+	whole.Body = io.NopCloser(bytes.NewReader(body))
+	return http.DefaultClient.Do(whole)
 }
 
 // id is the version id that the cases call by one letter.

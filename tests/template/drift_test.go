@@ -1,0 +1,221 @@
+package template_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestEnvironmentVariablesAreThoseTheCodeReads(t *testing.T) {
+	function := newStack(t, nil).properties(t, "RotateFunction")
+	declared := slices.Sorted(maps.Keys(function["Environment"].(object)["Variables"].(object)))
+
+	variable := regexp.MustCompile(`^[A-Z][A-Z0-9_]+$`)
+	read := map[string]bool{}
+	inspect(t, "functions/rotate", func(node ast.Node) {
+		call, ok := node.(*ast.CallExpr)
+		if !ok || len(call.Args) == 0 {
+			return
+		}
+		literal, ok := call.Args[0].(*ast.BasicLit)
+		if !ok || literal.Kind != token.STRING {
+			return
+		}
+		if name, err := strconv.Unquote(literal.Value); err == nil && variable.MatchString(name) {
+			read[name] = true
+		}
+	})
+	delete(read, "AWS_SAM_LOCAL") // sam local sets it
+	if got := slices.Sorted(maps.Keys(read)); !slices.Equal(got, declared) {
+		t.Errorf("functions/rotate reads\n  %v\nthe template declares\n  %v", got, declared)
+	}
+}
+
+// Every operation that the code can send is allowed, and nothing else is.
+func TestActionsAreTheOperationsTheCodeCalls(t *testing.T) {
+	called := map[string]bool{}
+	inspect(t, "rotator/awsstore", func(node ast.Node) {
+		literal, ok := node.(*ast.CompositeLit)
+		if !ok {
+			return
+		}
+		selector, ok := literal.Type.(*ast.SelectorExpr)
+		if !ok {
+			return
+		}
+		service, ok := selector.X.(*ast.Ident)
+		operation, isInput := strings.CutSuffix(selector.Sel.Name, "Input")
+		if ok && isInput {
+			called[service.Name+":"+operation] = true
+		}
+	})
+	allowed := map[string]bool{}
+	for _, line := range statements(t, newStack(t, nil), "RotateRole") {
+		actions, _, _ := strings.Cut(strings.TrimPrefix(line, "Allow "), " on ")
+		for action := range strings.SplitSeq(actions, ", ") {
+			if !strings.HasPrefix(action, "logs:") { // Lambda's own writing
+				allowed[action] = true
+			}
+		}
+	}
+	got, want := slices.Sorted(maps.Keys(allowed)), slices.Sorted(maps.Keys(called))
+	if !slices.Equal(got, want) {
+		t.Errorf("the role allows\n  %v\nrotator/awsstore calls\n  %v", got, want)
+	}
+}
+
+// inspect visits every node of a folder's code, tests left out.
+func inspect(t *testing.T, folder string, visit func(ast.Node)) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen++
+		ast.Inspect(parsed, func(node ast.Node) bool {
+			visit(node)
+			return true
+		})
+	}
+	if seen == 0 {
+		t.Fatalf("no code in %s", folder)
+	}
+}
+
+func TestEveryParameterIsUsed(t *testing.T) {
+	s := newStack(t, nil)
+	used := map[string]bool{}
+	var walk func(value any)
+	walk = func(value any) {
+		switch value := value.(type) {
+		case []any:
+			for _, item := range value {
+				walk(item)
+			}
+		case object:
+			for name, item := range value {
+				text, isText := item.(string)
+				switch {
+				case name == "Ref" && isText:
+					used[text] = true
+				case name == "Fn::Sub" && isText:
+					for _, match := range placeholder.FindAllStringSubmatch(text, -1) {
+						used[match[1]] = true
+					}
+				case (name == "Condition" || name == "Fn::If") && isText:
+					used[text] = true
+				}
+				if list, ok := item.([]any); ok && name == "Fn::If" {
+					used[list[0].(string)] = true
+				}
+				walk(item)
+			}
+		}
+	}
+	walk(s.template["Resources"])
+	walk(s.template["Outputs"])
+	// A condition counts for the parameters in it only if something asks it.
+	for name, condition := range s.template["Conditions"].(object) {
+		if !used[name] {
+			t.Errorf("condition %s decides nothing", name)
+			continue
+		}
+		walk(condition)
+	}
+	for name := range s.parameters {
+		if !used[name] {
+			t.Errorf("parameter %s is not used", name)
+		}
+	}
+}
+
+func TestEveryMakeTargetNamedExists(t *testing.T) {
+	makefile := read(t, "Makefile")
+	targets := map[string]bool{}
+	for _, match := range regexp.MustCompile(`(?m)^([a-zA-Z-]+):`).FindAllStringSubmatch(makefile, -1) {
+		targets[match[1]] = true
+	}
+	// In code alone: prose says "make sure" as well.
+	code := regexp.MustCompile("(?m)`make ([a-z][a-z-]*)|^(?:\\$ )?make ([a-z][a-z-]*)")
+	named := 0
+	for _, file := range documents(t) {
+		for _, match := range code.FindAllStringSubmatch(read(t, file), -1) {
+			named++
+			if target := match[1] + match[2]; !targets[target] {
+				t.Errorf("%s says make %s, which the Makefile does not have", file, target)
+			}
+		}
+	}
+	if named == 0 && len(documents(t)) > 0 {
+		t.Error("no document names a make target: does this test still see them?")
+	}
+}
+
+// What make deploy-local types is what the README tells people to type.
+func TestReadmeHoldsTheCommandsThatAreTried(t *testing.T) {
+	if _, err := os.Stat(filepath.Join(root, "README.md")); err != nil {
+		t.Skip("there is no README yet")
+	}
+	readme := read(t, "README.md")
+	files, err := filepath.Glob(filepath.Join(root, "tests", "deploy", "readme", "*.sh"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no commands found: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if line = strings.TrimSpace(line); line != "" && !strings.Contains(readme, line) {
+				t.Errorf("README.md does not hold this line of %s:\n%s", filepath.Base(file), line)
+			}
+		}
+	}
+}
+
+// documents are the project's pages for people.
+func documents(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "examples/*.md", "examples/*/*.md"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range found {
+			file, err := filepath.Rel(root, file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, file)
+		}
+	}
+	return all
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestAnIdleHeartbeatOfThreeConnectionsIsOneCall(t *testing.T) {
-	play(t, standreltio.Options{}, func(s *stage) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
 		for _, name := range []string{"a", "b", "c"} {
 			s.seed(name, s.credentials())
 		}
@@ -35,7 +35,7 @@ func TestAnIdleHeartbeatOfThreeConnectionsIsOneCall(t *testing.T) {
 }
 
 func TestARefreshIsFiveCallsAndOneTokenRequest(t *testing.T) {
-	play(t, standreltio.Options{}, func(s *stage) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
 		s.seeded("default", s.credentials())
 		r := s.beat()
 		r.want("default", rotator.Refreshed)
@@ -51,7 +51,7 @@ func TestARefreshIsFiveCallsAndOneTokenRequest(t *testing.T) {
 }
 
 func TestAChangedRefreshTokenCostsTwoCallsMore(t *testing.T) {
-	play(t, standreltio.Options{RotateRefreshToken: true}, func(s *stage) {
+	play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
 		s.seeded("default", s.credentials())
 		r := s.beat()
 		r.wantSent("refresh_token → 200")
@@ -64,7 +64,7 @@ func TestAChangedRefreshTokenCostsTwoCallsMore(t *testing.T) {
 }
 
 func TestEveryPageOfAListingIsRead(t *testing.T) {
-	playAWS(t, standaws.Options{EmptyPages: true}, standreltio.Options{}, func(s *stage) {
+	playAWS(t, standaws.Options{EmptyPages: true}, standreltio.Options{}, func(t *testing.T, s *stage) {
 		for i := range 8 {
 			s.seed(fmt.Sprintf("c%d", i), s.credentials())
 		}
@@ -86,7 +86,7 @@ func TestAHeldClaimIsLeftAlone(t *testing.T) {
 	}
 
 	t.Run("seen in the listing", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(s *stage) {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
 			s.seeded("default", s.credentials())
 			others := claim(s)
 			s.AWS.PutParameter(world.ParameterName("default", "claim"), others)
@@ -106,7 +106,7 @@ func TestAHeldClaimIsLeftAlone(t *testing.T) {
 	})
 
 	t.Run("written a moment before ours", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(s *stage) {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
 			s.seeded("default", s.credentials())
 			_, version, _ := s.AWS.Parameter(world.ParameterName("default", "claim"))
 			others := claim(s)
@@ -137,7 +137,7 @@ func TestAHeldClaimIsLeftAlone(t *testing.T) {
 	})
 
 	t.Run("whose run never came back", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(s *stage) {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
 			s.seed("default", s.credentials())
 			s.beat()
 			time.Sleep(2 * time.Minute)

@@ -38,19 +38,19 @@ type stage struct {
 }
 
 // play runs a test in simulated time on a stage without connections.
-func play(t *testing.T, options standreltio.Options, test func(s *stage)) {
+func play(t *testing.T, options standreltio.Options, test func(t *testing.T, s *stage)) {
 	t.Helper()
 	playAWS(t, standaws.Options{}, options, test)
 }
 
-func playAWS(t *testing.T, awsOptions standaws.Options, options standreltio.Options, test func(s *stage)) {
+func playAWS(t *testing.T, awsOptions standaws.Options, options standreltio.Options, test func(t *testing.T, s *stage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		options.ClientSecret, options.Password, options.EchoRefreshToken = clientSecret, password, true
 		w := world.New(t, awsOptions, options)
 		s := &stage{World: w, t: t, front: &front{server: w.Reltio}}
 		w.Host(tokenHost, s.front)
-		test(s)
+		test(t, s)
 	})
 }
 
@@ -74,12 +74,14 @@ func (s *stage) seed(name string, fields map[string]string) {
 }
 
 // seeded adds a connection and lets it get its first token, then sleeps until
-// the token is within its window.
+// the token is within its window. Heartbeats come on whole seconds, so that
+// minutes can be counted.
 func (s *stage) seeded(name string, fields map[string]string) {
 	s.t.Helper()
+	begun := time.Now()
 	s.seed(name, fields)
 	s.beat().want(name, rotator.Refreshed)
-	time.Sleep(untilWindow)
+	time.Sleep(time.Until(begun.Add(untilWindow)))
 }
 
 // untilWindow brings any connection's token of 3598 s into its window of 600 s
@@ -337,3 +339,12 @@ func (t *tap) Write(p []byte) (int, error) {
 }
 
 func (t *tap) Flush() { t.ResponseWriter.(http.Flusher).Flush() }
+
+func decode(t *testing.T, document string) map[string]any {
+	t.Helper()
+	var fields map[string]any
+	if err := json.Unmarshal([]byte(document), &fields); err != nil {
+		t.Fatalf("%q: %v", document, err)
+	}
+	return fields
+}

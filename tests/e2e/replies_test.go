@@ -1,0 +1,395 @@
+package e2e_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+	"reltio-token-rotator/tests/world"
+)
+
+// One test for each reply that the server library was seen to give, through the
+// whole story: what becomes of it.
+
+func TestReplyToAFirstLogin(t *testing.T) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.seed("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "username": "user", "password": password})
+		sent := time.Now()
+		r := s.beat()
+		r.want("default", rotator.Refreshed)
+		r.wantSent("password → 200")
+		token, _ := s.Token("default")
+		want := world.Token{
+			AccessToken: token.AccessToken, TokenType: "bearer", Scope: "read write", ExpiresIn: 3598,
+			IssuedAt: sent.UTC(), ExpiresAt: sent.Add(3598 * time.Second).UTC(),
+		}
+		if token != want {
+			t.Errorf("published %+v, want %+v", token, want)
+		}
+		s.wantWorking("default")
+		if s.refreshToken("default") == "" {
+			t.Error("the login's refresh token was not saved")
+		}
+		if state := s.State("default"); state.Grant != rotator.GrantPassword || state.LoginAttempted != "" || !state.CanLogIn {
+			t.Errorf("the state is %+v", state)
+		}
+
+		// From then on the refresh token is used.
+		time.Sleep(untilWindow)
+		s.beat().wantSent("refresh_token → 200")
+	})
+}
+
+func TestReplyToALoginWhileTheTokenLives(t *testing.T) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.seeded("default", s.loginCredentials())
+		expiry := s.State("default").ExpiresAt
+		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
+		r := s.beat()
+		r.want("default", rotator.Unchanged)
+		r.wantSent("refresh_token → 400 (invalid_grant)", "password → 200")
+		if r.calls["PutSecretValue"] > 0 {
+			t.Error("what is out already was published or saved once more")
+		}
+		if state := s.State("default"); state.ExpiresAt.After(expiry) || !state.Unchanged || state.LoginAttempted != "" {
+			t.Errorf("the state is %+v", state)
+		}
+		s.wantNothingUntil("default", expiry.Add(time.Second))
+	})
+}
+
+// wantNothingUntil lets heartbeats pass and wants no token request before t,
+// and one right then.
+func (s *stage) wantNothingUntil(name string, at time.Time) {
+	s.t.Helper()
+	for {
+		time.Sleep(time.Minute)
+		r := s.beat()
+		if len(r.sent) == 0 {
+			if time.Now().After(at) {
+				s.t.Fatalf("nothing was asked by %v", at)
+			}
+			continue
+		}
+		if first := r.sent[0].At; first.Before(at) || first.After(at.Add(2*time.Second)) {
+			s.t.Errorf("asked again at %v, want %v", first, at)
+		}
+		r.want(name, rotator.Refreshed)
+		s.wantWorking(name)
+		return
+	}
+}
+
+func TestReplyToALoginAfterTheTokensEnd(t *testing.T) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.seeded("default", s.loginCredentials())
+		before := s.refreshToken("default")
+		time.Sleep(15 * time.Minute) // nobody was there meanwhile
+		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
+		r := s.beat()
+		r.want("default", rotator.Refreshed)
+		r.wantSent("refresh_token → 400 (invalid_grant)", "password → 200")
+		s.wantWorking("default")
+		if s.refreshToken("default") != before || r.calls["PutSecretValue"] != 1 {
+			t.Error("the same refresh token was saved once more")
+		}
+	})
+}
+
+func TestReplyToALoginWithADeadRefreshToken(t *testing.T) {
+	// The access token lives, its refresh token is over: a login gives both.
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.seeded("default", s.loginCredentials())
+		s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "username": "user", "password": password})
+		s.Reltio.ExpireRefreshTokens()
+		r := s.beat()
+		r.want("default", rotator.Unchanged)
+		r.wantSent("password → 200")
+		s.wantWorking("default")
+
+		// Nobody can tell that it is dead but by using it, which is when a login
+		// gives a new one.
+		time.Sleep(15 * time.Minute)
+		r = s.beat()
+		r.want("default", rotator.Refreshed)
+		r.wantSent("refresh_token → 401", "password → 200")
+		s.wantWorking("default")
+		time.Sleep(untilWindow)
+		r = s.beat()
+		r.wantSent("refresh_token → 200")
+		s.wantWorking("default")
+	})
+}
+
+func TestReplyToARefresh(t *testing.T) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.seeded("default", s.credentials())
+		old, _ := s.Token("default")
+		refreshToken := s.refreshToken("default")
+		s.beat().want("default", rotator.Refreshed)
+		token, _ := s.Token("default")
+		if token.AccessToken == old.AccessToken || s.Reltio.Alive(old.AccessToken) {
+			t.Error("the old access token should be dead and replaced")
+		}
+		s.wantWorking("default")
+		if s.refreshToken("default") != refreshToken {
+			t.Error("the refresh token changed")
+		}
+	})
+}
+
+func TestReplyToARefreshWithoutARefreshTokenInIt(t *testing.T) {
+	play(t, standreltio.Options{OmitRefreshToken: true}, func(t *testing.T, s *stage) {
+		s.seeded("default", s.credentials())
+		before := s.refreshToken("default")
+		for range 3 {
+			s.beat().want("default", rotator.Refreshed)
+			if s.refreshToken("default") != before {
+				t.Fatal("the refresh token is gone")
+			}
+			time.Sleep(untilWindow)
+		}
+	})
+}
+
+func TestReplyToARefreshThatRotates(t *testing.T) {
+	for _, family := range []bool{false, true} {
+		play(t, standreltio.Options{RotateRefreshToken: true, RevokeFamilyOnReplay: family}, func(t *testing.T, s *stage) {
+			fields := s.credentials()
+			fields["owner"] = "team data"
+			s.seed("default", fields)
+			before := fields["refresh_token"]
+			for range 5 {
+				r := s.beat()
+				r.want("default", rotator.Refreshed)
+				r.wantSent("refresh_token → 200")
+				s.wantWorking("default")
+				if now := s.refreshToken("default"); now == before {
+					t.Fatal("the new refresh token was not saved")
+				} else {
+					before = now
+				}
+				document, _ := s.AWS.Secret(world.SecretName("default", "credentials"))
+				if got := decode(t, document)["owner"]; got != "team data" {
+					t.Errorf("a field that is not the rotator's became %q", got)
+				}
+				time.Sleep(untilWindow)
+			}
+		})
+	}
+}
+
+func TestReplyToAnUnknownRefreshToken(t *testing.T) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		fields := s.credentials()
+		fields["refresh_token"] = "never heard of it"
+		s.seed("default", fields)
+		r := s.beat()
+		r.wantFailed("default", rotator.RefreshTokenRejected)
+		r.wantSent("refresh_token → 400")
+		if _, ok := s.Token("default"); ok {
+			t.Error("something was published")
+		}
+		// Never had a token, so nothing is remaining; but people wait for one.
+		if _, ok := r.metrics["TokenSecondsRemaining"]; ok {
+			t.Error("TokenSecondsRemaining of a connection that never had a token")
+		}
+		r.wantMetric("Late", 1)
+	})
+}
+
+func TestReplyToAnExpiredRefreshToken(t *testing.T) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.seeded("default", s.credentials())
+		s.Reltio.ExpireRefreshTokens()
+		s.wantWorking("default")
+		r := s.beat()
+		r.wantFailed("default", rotator.RefreshTokenRejected)
+		r.wantSent("refresh_token → 401")
+		if s.Alive("default") || s.State("default").ExpiresAt.After(time.Now()) {
+			t.Error("the server ended the published token, and the state does not say so")
+		}
+		r.wantMetric("Late", 1)
+		time.Sleep(time.Hour)
+		time.Sleep(time.Minute)
+		r = s.beat()
+		r.wantFailed("default", rotator.RefreshTokenRejected)
+		r.wantSent("refresh_token → 400") // the server has forgotten it by now
+	})
+
+	t.Run("where a login is possible", func(t *testing.T) {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			s.seeded("default", s.loginCredentials())
+			s.Reltio.ExpireRefreshTokens()
+			r := s.beat()
+			r.want("default", rotator.Refreshed)
+			r.wantSent("refresh_token → 401", "password → 200")
+			s.wantWorking("default")
+			time.Sleep(untilWindow)
+			s.beat().wantSent("refresh_token → 200") // the login's refresh token was saved
+		})
+	})
+}
+
+func TestReplyToAWrongClient(t *testing.T) {
+	for name, change := range map[string]func(map[string]string){
+		"secret": func(fields map[string]string) { fields["client_secret"] = "wrong" },
+		"id":     func(fields map[string]string) { fields["client_id"] = "wrong" },
+		// What a general OAuth client sends: form-encoded before Basic.
+		"encoding": func(fields map[string]string) { fields["client_secret"] = "s3c%2Br%2Fe%3Dt%2541+x%3Ay" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+				fields := s.credentials()
+				change(fields)
+				s.seed("default", fields)
+				r := s.beat()
+				r.wantFailed("default", rotator.ClientRejected)
+				r.wantSent("refresh_token → 401")
+			})
+		})
+	}
+}
+
+func TestReplyToAGrantThatIsNotAllowed(t *testing.T) {
+	play(t, standreltio.Options{Grants: []string{"refresh_token"}}, func(t *testing.T, s *stage) {
+		s.seed("default", map[string]string{"client_id": "client", "client_secret": clientSecret})
+		r := s.beat()
+		r.wantFailed("default", rotator.ClientRejected)
+		r.wantSent("client_credentials → 401")
+	})
+}
+
+func TestReplyToAWrongPassword(t *testing.T) {
+	// invalid_grant means the login here, and the refresh token in a refresh.
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		fields := s.loginCredentials()
+		fields["password"], fields["refresh_token"] = "wrong", ""
+		s.seed("default", fields)
+		r := s.beat()
+		r.wantFailed("default", rotator.LoginRejected)
+		r.wantSent("password → 400")
+		for range 24 * 60 {
+			time.Sleep(time.Minute)
+			r := s.beat()
+			r.want("default", rotator.BackingOff)
+			r.wantSent()
+		}
+		fields["password"] = password
+		s.PutCredentials("default", fields)
+		r = s.beat()
+		r.want("default", rotator.Refreshed)
+		r.wantSent("password → 200")
+	})
+}
+
+func TestReplyToALoginThatAsksForASecondFactor(t *testing.T) {
+	play(t, standreltio.Options{MFA: true}, func(t *testing.T, s *stage) {
+		s.seeded("default", s.loginCredentials())
+		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
+		r := s.beat()
+		r.wantFailed("default", rotator.LoginRejected)
+		r.wantSent("refresh_token → 400 (invalid_grant)", "password → 200")
+		r.wantMetric("NeedsPerson", 1)
+	})
+}
+
+func TestReplyToClientCredentials(t *testing.T) {
+	only := map[string]string{"client_id": "client", "client_secret": clientSecret}
+	t.Run("gives the same token until its end", func(t *testing.T) {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			s.seeded("default", only)
+			expiry := s.State("default").ExpiresAt
+			r := s.beat()
+			r.want("default", rotator.Unchanged)
+			r.wantSent("client_credentials → 200")
+			s.wantNothingUntil("default", expiry.Add(time.Second))
+			if document, _ := s.AWS.Secret(world.SecretName("default", "credentials")); decode(t, document)["refresh_token"] != nil {
+				t.Error("a refresh token appeared")
+			}
+		})
+	})
+	t.Run("gives a new one early where Multi Token Support is on", func(t *testing.T) {
+		play(t, standreltio.Options{MultiToken: true}, func(t *testing.T, s *stage) {
+			s.seeded("default", only)
+			r := s.beat()
+			r.want("default", rotator.Refreshed)
+			r.wantSent("client_credentials → 200")
+			s.wantWorking("default")
+		})
+	})
+}
+
+func TestRepliesAsOtherPagesShowThem(t *testing.T) {
+	play(t, standreltio.Options{LooseShape: true}, func(t *testing.T, s *stage) {
+		s.seeded("default", s.credentials())
+		s.beat().want("default", rotator.Refreshed)
+		token, _ := s.Token("default")
+		if token.TokenType != "Bearer" || token.Scope != "read write" || token.ExpiresIn != 3598 {
+			t.Errorf("published %+v", token)
+		}
+	})
+}
+
+func TestEveryRequestIsAskedForJSON(t *testing.T) {
+	// With Accept: text/html the server's errors are pages that tell nothing.
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.seed("default", s.credentials())
+		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
+		request := s.beat().sent[0]
+		if request.Accept != "application/json" || request.ContentType != "application/x-www-form-urlencoded" || request.Query || !request.PlainBasic {
+			t.Errorf("the request was %+v", request)
+		}
+	})
+}
+
+func TestEightRunsAtOnceAreOneRefresh(t *testing.T) {
+	// Eight refreshes at once leave dead tokens among their answers.
+	for _, rotate := range []bool{false, true} {
+		play(t, standreltio.Options{RotateRefreshToken: rotate, RaceWindow: 100 * time.Millisecond}, func(t *testing.T, s *stage) {
+			s.seeded("default", s.credentials())
+			before := len(s.Reltio.Requests())
+			var running sync.WaitGroup
+			for range 8 {
+				running.Go(func() {
+					if _, err := s.Heartbeat(t); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			running.Wait()
+			if sent := s.Reltio.Requests()[before:]; len(sent) != 1 {
+				t.Errorf("%d token requests: %v", len(sent), sent)
+			}
+			s.wantWorking("default")
+		})
+	}
+}
+
+func TestTokensAndSecretsOfAnyCharacter(t *testing.T) {
+	for name, format := range map[string]standreltio.TokenFormat{
+		"Base64 with + / and =": standreltio.Base64, "Base64url that begins with -": standreltio.Base64URL,
+	} {
+		t.Run(name, func(t *testing.T) {
+			// The client secret is s3c+r/e=t%41 x:y, which must go out as it is.
+			play(t, standreltio.Options{TokenFormat: format, RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+				fields := s.credentials()
+				fields["refresh_token"] = "a+b/c=d%2Be f&g=="
+				s.Reltio.AddRefreshToken(fields["refresh_token"])
+				s.seed("default", fields)
+				for range 3 {
+					r := s.beat()
+					r.want("default", rotator.Refreshed)
+					r.wantSent("refresh_token → 200")
+					if !r.sent[0].PlainBasic {
+						t.Error("the client secret was changed on its way")
+					}
+					s.wantWorking("default")
+					time.Sleep(untilWindow)
+				}
+			})
+		})
+	}
+}

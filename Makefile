@@ -9,6 +9,10 @@ MOTO_VERSION        := 5.2.1
 GOFUMPT_VERSION     := v0.12.0
 STATICCHECK_VERSION := v0.8.2
 
+# Where a guided deployment keeps what was answered, a section a stack; git
+# ignores it.
+ANSWERS := samconfig.local.toml
+
 TOOLS := $(CURDIR)/.tools
 SAM   := $(TOOLS)/bin/sam
 export PATH := $(TOOLS)/bin:$(PATH)
@@ -18,7 +22,8 @@ export SAM_CLI_TELEMETRY := 0
 # all is there, and installed anew after a change above.
 GOFUMPT     := $(TOOLS)/bin/installed-gofumpt-$(GOFUMPT_VERSION)
 STATICCHECK := $(TOOLS)/bin/installed-staticcheck-$(STATICCHECK_VERSION)
-PROGRAMS    := $(TOOLS)/sam/installed-$(SAM_VERSION) \
+SAM_CLI     := $(TOOLS)/sam/installed-$(SAM_VERSION)
+PROGRAMS    := $(SAM_CLI) \
                $(TOOLS)/aws/installed-$(AWS_VERSION) \
                $(TOOLS)/ministack/installed-$(MINISTACK_VERSION)-$(TRANSLATOR_VERSION) \
                $(TOOLS)/moto/installed-$(MOTO_VERSION)
@@ -45,21 +50,23 @@ lint: $(GOFUMPT) $(STATICCHECK) ## formatting and static checks of the code and,
 fmt: $(GOFUMPT) ## format the code
 	gofumpt -w .
 
-build: tools ## build what is deployed, into .aws-sam
+build: $(SAM_CLI) ## build what is deployed, into .aws-sam
 	$(SAM) build
 
-deploy: build ## deploy to AWS: make deploy STACK=name [PARAMETERS="TokenUrl=https://…"]
+deploy: $(SAM_CLI) ## deploy to AWS: make deploy STACK=name [PARAMETERS="TokenUrl=https://…"]
 	@test -n "$(STACK)" || { echo 'say which stack: make deploy STACK=reltio-tokens' >&2; exit 2; }
+	$(SAM) build
 ifdef PARAMETERS
 	$(SAM) deploy --stack-name $(STACK) --parameter-overrides $(PARAMETERS)
 else
-	$(SAM) deploy --guided --stack-name $(STACK)
+	@test -f $(ANSWERS) || echo 'version = 0.1' > $(ANSWERS)
+	$(SAM) deploy --guided --stack-name $(STACK) --config-file $(ANSWERS) --config-env $(STACK)
 endif
 
 deploy-local: tools ## deploy to an emulator of AWS and see that it works: [AUTH=true] with IAM enforced
 	@go run ./tests/deploy $(if $(filter true 1 yes,$(AUTH)),-auth)
 
-invoke-local: tools ## run one event under sam local: EVENT=events/refresh-now.json
+invoke-local: $(SAM_CLI) ## run one event under sam local: EVENT=events/refresh-now.json
 	@go run ./tests/deploy/invoke $(EVENT)
 
 clean: ## remove what was built; .tools stays
@@ -84,8 +91,8 @@ define pip
 @touch $@
 endef
 
-$(TOOLS)/sam/installed-%:
-	$(call pip,sam,sam,aws-sam-cli==$*)
+$(SAM_CLI):
+	$(call pip,sam,sam,aws-sam-cli==$(SAM_VERSION))
 
 $(TOOLS)/aws/installed-%:
 	$(call pip,aws,aws,awscli==$*)

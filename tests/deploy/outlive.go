@@ -20,18 +20,18 @@ func (s stack) outlive(ctx context.Context, local []string) error {
 	if err := s.deploy(ctx, "LogRetentionDays=14"); err != nil {
 		return err
 	}
-	// The schedule goes on meanwhile, so the token may be a newer one; the
-	// credentials are the same, and neither is empty.
+	updated, err := s.parameter(ctx, s.state())
+	if err != nil {
+		return err
+	}
+	// The schedule goes on meanwhile, so token and state may be newer ones; the
+	// credentials are the same, and nothing is empty.
 	now, err := s.values(ctx)
 	if err != nil {
 		return err
 	}
 	if now.credentials != kept.credentials || now.token == "" {
 		return errors.New("the update of the stack changed the secrets")
-	}
-	updated, err := s.parameter(ctx, s.state())
-	if err != nil {
-		return err
 	}
 	if updated == "{}" || (now.token == kept.token && updated != state) {
 		return fmt.Errorf("the update of the stack reset the state to %s", updated)

@@ -69,11 +69,16 @@ func invoke(ctx context.Context, console *machine.Console, command machine.Comma
 	return judge(console, account, tokens, answer)
 }
 
-// functionLog is what the function itself said: sam's own lines are left out.
+// functionLog is what the function itself said, without sam's own lines before
+// it and the end of its process after it; all of stderr where it never started.
 func functionLog(stderr string) string {
-	_, log, found := strings.Cut(stderr, "START RequestId")
-	if !found {
+	_, log, started := strings.Cut(stderr, "START RequestId")
+	if !started {
 		return stderr
+	}
+	if end := strings.Index(log, "\nREPORT "); end >= 0 {
+		line, _, _ := strings.Cut(log[end+1:], "\n")
+		log = log[:end+1] + line
 	}
 	return "START RequestId" + log
 }

@@ -62,11 +62,14 @@ func run(ctx context.Context, console *machine.Console, auth bool) (err error) {
 		return err
 	}
 	defer w.close()
-	if err := w.story(ctx); err != nil {
+	err = w.story(ctx)
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return errors.New("interrupted")
+	case err != nil:
 		w.explain()
-		return err
 	}
-	return nil
+	return err
 }
 
 // present tells what is missing, and how to get it.

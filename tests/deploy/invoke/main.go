@@ -69,7 +69,9 @@ func run(ctx context.Context, console *machine.Console, events []string) (err er
 	}
 	console.Say("sam build", "built the function")
 	for _, event := range events {
-		if err := invoke(ctx, console, command, engine, built, event); err != nil {
+		if err := invoke(ctx, console, command, engine, built, event); errors.Is(ctx.Err(), context.Canceled) {
+			return errors.New("interrupted")
+		} else if err != nil {
 			return fmt.Errorf("%s: %w", event, err)
 		}
 	}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/tests/standin/lambda"
+)
+
+// beat is a heartbeat and what the function decided in it.
+type beat struct {
+	number int
+	// result is the connection's line of the report; without one, failure says
+	// what the function failed with.
+	result  rotator.Result
+	failure string
+	// token is the published token after it, if there is one.
+	token *publishedToken
+	// awsCalls and tokenRequests that it made; -1 where another heartbeat ran at
+	// the same time, or where it is not known.
+	awsCalls, tokenRequests int
+}
+
+// failed tells whether the invocation was an error, as CloudWatch would count it.
+func (b beat) failed() bool { return b.failure != "" }
+
+// note is something that the function logged for a person.
+type note struct {
+	level, text string
+}
+
+// schedule sends heartbeats, each on time even where one takes long, as
+// EventBridge does.
+type schedule struct {
+	stage *stage
+
+	mu      sync.Mutex
+	sent    int
+	running int
+	reports map[string]rotator.Report // of failed runs, by request id
+	notes   func(note)
+}
+
+// run sends heartbeats until ctx ends, then waits for those under way: what the
+// token endpoint has granted must be stored.
+func (s *schedule) run(ctx context.Context, tell func(beat)) {
+	var beats sync.WaitGroup
+	defer beats.Wait()
+	ticker := time.NewTicker(s.stage.settings.heartbeat)
+	defer ticker.Stop()
+	for {
+		number, alone := s.begin()
+		beats.Go(func() { tell(s.send(context.WithoutCancel(ctx), number, alone)) })
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *schedule) begin() (number int, alone bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sent++
+	s.running++
+	return s.sent, s.running == 1
+}
+
+func (s *schedule) send(ctx context.Context, number int, alone bool) beat {
+	callsBefore := s.stage.awsCalls.Load()
+	requestsBefore, _ := s.stage.tokenRequests()
+	invoked, err := s.stage.function.Invoke(ctx, []byte(`{}`))
+	b := beat{number: number, awsCalls: -1, tokenRequests: -1}
+	requests, known := s.stage.tokenRequests()
+
+	s.mu.Lock()
+	s.running--
+	if alone && s.sent == number {
+		b.awsCalls = int(s.stage.awsCalls.Load() - callsBefore)
+		if known {
+			b.tokenRequests = requests - requestsBefore
+		}
+	}
+	report, failed := s.reports[invoked.RequestID]
+	delete(s.reports, invoked.RequestID)
+	s.mu.Unlock()
+
+	switch {
+	case err != nil:
+		b.failure = err.Error()
+	case invoked.ErrorType != "":
+		b.failure = invoked.ErrorType + ": " + invoked.ErrorMessage
+		if !failed {
+			return b
+		}
+	default:
+		if err := json.Unmarshal(invoked.Payload, &report); err != nil {
+			b.failure = "the report cannot be read"
+		}
+	}
+	switch len(report.Connections) {
+	case 1:
+		b.result = report.Connections[0]
+	case 0:
+		b.result = rotator.Result{Outcome: rotator.Failed, Error: report.Error, Message: report.Message}
+	}
+	if token, ok := s.stage.published(); ok {
+		b.token = &token
+	}
+	return b
+}
+
+// output takes a line of the function's log. A failed run returns no report,
+// but its log line holds one.
+func (s *schedule) output(line lambda.Line) {
+	var logged struct {
+		Level     string         `json:"level"`
+		Message   string         `json:"msg"`
+		RequestID string         `json:"requestId"`
+		Report    rotator.Report `json:"report"`
+	}
+	if json.Unmarshal([]byte(line.Text), &logged) != nil {
+		if strings.HasPrefix(line.Text, "panic: ") || strings.HasPrefix(line.Text, "fatal error: ") {
+			s.notes(note{level: "ERROR", text: line.Text})
+		}
+		return
+	}
+	if logged.Message == "run" {
+		s.mu.Lock()
+		s.reports[logged.RequestID] = logged.Report
+		s.mu.Unlock()
+		return
+	}
+	if logged.Level == "WARN" || logged.Level == "ERROR" {
+		s.notes(note{level: logged.Level, text: logged.Message})
+	}
+}

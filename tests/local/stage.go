@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"reltio-token-rotator/tests/binary"
+	standaws "reltio-token-rotator/tests/standin/aws"
+	"reltio-token-rotator/tests/standin/lambda"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+)
+
+const (
+	prefix            = "reltio-token-rotator/local"
+	connection        = "default"
+	credentialsSecret = prefix + "/" + connection + "/credentials"
+	tokenSecret       = prefix + "/" + connection + "/token"
+
+	// awsLatency makes a call take about as long as in one's own region.
+	awsLatency = 10 * time.Millisecond
+)
+
+// stage is the function and what stands around it.
+type stage struct {
+	settings settings
+	aws      *standaws.Server
+	// reltio is nil where the token endpoint is a real one.
+	reltio   *standreltio.Server
+	function *lambda.Function
+	keeper   *keeper
+
+	awsURL, resourceURL string
+	// awsCalls counts the function's calls, without the job's.
+	awsCalls atomic.Int64
+	closers  []func()
+}
+
+// newStage sets everything up around a function that does not run yet. The
+// caller closes it, also where it fails.
+func newStage(ctx context.Context, s settings, output func(lambda.Line)) (*stage, error) {
+	st := &stage{settings: s}
+	folder, err := os.MkdirTemp("", "make-run-*")
+	if err != nil {
+		return st, err
+	}
+	st.closers = append(st.closers, func() { _ = os.RemoveAll(folder) })
+	bootstrap, err := binary.Build(ctx, folder)
+	if err != nil {
+		return st, err
+	}
+	st.aws = standaws.New(standaws.Options{WritesPerSecond: 3, Latency: awsLatency})
+	st.aws.OnCall(st.onCall)
+	if st.awsURL, err = st.serve(st.aws); err != nil {
+		return st, err
+	}
+	tokenURL := s.tokenURL
+	if !s.real {
+		st.reltio = standreltio.New(standreltio.Options{Lifetime: s.lifetime, Latency: 5 * time.Millisecond})
+		base, err := st.serve(st.reltio)
+		if err != nil {
+			return st, err
+		}
+		st.closers = append(st.closers, st.reltio.Close)
+		tokenURL, st.resourceURL = base+"/oauth/token", base+"/api/whoami"
+	}
+	st.seed()
+	st.function, err = lambda.Start(lambda.Config{
+		Binary: bootstrap, Freeze: true, Output: output, Env: st.environment(tokenURL),
+	})
+	return st, err
+}
+
+// serve serves on a free port of loopback until the stage is closed.
+func (st *stage) serve(handler http.Handler) (baseURL string, err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = server.Serve(listener) }()
+	st.closers = append(st.closers, func() { _ = server.Close() })
+	return "http://" + listener.Addr().String(), nil
+}
+
+// seed does what the stack and a person do: one connection with credentials.
+func (st *stage) seed() {
+	for _, kind := range []string{"config", "state", "claim"} {
+		st.aws.PutParameter("/"+prefix+"/"+connection+"/"+kind, "{}")
+	}
+	st.aws.CreateSecret(tokenSecret)
+	document := st.settings.credentials
+	if !st.settings.real {
+		_, refreshToken := st.reltio.Login()
+		fields := map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken}
+		encoded, _ := json.Marshal(fields) // strings
+		document = string(encoded)
+	}
+	st.keeper = &keeper{path: st.settings.saveTo, document: document}
+	st.aws.PutSecret(credentialsSecret, document)
+}
+
+func (st *stage) environment(tokenURL string) []string {
+	s, host := st.settings, "127.0.0.1"
+	if s.real {
+		host = s.tokenHost()
+	}
+	env := []string{
+		"PREFIX=" + prefix,
+		"TOKEN_URL=" + tokenURL,
+		"TOKEN_HOSTS=" + host,
+		"REFRESH_BEFORE=" + s.refreshBefore.String(),
+		"HEARTBEAT=" + s.heartbeat.String(),
+		"TOKEN_REQUESTS_PER_SECOND=5",
+		"AWS_ENDPOINT_URL=" + st.awsURL,
+	}
+	if !s.real {
+		return env
+	}
+	// How this machine reaches the internet.
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"} {
+		for _, name := range []string{name, strings.ToLower(name)} {
+			if value, ok := os.LookupEnv(name); ok {
+				env = append(env, name+"="+value)
+			}
+		}
+	}
+	return env
+}
+
+// onCall sees every call to AWS.
+func (st *stage) onCall(operation, name string, before bool) {
+	switch {
+	case before && name != tokenSecret, before && operation != "GetSecretValue":
+		st.awsCalls.Add(1)
+	case !before && operation == "PutSecretValue" && name == credentialsSecret:
+		// At once, and not at the end: a refresh token that changed is worth a
+		// login.
+		if document, ok := st.aws.Secret(credentialsSecret); ok {
+			st.keeper.take(document)
+		}
+	}
+}
+
+// tokenRequests is how many were seen; not known of a real endpoint.
+func (st *stage) tokenRequests() (n int, known bool) {
+	if st.reltio == nil {
+		return 0, false
+	}
+	return len(st.reltio.Requests()), true
+}
+
+// published is the token that jobs read now.
+func (st *stage) published() (publishedToken, bool) {
+	document, ok := st.aws.Secret(tokenSecret)
+	if !ok {
+		return publishedToken{}, false
+	}
+	token, err := readToken(document)
+	return token, err == nil
+}
+
+// close ends every process and server.
+func (st *stage) close() {
+	if st.function != nil {
+		st.function.Stop()
+	}
+	for i := len(st.closers) - 1; i >= 0; i-- {
+		st.closers[i]()
+	}
+}
+
+// publishedToken is what a job reads from the token secret.
+type publishedToken struct {
+	AccessToken string    `json:"access_token"`
+	IssuedAt    time.Time `json:"issued_at"`
+	ExpiresAt   time.Time `json:"expires_at"`
+}
+
+func readToken(document string) (publishedToken, error) {
+	var token publishedToken
+	if err := json.Unmarshal([]byte(document), &token); err != nil || token.AccessToken == "" {
+		return publishedToken{}, fmt.Errorf("the token secret %s holds no token", tokenSecret)
+	}
+	return token, nil
+}

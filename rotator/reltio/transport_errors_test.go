@@ -41,7 +41,7 @@ func TestAnswerLost(t *testing.T) {
 		{"not HTTP", raw(echoed + "\r\n\r\n"), "not HTTP", nil},
 		{"a status that is none", raw("HTTP/1.1 " + echoed + "\r\n\r\n"), "not HTTP", nil},
 		{"a chunk size that is none", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + echoed + "\r\n"), "not HTTP", nil},
-		{"a header without an end", raw("HTTP/1.1 200 OK\r\n" + strings.Repeat("A: "+echoed+"\r\n", maxReply)), "not HTTP", nil},
+		{"a header of over 64 KiB", raw("HTTP/1.1 200 OK\r\n" + strings.Repeat("A: "+echoed+"\r\n", maxReply/16) + "\r\n" + tokenReply), "not HTTP", nil},
 		{"no reply in time", hang, "timed out", context.DeadlineExceeded},
 		{"half a reply in time", func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, `{"access_token":"`+echoed)
@@ -207,19 +207,22 @@ func TestTrustedServer(t *testing.T) {
 // The limits of the package's own transport, on a network that has a clock of
 // its own.
 func TestTimeLimits(t *testing.T) {
+	silent := func(context.Context) (net.Conn, error) {
+		client, server := net.Pipe()
+		go func() { _, _ = io.Copy(io.Discard, server) }()
+		return client, nil
+	}
 	tests := []struct {
 		name string
+		url  string
 		dial func(ctx context.Context) (net.Conn, error)
 		code rotator.Code
 		// took is how long Grant may take at least and at most.
 		took [2]time.Duration
 	}{
-		{"an attempt may take 20 s", func(context.Context) (net.Conn, error) {
-			client, server := net.Pipe()
-			go func() { _, _ = io.Copy(io.Discard, server) }()
-			return client, nil
-		}, rotator.AnswerLost, [2]time.Duration{20 * time.Second, 20 * time.Second}},
-		{"also one that answers a byte a second", func(context.Context) (net.Conn, error) {
+		{"an attempt may take 20 s", "http://auth.reltio.com", silent, rotator.AnswerLost, [2]time.Duration{20 * time.Second, 20 * time.Second}},
+		{"a TLS handshake 10 s, three times", "https://auth.reltio.com", silent, rotator.Unreachable, [2]time.Duration{30 * time.Second, 32500 * time.Millisecond}},
+		{"an attempt that answers a byte a second 20 s too", "http://auth.reltio.com", func(context.Context) (net.Conn, error) {
 			client, server := net.Pipe()
 			go func() {
 				_, err := http.ReadRequest(bufio.NewReader(server))
@@ -233,7 +236,7 @@ func TestTimeLimits(t *testing.T) {
 			}()
 			return client, nil
 		}, rotator.AnswerLost, [2]time.Duration{20 * time.Second, 20 * time.Second}},
-		{"dialling takes them too, three times", func(ctx context.Context) (net.Conn, error) {
+		{"and one that is dialling, three times", "http://auth.reltio.com", func(ctx context.Context) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}, rotator.Unreachable, [2]time.Duration{60 * time.Second, 62500 * time.Millisecond}},
@@ -246,7 +249,7 @@ func TestTimeLimits(t *testing.T) {
 				transport.DialContext = func(context.Context, string, string) (net.Conn, error) { return test.dial(dials) }
 				start := time.Now()
 				answer, err := New(Config{RequestsPerSecond: 1000, Transport: transport}).
-					Grant(t.Context(), newRequest(rotator.GrantRefreshToken, "http://auth.reltio.com/oauth/token"))
+					Grant(t.Context(), newRequest(rotator.GrantRefreshToken, test.url))
 				wantSaid(t, wantFailure(t, answer, err, test.code), "auth.reltio.com", "timed out")
 				if took := time.Since(start); took < test.took[0] || took > test.took[1] {
 					t.Errorf("took %v, want %v", took, test.took)

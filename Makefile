@@ -67,7 +67,7 @@ deploy-local: tools ## deploy to an emulator of AWS and see that it works: [AUTH
 	@go run ./tests/deploy $(if $(filter true 1 yes,$(AUTH)),-auth)
 
 invoke-local: $(SAM_CLI) ## run one event under sam local: EVENT=events/refresh-now.json
-	@go run ./tests/deploy/invoke $(EVENT)
+	@go run ./tests/deploy/invoke $(if $(filter own,$(ENGINE)),-own) $(EVENT)
 
 clean: ## remove what was built; .tools stays
 	rm -rf .aws-sam .build

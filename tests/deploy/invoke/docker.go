@@ -33,8 +33,9 @@ type engine struct {
 	stop        func()
 }
 
-// findEngine returns the engine that answers, or one of this run's own.
-func findEngine(ctx context.Context, console *machine.Console, project, work string) (engine, error) {
+// findEngine returns the engine that answers, or, where none does or own says
+// so, one of this run's own.
+func findEngine(ctx context.Context, console *machine.Console, own bool, project, work string) (engine, error) {
 	e := engine{stop: func() {}, listenOn: "127.0.0.1"}
 	if host := os.Getenv("DOCKER_HOST"); host != "" {
 		e.env = []string{"DOCKER_HOST=" + host}
@@ -49,7 +50,7 @@ func findEngine(ctx context.Context, console *machine.Console, project, work str
 	if _, err := exec.LookPath("docker"); err != nil {
 		return e, errors.New(howToDocker)
 	}
-	if answers(ctx) {
+	if !own && answers(ctx) {
 		console.Say("Docker", "an engine answers; sam fetches the base image from AWS's public registry")
 	} else {
 		process, err := startEngine(ctx, &e, work, docker, answers)
@@ -62,7 +63,7 @@ func findEngine(ctx context.Context, console *machine.Console, project, work str
 			return e, err
 		}
 		e.invokeFlags = append(e.invokeFlags, "--skip-pull-image")
-		console.Say("Docker", "none answered: started one for this run, with a base image made of busybox")
+		console.Say("Docker", "started an engine for this run, with a base image made of busybox")
 	}
 	// Docker Desktop gives containers a way to this machine's loopback; an
 	// engine on this machine only to the address of its bridge.

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,26 +27,30 @@ import (
 const atMost = 10 * time.Minute
 
 func main() {
+	own := flag.Bool("own", false, "start a Docker engine of this run's own also where one answers; it needs no registry")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, atMost)
 	defer cancel()
 	console := machine.NewConsole(os.Stdout)
-	if err := run(ctx, console, flag.Args()); err != nil {
+	if err := run(ctx, console, *own, flag.Args()); err != nil {
 		console.Say("FAILED", "%v", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, console *machine.Console, events []string) (err error) {
+func run(ctx context.Context, console *machine.Console, own bool, events []string) (err error) {
 	project, err := machine.Project()
 	if err != nil {
 		return err
 	}
 	if len(events) == 0 {
-		known, _ := filepath.Glob(filepath.Join(project, "events", "*.json"))
-		return fmt.Errorf("say which event, such as EVENT=events/refresh-now.json; there are %d in events/", len(known))
+		known, err := filepath.Glob(filepath.Join(project, "events", "*.json"))
+		for i := range known {
+			known[i] = "EVENT=events/" + filepath.Base(known[i])
+		}
+		return errors.Join(fmt.Errorf("say which event: %s", strings.Join(known, " or ")), err)
 	}
 	if _, err := os.Stat(filepath.Join(project, ".tools", "bin", "sam")); err != nil {
 		return errors.New("no SAM CLI in .tools: run make tools")
@@ -56,7 +61,7 @@ func run(ctx context.Context, console *machine.Console, events []string) (err er
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 
-	engine, err := findEngine(ctx, console, project, work)
+	engine, err := findEngine(ctx, console, own, project, work)
 	if err != nil {
 		return err
 	}

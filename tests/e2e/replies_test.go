@@ -297,10 +297,9 @@ func TestReplyToALoginThatAsksForASecondFactor(t *testing.T) {
 }
 
 func TestReplyToClientCredentials(t *testing.T) {
-	only := map[string]string{"client_id": "client", "client_secret": clientSecret}
 	t.Run("gives the same token until its end", func(t *testing.T) {
 		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
-			s.seeded("default", only)
+			s.seeded("default", clientOnly())
 			expiry := s.State("default").ExpiresAt
 			r := s.beat()
 			r.want("default", rotator.Unchanged)
@@ -313,7 +312,7 @@ func TestReplyToClientCredentials(t *testing.T) {
 	})
 	t.Run("gives a new one early where Multi Token Support is on", func(t *testing.T) {
 		play(t, standreltio.Options{MultiToken: true}, func(t *testing.T, s *stage) {
-			s.seeded("default", only)
+			s.seeded("default", clientOnly())
 			r := s.beat()
 			r.want("default", rotator.Refreshed)
 			r.wantSent("client_credentials → 200")

@@ -67,6 +67,12 @@ func (s *stage) loginCredentials() map[string]string {
 	return fields
 }
 
+// clientOnly are those of the client_credentials grant. With Multi Token Support
+// such connections do not end each other's tokens, as those of one user do.
+func clientOnly() map[string]string {
+	return map[string]string{"client_id": "client", "client_secret": clientSecret}
+}
+
 // seed adds a connection with such credentials.
 func (s *stage) seed(name string, fields map[string]string) {
 	s.Add(name)

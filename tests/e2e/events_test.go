@@ -1,0 +1,363 @@
+package e2e_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	standaws "reltio-token-rotator/tests/standin/aws"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+	"reltio-token-rotator/tests/world"
+)
+
+// What a person or a job can ask for, and what becomes of it.
+
+func refresh(names ...string) rotator.Event {
+	return rotator.Event{Action: rotator.ActionRefresh, Connections: names}
+}
+
+func forced(names ...string) rotator.Event {
+	event := refresh(names...)
+	event.Force = true
+	return event
+}
+
+func deadToken(name, fingerprint string) rotator.Event {
+	event := refresh(name)
+	event.DeadToken = fingerprint
+	return event
+}
+
+func TestRefreshIsAHeartbeatForThoseNamed(t *testing.T) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.seed("a", s.credentials())
+		s.seed("b", s.credentials())
+		r := s.invoke(refresh("b"))
+		if len(r.report.Connections) != 1 {
+			t.Errorf("the report is about %v", r.report.Connections)
+		}
+		r.want("b", rotator.Refreshed)
+		r = s.invoke(refresh("a", "b", "a"))
+		r.want("a", rotator.Refreshed)
+		r.want("b", rotator.NotDue)
+		r = s.invoke(refresh())
+		r.want("a", rotator.NotDue)
+		r.want("b", rotator.NotDue)
+		if values, _ := r.metrics["TokenSecondsRemaining"].([]any); len(values) != 2 {
+			t.Errorf("TokenSecondsRemaining is %v", values)
+		}
+	})
+}
+
+func TestRefreshReturnsItsReportWhateverItSays(t *testing.T) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.seed("default", s.credentials())
+		s.front.always(standreltio.Status(502))
+		r := s.invoke(refresh("default"))
+		r.wantFailed("default", rotator.ServerError)
+		if r.err != nil {
+			t.Errorf("the person who asked got an error instead: %v", r.err)
+		}
+	})
+}
+
+func TestAnUnknownConnectionIsAnError(t *testing.T) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.seed("default", s.credentials())
+		r := s.invoke(refresh("default", "defualt"))
+		if r.err == nil || !strings.Contains(r.err.Error(), `unknown connection "defualt"; there are: default`) {
+			t.Errorf("the error is %v", r.err)
+		}
+		r.wantSent()
+		r.wantCalls(map[string]int{"GetParametersByPath": 1})
+	})
+}
+
+func TestAListingThatFailsFailsEveryAction(t *testing.T) {
+	for _, event := range []rotator.Event{{}, refresh("default"), forced()} {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			s.seeded("default", s.credentials())
+			denied("GetParametersByPath", "", "AccessDeniedException")(s)
+			r := s.invoke(event)
+			if r.err == nil || r.err.Error() != "state_unavailable" || len(r.report.Connections) > 0 || r.report.Error != rotator.StateUnavailable {
+				t.Errorf("%+v, %v", r.report, r.err)
+			}
+			if !strings.Contains(r.report.Message, "check that the function may read its parameters") {
+				t.Errorf("the message is %s", r.report.Message)
+			}
+			r.wantMetric("Failures", 1)
+			if _, ok := r.metrics["Late"]; ok {
+				t.Error("Late was told although nothing is known")
+			}
+			s.AWS.ClearFaults()
+			time.Sleep(time.Minute)
+			s.beat().want("default", rotator.Refreshed)
+		})
+	}
+}
+
+func TestForce(t *testing.T) {
+	t.Run("ignores the window", func(t *testing.T) {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			s.seed("default", s.credentials())
+			s.beat()
+			if reason := s.invoke(forced("default")).want("default", rotator.Refreshed).Reason; reason != rotator.ReasonForced {
+				t.Errorf("the reason is %s", reason)
+			}
+			s.wantWorking("default")
+		})
+	})
+	t.Run("ignores what holds back", func(t *testing.T) {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			s.seeded("default", s.credentials())
+			s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", ""))
+			s.beat().wantFailed("default", rotator.RefreshTokenRejected)
+			s.invoke(refresh("default")).want("default", rotator.BackingOff)
+			s.invoke(forced("default")).want("default", rotator.Refreshed)
+		})
+	})
+	t.Run("ignores a login already tried", func(t *testing.T) {
+		play(t, standreltio.Options{MFA: true}, func(t *testing.T, s *stage) {
+			fields := s.loginCredentials()
+			fields["refresh_token"] = ""
+			s.seed("default", fields)
+			s.beat().wantFailed("default", rotator.LoginRejected)
+			s.Reltio.SetOptions(func(o *standreltio.Options) { o.MFA = false })
+			time.Sleep(time.Minute)
+			s.beat().want("default", rotator.BackingOff)
+			s.invoke(forced("default")).want("default", rotator.Refreshed)
+		})
+	})
+	t.Run("never ignores a claim", func(t *testing.T) {
+		play(t, standreltio.Options{RaceWindow: time.Second}, func(t *testing.T, s *stage) {
+			s.seed("default", s.credentials())
+			s.beat()
+			var both sync.WaitGroup
+			both.Go(func() { _, _ = s.Invoke(t.Context(), forced("default")) })
+			time.Sleep(500 * time.Millisecond)
+			r := s.invoke(forced("default"))
+			r.want("default", rotator.Busy)
+			both.Wait()
+			s.wantWorking("default")
+		})
+	})
+	t.Run("that fails outside the window leaves the old token due when it was", func(t *testing.T) {
+		for _, fault := range []standreltio.Fault{
+			standreltio.Status(502), standreltio.NotJSON(), standreltio.FirewallPage(),
+			standreltio.OAuthError(400, "invalid_grant", ""),
+		} {
+			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+				begun := time.Now()
+				s.seed("default", s.credentials())
+				s.beat()
+				expiry := s.State("default").ExpiresAt
+				time.Sleep(20 * time.Minute)
+				s.front.always(fault)
+				s.invoke(forced("default")).want("default", rotator.Failed)
+				s.front.mend()
+				s.wantWorking("default")
+				if at := s.State("default").ExpiresAt; !at.Equal(expiry) {
+					t.Errorf("expires_at went from %v to %v", expiry, at)
+				}
+				for time.Since(begun) < 47*time.Minute {
+					r := s.beat()
+					r.want("default", rotator.NotDue)
+					r.wantMetric("Late", 0)
+					time.Sleep(time.Minute)
+				}
+				time.Sleep(time.Until(begun.Add(untilWindow)))
+				s.beat().want("default", rotator.Refreshed)
+			})
+		}
+	})
+}
+
+func TestADeadTokenReport(t *testing.T) {
+	published := func(s *stage) string { return s.State("default").TokenFingerprint }
+
+	t.Run("replaces the token", func(t *testing.T) {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			s.seed("default", s.credentials())
+			s.beat()
+			time.Sleep(2 * time.Minute)
+			s.Reltio.EndAccessTokens()
+			r := s.invoke(deadToken("default", published(s)))
+			if reason := r.want("default", rotator.Refreshed).Reason; reason != rotator.ReasonDeadToken {
+				t.Errorf("the reason is %s", reason)
+			}
+			s.wantWorking("default")
+		})
+	})
+	t.Run("about a token that is not out any more is not due", func(t *testing.T) {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			s.seed("default", s.credentials())
+			s.beat()
+			old := published(s)
+			time.Sleep(2 * time.Minute)
+			s.invoke(forced("default"))
+			time.Sleep(2 * time.Minute)
+			r := s.invoke(deadToken("default", old))
+			r.want("default", rotator.NotDue)
+			r.wantSent()
+		})
+	})
+	t.Run("within a minute of the refresh is not due", func(t *testing.T) {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			s.seed("default", s.credentials())
+			s.beat()
+			time.Sleep(time.Until(s.State("default").RefreshedAt.Add(time.Minute)))
+			s.invoke(deadToken("default", published(s))).want("default", rotator.NotDue)
+			time.Sleep(time.Second)
+			s.invoke(deadToken("default", published(s))).want("default", rotator.Refreshed)
+		})
+	})
+	t.Run("of twenty jobs at once causes one refresh", func(t *testing.T) {
+		for _, latency := range []time.Duration{0, 20 * time.Millisecond} {
+			playAWS(t, standaws.Options{WritesPerSecond: 3, Latency: latency}, standreltio.Options{RaceWindow: 200 * time.Millisecond}, func(t *testing.T, s *stage) {
+				s.seed("default", s.credentials())
+				s.beat()
+				time.Sleep(2 * time.Minute)
+				s.Reltio.EndAccessTokens()
+				before := len(s.Reltio.Requests())
+				event := deadToken("default", published(s))
+				var mu sync.Mutex
+				outcomes := map[rotator.Outcome]int{}
+				var jobs sync.WaitGroup
+				for range 20 {
+					jobs.Go(func() {
+						report, err := s.Invoke(t.Context(), event)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						mu.Lock()
+						defer mu.Unlock()
+						outcomes[report.Connections[0].Outcome]++
+					})
+				}
+				jobs.Wait()
+				if sent := s.Reltio.Requests()[before:]; len(sent) != 1 {
+					t.Errorf("token requests: %v", sent)
+				}
+				if outcomes[rotator.Refreshed] != 1 || outcomes[rotator.Refreshed]+outcomes[rotator.Busy]+outcomes[rotator.NotDue] != 20 {
+					t.Errorf("outcomes: %v", outcomes)
+				}
+				s.wantWorking("default")
+			})
+		}
+	})
+	t.Run("that cannot be helped makes the token due, and more reports wait", func(t *testing.T) {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			s.seed("default", s.credentials())
+			s.beat()
+			time.Sleep(2 * time.Minute)
+			s.Reltio.EndAccessTokens()
+			s.front.always(standreltio.Status(502))
+			s.invoke(deadToken("default", published(s))).wantFailed("default", rotator.ServerError)
+			if s.State("default").ExpiresAt.After(time.Now()) {
+				t.Error("the token still counts as good")
+			}
+			for range 20 { // many jobs in an outage
+				r := s.invoke(deadToken("default", published(s)))
+				if result := r.want("default", rotator.BackingOff); result.Error != rotator.ServerError {
+					t.Errorf("%+v", result)
+				}
+				r.wantSent()
+			}
+			s.front.mend()
+			time.Sleep(time.Minute)
+			s.beat().want("default", rotator.Refreshed)
+			s.wantWorking("default")
+		})
+	})
+	t.Run("leaves held back what is held back", func(t *testing.T) {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			s.seeded("default", s.credentials())
+			s.Reltio.ExpireRefreshTokens()
+			s.beat().wantFailed("default", rotator.RefreshTokenRejected)
+			time.Sleep(2 * time.Minute)
+			r := s.invoke(deadToken("default", published(s)))
+			r.want("default", rotator.BackingOff)
+			r.wantSent()
+		})
+	})
+	t.Run("of a connection that is at work is busy", func(t *testing.T) {
+		play(t, standreltio.Options{RaceWindow: 2 * time.Second}, func(t *testing.T, s *stage) {
+			s.seeded("default", s.credentials())
+			event := deadToken("default", published(s))
+			var heartbeat sync.WaitGroup
+			heartbeat.Go(func() { _, _ = s.Heartbeat(t) })
+			time.Sleep(time.Second)
+			s.invoke(event).want("default", rotator.Busy)
+			heartbeat.Wait()
+		})
+	})
+}
+
+func TestAConnectionThatNobodySeeded(t *testing.T) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.Add("default")
+		r := s.beat()
+		r.want("default", rotator.Unseeded)
+		r.wantMetric("Unseeded", 1)
+		r.wantMetric("Failures", 0)
+		r.wantMetric("NeedsPerson", 0)
+		r.wantCalls(map[string]int{"GetParametersByPath": 1, "GetSecretValue": 1}) // nothing is written
+		if r.err != nil {
+			t.Errorf("it failed the invocation: %v", r.err)
+		}
+		s.PutCredentials("default", s.credentials())
+		time.Sleep(time.Minute)
+		r = s.beat()
+		r.want("default", rotator.Refreshed)
+		r.wantMetric("Unseeded", 0)
+	})
+}
+
+func TestAConnectionThatIsDisabled(t *testing.T) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.seeded("default", s.credentials())
+		s.config("default", `{"enabled":false}`)
+		for _, event := range []rotator.Event{{}, refresh("default"), forced("default")} {
+			r := s.invoke(event)
+			r.want("default", rotator.Disabled)
+			r.wantCalls(map[string]int{"GetParametersByPath": 1})
+			r.wantMetric("Late", 0)
+		}
+		s.config("default", `{"enabled":true}`)
+		s.beat().want("default", rotator.Refreshed)
+	})
+}
+
+func TestCredentialsThatCannotBeUsed(t *testing.T) {
+	for document, says := range map[string]string{
+		`client_id=client`: "not a JSON object",
+		`["client"]`:       "not a JSON object",
+		`null`:             "not a JSON object",
+		"\ufeff{}":         "byte order mark",
+		`{"client_secret":"c1i3nt","refresh_token":"r3fr3sh"}`:                             "field client_id is missing or empty",
+		`{"client_id":"","client_secret":"c1i3nt","refresh_token":"r3fr3sh"}`:              "field client_id is missing or empty",
+		`{"client_id":"client","refresh_token":"r3fr3sh"}`:                                 "field client_secret is missing or empty",
+		`{"client_id":"client","client_secret":5}`:                                         "field client_secret must be a string",
+		`{"client_id":"client","client_secret":"c1i3nt","username":"user"}`:                "field username is there but password is missing",
+		`{"client_id":"client","client_secret":"c1i3nt","password":"w0rd"}`:                "field password is there but username is missing",
+		`{"client_id":"client","client_secret":"c1i3nt","username":"user","password":""}`:  "field username is there but password is missing",
+		`{"client_id":"cli:ent","client_secret":"c1i3nt","refresh_token":"a refresh one"}`: "field client_id holds a colon",
+	} {
+		t.Run(says, func(t *testing.T) {
+			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+				s.Add("default")
+				s.AWS.PutSecret(world.SecretName("default", "credentials"), document)
+				r := s.beat()
+				if result := r.wantFailed("default", rotator.CredentialsUnread); !strings.Contains(result.Message, says) {
+					t.Errorf("the message is %s", result.Message)
+				}
+				r.wantSent()
+				r.wantMetric("NeedsPerson", 1)
+				r.wantCalls(map[string]int{"GetParametersByPath": 1, "GetSecretValue": 1})
+			})
+		})
+	}
+}

@@ -1,0 +1,203 @@
+package rotator
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// memory is a store and a token endpoint that work. Before each call it asks
+// its gate, so that a test decides in which order two runs go on.
+type memory struct {
+	mu         sync.Mutex
+	parameters map[string][]string // by name: the values of versions 1, 2, …
+	secrets    map[string]SecretVersion
+	published  []string
+	granted    int
+	calls      []string
+}
+
+func newMemory() *memory {
+	m := &memory{parameters: map[string][]string{}, secrets: map[string]SecretVersion{}}
+	for _, kind := range []Kind{KindConfig, KindState, KindClaim} {
+		m.parameters["default/"+string(kind)] = []string{"{}"}
+	}
+	m.secrets["default"] = SecretVersion{ID: "v1", Document: NewSecret(`{"client_id":"i","client_secret":"s","refresh_token":"r"}`)}
+	return m
+}
+
+// view is one run's way to the memory.
+type view struct {
+	*memory
+	run  string
+	gate func(run string)
+}
+
+func (v view) call(what string) func() {
+	v.gate(v.run)
+	v.mu.Lock()
+	v.calls = append(v.calls, v.run+"."+what)
+	return v.mu.Unlock
+}
+
+func (v view) List(context.Context) ([]Parameter, error) {
+	defer v.call("list")()
+	var listing []Parameter
+	for name, values := range v.parameters {
+		connection, kind, _ := strings.Cut(name, "/")
+		listing = append(listing, Parameter{connection, Kind(kind), NewSecret(values[len(values)-1]), int64(len(values))})
+	}
+	return listing, nil
+}
+
+func (v view) WaitToWrite(context.Context, Priority) error { return nil }
+
+func (v view) Put(_ context.Context, connection string, kind Kind, value string) (int64, error) {
+	defer v.call("put " + string(kind))()
+	name := connection + "/" + string(kind)
+	v.parameters[name] = append(v.parameters[name], value)
+	return int64(len(v.parameters[name])), nil
+}
+
+func (v view) At(_ context.Context, connection string, kind Kind, version int64) (string, error) {
+	defer v.call("at")()
+	values := v.parameters[connection+"/"+string(kind)]
+	if version > int64(len(values)) {
+		return "", ErrNotFound
+	}
+	return values[version-1], nil
+}
+
+func (v view) Read(_ context.Context, connection string) (SecretVersion, error) {
+	defer v.call("read")()
+	return v.secrets[connection], nil
+}
+
+func (v view) Grant(context.Context, GrantRequest) (Answer, error) {
+	defer v.call("grant")()
+	v.granted++
+	return Answer{
+		AccessToken: NewSecret(fmt.Sprintf("token-%d", v.granted)), TokenType: "bearer",
+		ExpiresIn: time.Hour, SentAt: time.Now(),
+	}, nil
+}
+
+func (v view) Publish(_ context.Context, _, _ string, document Secret) error {
+	defer v.call("publish")()
+	v.published = append(v.published, document.Reveal())
+	return nil
+}
+
+func (v view) Write(time.Time, Metrics) error { return nil }
+
+func (v view) rotator() *Rotator {
+	return &Rotator{
+		Settings: settings, Lister: v, Parameters: v, Credentials: v, Tokens: v, Endpoint: v, Metrics: v,
+		Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// Two runs that begin at the same instant make exactly one token request, in
+// whatever order their calls come: the claim needs no lock service.
+func TestTwoRunsMakeOneTokenRequestInEveryInterleaving(t *testing.T) {
+	count := 0
+	for prefix := ""; ; count++ {
+		taken := interleave(t, prefix)
+		// The next order: the last turn that was b's though a could go becomes a's.
+		last := strings.LastIndexByte(taken, 'a')
+		if last < 0 {
+			break
+		}
+		prefix = taken[:last] + "b"
+	}
+	if count < 100 {
+		t.Errorf("only %d interleavings: something is not seen", count)
+	}
+	t.Logf("%d interleavings", count+1)
+}
+
+// interleave runs a and b with the choices that prefix names, then always a
+// where it can be, and returns the choices that were open: 'a' or 'b' for a turn
+// that both waited for. A turn that only one waited for is none.
+func interleave(t *testing.T, prefix string) (taken string) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		waiting := map[string]chan struct{}{}
+		var mu sync.Mutex
+		gate := func(run string) {
+			turn := make(chan struct{})
+			mu.Lock()
+			waiting[run] = turn
+			mu.Unlock()
+			<-turn
+		}
+		var running sync.WaitGroup
+		outcomes := map[string]Outcome{}
+		for _, run := range []string{"a", "b"} {
+			running.Go(func() {
+				report, err := view{m, run, gate}.rotator().Run(t.Context(), run, Event{})
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					t.Errorf("run %s: %v", run, err)
+					return
+				}
+				outcomes[run] = report.Connections[0].Outcome
+			})
+		}
+		for {
+			synctest.Wait()
+			mu.Lock()
+			next := "a"
+			switch {
+			case len(waiting) == 0:
+				mu.Unlock()
+				running.Wait()
+				check(t, m, outcomes)
+				return
+			case waiting["a"] == nil:
+				next = "b"
+			case waiting["b"] != nil:
+				if len(taken) < len(prefix) {
+					next = prefix[len(taken) : len(taken)+1]
+				}
+				taken += next
+			}
+			turn := waiting[next]
+			delete(waiting, next)
+			mu.Unlock()
+			close(turn)
+		}
+	})
+	return taken
+}
+
+func check(t *testing.T, m *memory, outcomes map[string]Outcome) {
+	refreshed := 0
+	for _, outcome := range outcomes {
+		if outcome == Refreshed {
+			refreshed++
+		}
+	}
+	recorded := slices.ContainsFunc(m.calls, func(call string) bool { return strings.HasSuffix(call, "put state") })
+	if m.granted != 1 || len(m.published) != 1 || refreshed != 1 || !recorded {
+		t.Errorf("%d token requests, %d published, %v\n%s", m.granted, len(m.published), outcomes, strings.Join(m.calls, "\n"))
+	}
+	after := connections(must(view{m, "c", func(string) {}}.List(t.Context())), settings, time.Now())[0]
+	if d := after.decide(time.Now(), Event{}, minute); d.outcome != NotDue {
+		t.Errorf("afterwards it is decided %+v\n%s", d, strings.Join(m.calls, "\n"))
+	}
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}

@@ -71,6 +71,11 @@ func (a *attempt) rotate(ctx context.Context) (Outcome, error) {
 	claimed, done := context.WithDeadline(context.WithoutCancel(ctx), a.until)
 	defer done()
 
+	if now := time.Now(); a.c.abandoned(now) {
+		// This run's record will end the claim, but not the doubt, unless it
+		// publishes.
+		a.next = a.next.endedBy(now)
+	}
 	escrowed := a.restore(claimed)
 	if !a.c.grant {
 		return a.recordRestored(claimed, escrowed)

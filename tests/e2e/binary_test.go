@@ -1,0 +1,364 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/tests/binary"
+	standaws "reltio-token-rotator/tests/standin/aws"
+	"reltio-token-rotator/tests/standin/lambda"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+	"reltio-token-rotator/tests/world"
+)
+
+// rotate is the real function.
+var rotate binary.Once
+
+func TestMain(m *testing.M) { os.Exit(rotate.Run(m)) }
+
+// deployed is the real function with what it talks to, on loopback.
+type deployed struct {
+	*lambda.Function
+	aws    *standaws.Server
+	reltio *standreltio.Server
+
+	mu     sync.Mutex
+	output strings.Builder
+}
+
+func deploy(t *testing.T, options standreltio.Options, env ...string) *deployed {
+	t.Helper()
+	options.ClientSecret = clientSecret
+	d := &deployed{aws: standaws.New(standaws.Options{}), reltio: standreltio.New(options)}
+	front, endpoint := httptest.NewServer(d.aws), httptest.NewServer(d.reltio)
+	t.Cleanup(front.Close)
+	t.Cleanup(endpoint.Close)
+	t.Cleanup(d.reltio.Close)
+
+	for _, kind := range []string{"config", "state", "claim"} {
+		d.aws.PutParameter(world.ParameterName("default", kind), "{}")
+	}
+	_, refreshToken := d.reltio.Login()
+	credentials, _ := json.Marshal(map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": refreshToken})
+	d.aws.PutSecret(world.SecretName("default", "credentials"), string(credentials))
+	d.aws.CreateSecret(world.SecretName("default", "token"))
+
+	var err error
+	d.Function, err = lambda.Start(lambda.Config{
+		Binary: rotate.Path(t), Freeze: true, Output: d.print,
+		Env: slices.Concat([]string{
+			"PREFIX=" + world.Prefix, "TOKEN_URL=" + endpoint.URL + "/oauth/token", "TOKEN_HOSTS=127.0.0.1",
+			"REFRESH_BEFORE=10m", "HEARTBEAT=1m", "TOKEN_REQUESTS_PER_SECOND=5", "AWS_ENDPOINT_URL=" + front.URL,
+		}, env),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Stop)
+	return d
+}
+
+func (d *deployed) print(line lambda.Line) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.output.WriteString(line.Text + "\n")
+}
+
+// printed returns what was printed since it was asked last.
+func (d *deployed) printed() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	text := d.output.String()
+	d.output.Reset()
+	return text
+}
+
+func (d *deployed) invoke(t *testing.T, payload string) lambda.Result {
+	t.Helper()
+	result, err := d.Invoke(t.Context(), []byte(payload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+// outcome is that of the only connection.
+func (d *deployed) outcome(t *testing.T, payload string) rotator.Outcome {
+	t.Helper()
+	result := d.invoke(t, payload)
+	var report rotator.Report
+	if err := json.Unmarshal(result.Payload, &report); err != nil || len(report.Connections) != 1 {
+		t.Fatalf("%s, %v", result.Payload, err)
+	}
+	return report.Connections[0].Outcome
+}
+
+func (d *deployed) wantWorking(t *testing.T) {
+	t.Helper()
+	document, _ := d.aws.Secret(world.SecretName("default", "token"))
+	if token, _ := decode(t, document)["access_token"].(string); !d.reltio.Alive(token) {
+		t.Error("the published token is not alive")
+	}
+}
+
+// Every file in events/ is an event that the real function takes; here is what
+// it makes of each, of a connection whose token is fresh.
+func TestEventFiles(t *testing.T) {
+	t.Parallel()
+	want := map[string]rotator.Outcome{
+		"schedule.json":    rotator.NotDue,
+		"refresh-now.json": rotator.Refreshed,
+	}
+	files, err := filepath.Glob("../../events/*.json")
+	if err != nil || len(files) != len(want) {
+		t.Fatalf("there are %v, %v; want a row for each", files, err)
+	}
+	d := deploy(t, standreltio.Options{})
+	if got := d.outcome(t, `{}`); got != rotator.Refreshed {
+		t.Fatalf("the first heartbeat: %s", got)
+	}
+	for _, file := range files {
+		event, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name := filepath.Base(file); d.outcome(t, string(event)) != want[name] {
+			t.Errorf("%s: not %s", name, want[name])
+		}
+		d.wantWorking(t)
+	}
+}
+
+func TestOtherEvents(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, standreltio.Options{})
+	d.outcome(t, `{}`)
+	for _, event := range []string{
+		// An EventBridge rule's.
+		`{"version":"0","id":"x","detail-type":"Scheduled Event","source":"aws.events","account":"1","time":"2026-11-23T10:00:00Z","region":"us-east-1","resources":[],"detail":{}}`,
+		`{"action":"refresh"}`,
+		`{"action":"refresh","connections":["default"],"force":false}`,
+		`{"action":"refresh","connections":["default"],"dead_token":"0123456789abcdef"}`,
+	} {
+		if got := d.outcome(t, event); got != rotator.NotDue {
+			t.Errorf("%s: %s", event, got)
+		}
+	}
+	asked := len(d.reltio.Requests())
+	d.printed()
+	d.aws.ResetCalls()
+	for event, says := range map[string]string{
+		`null`:                                   "not a JSON object",
+		`[]`:                                     "not a JSON object",
+		`"refresh"`:                              "not a JSON object",
+		`{"source":"aws.s3"}`:                    "not a schedule's",
+		`{"connections":["default"]}`:            `has no "action"`,
+		`{"action":""}`:                          "not one of those possible",
+		`{"action":"refesh"}`:                    "not one of those possible",
+		`{"action":null}`:                        "not one of those possible",
+		`{"action":"refresh","conections":[]}`:   `field "conections" is unknown`,
+		`{"action":"refresh","connections":[]}`:  "be left out for all",
+		`{"action":"refresh","connections":"x"}`: "must be a list",
+		`{"action":"refresh","force":"yes"}`:     "must be true or false",
+		`{"action":"refresh","dead_token":"0123456789abcdef"}`:                                          `needs "connections"`,
+		`{"action":"refresh","connections":["default"],"dead_token":"the token itself"}`:                "never the token",
+		`{"action":"refresh","connections":["default"],"dead_token":"0123456789abcdef","force":true}`:   `excludes "force"`,
+		`{"Action":"refresh","connections":["default"]}`:                                                `has no "action"`,
+		`{"action":"refresh","connections":["default"],"source":"aws.scheduler","detail-type":"looks"}`: "is unknown",
+	} {
+		result := d.invoke(t, event)
+		if result.ErrorType == "" || !strings.Contains(result.ErrorMessage, says) || !strings.Contains(result.ErrorMessage, "possible events: {}") {
+			t.Errorf("%s: %s %q, want it to say %q and what is possible", event, result.ErrorType, result.ErrorMessage, says)
+		}
+		if strings.Contains(result.ErrorMessage+d.printed(), "the token itself") {
+			t.Errorf("%s: a token sent by mistake can be seen", event)
+		}
+	}
+	if len(d.aws.Calls()) > 0 || len(d.reltio.Requests()) > asked {
+		t.Errorf("something was done: %v", d.aws.Calls())
+	}
+}
+
+func TestAFailedHeartbeatFailsTheInvocation(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, standreltio.Options{})
+	d.reltio.Script(standreltio.NotJSON(), standreltio.NotJSON())
+	result := d.invoke(t, `{}`)
+	if result.ErrorType != "RotationFailed" || result.ErrorMessage != "default: bad_response" {
+		t.Errorf("%s: %s", result.ErrorType, result.ErrorMessage)
+	}
+	// Held back is not failed.
+	if got := d.outcome(t, `{}`); got != rotator.BackingOff {
+		t.Errorf("the next heartbeat: %s", got)
+	}
+	// Whoever asked gets the report.
+	if got := d.outcome(t, `{"action":"refresh","force":true}`); got != rotator.Failed {
+		t.Errorf("a forced refresh: %s", got)
+	}
+}
+
+func TestWhatIsPrinted(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, standreltio.Options{EchoRefreshToken: true})
+	result := d.invoke(t, `{}`)
+	logs, metrics := parseOutput(t, d.printed())
+	if len(logs) != 1 || logs[0]["msg"] != "run" || logs[0]["level"] != "INFO" || logs[0]["requestId"] != result.RequestID || logs[0]["report"] == nil {
+		t.Errorf("a refresh logged %v", logs)
+	}
+	if metrics["Stack"] != world.Stack || metrics["Refreshes"] != 1.0 {
+		t.Errorf("metrics: %v", metrics)
+	}
+	d.invoke(t, `{}`)
+	if logs, metrics = parseOutput(t, d.printed()); len(logs) != 0 || metrics["Heartbeats"] != 1.0 {
+		t.Errorf("an idle heartbeat printed %v and %v", logs, metrics)
+	}
+	d.reltio.ExpireRefreshTokens()
+	d.invoke(t, `{"action":"refresh","force":true}`)
+	text := d.printed()
+	for _, kind := range []string{"credentials", "token"} {
+		document, _ := d.aws.Secret(world.SecretName("default", kind))
+		for _, secret := range secretValues(document) {
+			if strings.Contains(text, secret) {
+				t.Errorf("%q can be seen in %s", secret, text)
+			}
+		}
+	}
+	if !strings.Contains(text, `"level":"ERROR"`) || !strings.Contains(text, "refresh_token_rejected") {
+		t.Errorf("printed: %s", text)
+	}
+
+	quiet := deploy(t, standreltio.Options{}, "LOG_LEVEL=ERROR")
+	quiet.invoke(t, `{}`)
+	if logs, metrics = parseOutput(t, quiet.printed()); len(logs) != 0 || metrics["Heartbeats"] != 1.0 {
+		t.Errorf("with LOG_LEVEL=ERROR a refresh printed %v and %v", logs, metrics)
+	}
+}
+
+func TestWrongSettingsAreNamedAllAtOnce(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, standreltio.Options{},
+		"PREFIX=", "TOKEN_URL=http://auth.reltio.com/oauth/token", "TOKEN_HOSTS=Reltio.com", "REFRESH_BEFORE=90s", "HEARTBEAT=1m",
+		"TOKEN_REQUESTS_PER_SECOND=none", "LOG_LEVEL=LOUD", "AWS_ENDPOINT_URL=https://example.com")
+	result := d.invoke(t, `{}`)
+	if result.ErrorType != lambda.ExitError || !strings.Contains(result.ErrorMessage, "exit status 1") {
+		t.Errorf("%s: %s", result.ErrorType, result.ErrorMessage)
+	}
+	logs, _ := parseOutput(t, d.printed())
+	if len(logs) != 1 || logs[0]["level"] != "ERROR" {
+		t.Fatalf("printed %v", logs)
+	}
+	for _, says := range []string{
+		"PREFIX: is missing", "TOKEN_URL: credentials would go to auth.reltio.com unencrypted", "TOKEN_HOSTS: ",
+		"REFRESH_BEFORE: 1m30s is less than two heartbeats (2 × 1m0s = 2m0s)", "TOKEN_REQUESTS_PER_SECOND: ", "LOG_LEVEL: ", "AWS_ENDPOINT_URL: ",
+	} {
+		if !strings.Contains(logs[0]["msg"].(string), says) {
+			t.Errorf("%q is not in %q", says, logs[0]["msg"])
+		}
+	}
+	if len(d.aws.Calls()) > 0 {
+		t.Error("AWS was called nevertheless")
+	}
+}
+
+// Two processes at the same instant on one connection make one token request:
+// overlapping refreshes could publish a dead token.
+func TestTwoProcessesMakeOneTokenRequest(t *testing.T) {
+	t.Parallel()
+	rounds := 50
+	if testing.Short() {
+		rounds = 5
+	}
+	d := deploy(t, standreltio.Options{RaceWindow: 20 * time.Millisecond})
+	overlapped := 0
+	for round := range rounds {
+		d.due(t)
+		if round%2 == 0 {
+			d.letBothList()
+		}
+		before := len(d.reltio.Requests())
+		outcomes := d.twice(t)
+		d.aws.OnCall(nil)
+		if asked := len(d.reltio.Requests()) - before; asked != 1 {
+			t.Fatalf("round %d: %d token requests, outcomes %v", round, asked, outcomes)
+		}
+		slices.Sort(outcomes)
+		switch {
+		case slices.Equal(outcomes, []rotator.Outcome{rotator.Busy, rotator.Refreshed}):
+			overlapped++
+		case round%2 == 0, !slices.Equal(outcomes, []rotator.Outcome{rotator.NotDue, rotator.Refreshed}):
+			t.Errorf("round %d: outcomes %v", round, outcomes)
+		}
+		d.wantWorking(t)
+	}
+	if started, _ := d.Processes(); started != 2 {
+		t.Errorf("%d processes, want 2", started)
+	}
+	t.Logf("%d rounds, of which %d overlapped", rounds, overlapped)
+}
+
+// due brings the published token's end near.
+func (d *deployed) due(t *testing.T) {
+	t.Helper()
+	name := world.ParameterName("default", "state")
+	document, _, _ := d.aws.Parameter(name)
+	state := decode(t, document)
+	if state["expires_at"] != nil {
+		now := time.Now().UTC()
+		state["refreshed_at"], state["expires_at"] = now.Add(-time.Hour).Format(time.RFC3339), now.Add(time.Minute).Format(time.RFC3339)
+		changed, _ := json.Marshal(state)
+		d.aws.PutParameter(name, string(changed))
+	}
+}
+
+// letBothList holds the first listing's answer until the second was asked for.
+func (d *deployed) letBothList() {
+	var mu sync.Mutex
+	listed, both := 0, make(chan struct{})
+	d.aws.OnCall(func(operation, _ string, before bool) {
+		if operation != "GetParametersByPath" || before {
+			return
+		}
+		mu.Lock()
+		if listed++; listed == 2 {
+			close(both)
+		}
+		mu.Unlock()
+		select {
+		case <-both:
+		case <-time.After(10 * time.Second): // the other one never came
+		}
+	})
+}
+
+// twice invokes two heartbeats at the same instant.
+func (d *deployed) twice(t *testing.T) []rotator.Outcome {
+	t.Helper()
+	outcomes, errs := make([]rotator.Outcome, 2), make([]error, 2)
+	start := make(chan struct{})
+	var runs sync.WaitGroup
+	for i := range outcomes {
+		runs.Go(func() {
+			<-start
+			result, err := d.Invoke(t.Context(), []byte(`{}`))
+			var report rotator.Report
+			if errs[i] = errors.Join(err, json.Unmarshal(result.Payload, &report)); errs[i] == nil && len(report.Connections) == 1 {
+				outcomes[i] = report.Connections[0].Outcome
+			}
+		})
+	}
+	close(start)
+	runs.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	return outcomes
+}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,9 +22,8 @@ type beat struct {
 	failure string
 	// token is the published token after it, if there is one.
 	token *publishedToken
-	// awsCalls and tokenRequests that it made; -1 where another heartbeat ran at
-	// the same time, or where it is not known.
-	awsCalls, tokenRequests int
+	// awsCalls that it made; -1 where another heartbeat ran at the same time.
+	awsCalls int
 }
 
 // failed tells whether the invocation was an error, as CloudWatch would count it.
@@ -41,8 +42,24 @@ type schedule struct {
 	mu      sync.Mutex
 	sent    int
 	running int
-	reports map[string]rotator.Report // of failed runs, by request id
-	notes   func(note)
+	// answered token requests, as the function's metrics say
+	answered int
+	reports  map[string]rotator.Report // of failed runs, by request id
+	notes    func(note)
+}
+
+func newSchedule(notes func(note)) *schedule {
+	return &schedule{notes: notes, reports: map[string]rotator.Report{}}
+}
+
+// tokenRequests says how many there were, in words.
+func (s *schedule) tokenRequests() string {
+	if requests, known := s.stage.tokenRequests(); known {
+		return strconv.Itoa(requests)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return fmt.Sprintf("%d answered", s.answered)
 }
 
 // run sends heartbeats until ctx ends, then waits for those under way: what the
@@ -73,18 +90,13 @@ func (s *schedule) begin() (number int, alone bool) {
 
 func (s *schedule) send(ctx context.Context, number int, alone bool) beat {
 	callsBefore := s.stage.awsCalls.Load()
-	requestsBefore, _ := s.stage.tokenRequests()
 	invoked, err := s.stage.function.Invoke(ctx, []byte(`{}`))
-	b := beat{number: number, awsCalls: -1, tokenRequests: -1}
-	requests, known := s.stage.tokenRequests()
+	b := beat{number: number, awsCalls: -1}
 
 	s.mu.Lock()
 	s.running--
 	if alone && s.sent == number {
 		b.awsCalls = int(s.stage.awsCalls.Load() - callsBefore)
-		if known {
-			b.tokenRequests = requests - requestsBefore
-		}
 	}
 	report, failed := s.reports[invoked.RequestID]
 	delete(s.reports, invoked.RequestID)
@@ -123,6 +135,8 @@ func (s *schedule) output(line lambda.Line) {
 		Message   string         `json:"msg"`
 		RequestID string         `json:"requestId"`
 		Report    rotator.Report `json:"report"`
+		// of the metrics' line
+		GrantMilliseconds []float64 `json:"GrantMilliseconds"`
 	}
 	if json.Unmarshal([]byte(line.Text), &logged) != nil {
 		if strings.HasPrefix(line.Text, "panic: ") || strings.HasPrefix(line.Text, "fatal error: ") {
@@ -130,6 +144,9 @@ func (s *schedule) output(line lambda.Line) {
 		}
 		return
 	}
+	s.mu.Lock()
+	s.answered += len(logged.GrantMilliseconds)
+	s.mu.Unlock()
 	if logged.Message == "run" {
 		s.mu.Lock()
 		s.reports[logged.RequestID] = logged.Report

@@ -15,13 +15,11 @@ type narrator struct {
 	start    time.Time
 	tally    tally
 
-	same  alike
-	token *publishedToken
-	// tokens counts the published tokens; using is the fingerprint that the job
-	// last worked with.
-	tokens int
+	same   alike
+	token  *publishedToken
+	tokens int    // published so far
 	shown  string // fingerprint of token
-	using  string
+	using  string // fingerprint of the token that the job was last said to use
 	// told is the last message that was shown, so that it is shown once.
 	told string
 }
@@ -34,10 +32,8 @@ type alike struct {
 	work        tally // of the job meanwhile
 }
 
-// longest is for how long heartbeats share a line: a run has about ten such.
-func (n *narrator) longest() time.Duration {
-	return max(n.settings.runFor/10, 4*n.settings.heartbeat)
-}
+// longest is for how long heartbeats share a line.
+func (n *narrator) longest() time.Duration { return max(n.settings.runFor/10, 2*time.Second) }
 
 func (n *narrator) clock() string { return fmt.Sprintf("%6.1f s  ", time.Since(n.start).Seconds()) }
 
@@ -65,8 +61,8 @@ func (n *narrator) beat(b beat) {
 	}
 	if quiet {
 		n.same = alike{first: b, last: b, n: 1, since: time.Now()}
-		if n.settings.heartbeat >= n.longest() {
-			n.flush()
+		if n.settings.heartbeat > n.longest() {
+			n.flush() // the next one would come too late
 		}
 		return
 	}
@@ -93,9 +89,9 @@ func (n *narrator) flush() {
 	if s.n > 1 {
 		who = fmt.Sprintf("heartbeats %d-%d", s.first.number, s.last.number)
 	}
-	what := fmt.Sprintf("%-8s", decision(s.last))
+	what := decision(s.last)
 	if n.token != nil {
-		what += "  " + left(n.token.ExpiresAt)
+		what += ", " + left(n.token.ExpiresAt)
 	}
 	if s.work.reads > 0 {
 		what += fmt.Sprintf("; the job read %s, %d live", count(s.work.reads, "time"), s.work.live)
@@ -137,10 +133,11 @@ func (n *narrator) tokenText() string {
 func (n *narrator) work(w work) {
 	n.tally.addWork(w)
 	n.same.work.addWork(w)
-	known := n.using == w.fingerprint
-	n.using = w.fingerprint
 	st := plain
-	if w.fingerprint == n.shown {
+	// A new token is in the secret a little before its heartbeat is over. That
+	// the job uses it is told after that.
+	told := w.fingerprint == n.shown
+	if told {
 		st = n.tokenStyle()
 	}
 	token := n.paint(st, w.fingerprint)
@@ -153,7 +150,9 @@ func (n *narrator) work(w work) {
 		n.say(plain, "job", n.paint(red, "left with a dead token")+", after re-reading for "+brief(w.refusedFor)+": "+token)
 	case w.live > 0 && w.dead > 0:
 		n.say(plain, "job", "refused with the old token, re-read after "+brief(w.refusedFor)+": "+token+" works")
-	case w.live > 0 && !known:
+		n.using = w.fingerprint
+	case w.live > 0 && told && w.fingerprint != n.using:
+		n.using = w.fingerprint
 		what := " works"
 		if n.settings.real {
 			what = " has not expired"

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"reltio-token-rotator/rotator"
 )
 
 // drawEvery is how often the live line is drawn.
@@ -17,12 +15,13 @@ const drawEvery = 100 * time.Millisecond
 func play(ctx context.Context, s settings, to *screen, ready func(*stage)) (well bool, err error) {
 	announce(to, s)
 	notes := make(chan note, 100)
-	beats := &schedule{reports: map[string]rotator.Report{}, notes: func(n note) {
+	beats := newSchedule(func(n note) {
 		select {
 		case notes <- n:
 		default: // a flood of notes is not worth holding the function up
 		}
-	}}
+	})
+	to.live("  building the function; the first time takes a while …")
 	stage, err := newStage(ctx, s, beats.output)
 	defer stage.close()
 	if ctx.Err() != nil {
@@ -65,7 +64,7 @@ func play(ctx context.Context, s settings, to *screen, ready func(*stage)) (well
 		case <-draw.C:
 			n.draw()
 		case <-over:
-			return n.summary(stage, ctx.Err() != nil), nil
+			return n.summary(stage, beats.tokenRequests(), ctx.Err() != nil), nil
 		}
 	}
 }

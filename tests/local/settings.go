@@ -53,7 +53,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 	switch {
 	case s.credentialsFile != "":
 		s.real = true
-		s.heartbeat, s.refreshBefore = 10*time.Second, 10*time.Minute
+		s.heartbeat, s.refreshBefore, s.readEvery = 10*time.Second, 10*time.Minute, time.Second
 		s.readReal(refuse)
 	case s.tokenURL != "":
 		refuse("TOKEN_URL", "needs CREDENTIALS=file beside it: a client for that endpoint")

@@ -7,7 +7,7 @@ import (
 )
 
 // summary says how it went, in the end, and tells whether all went well.
-func (n *narrator) summary(st *stage, interrupted bool) (well bool) {
+func (n *narrator) summary(st *stage, tokenRequests string, interrupted bool) (well bool) {
 	n.flush()
 	t := &n.tally
 	fact := func(name, text string) { n.line("  " + n.column(bold, name, 16) + text) }
@@ -24,9 +24,7 @@ func (n *narrator) summary(st *stage, interrupted bool) (well bool) {
 	}
 	fact("job reads", reads)
 	fact("refreshes", fmt.Sprint(t.outcomes[rotator.Refreshed]))
-	if requests, known := st.tokenRequests(); known {
-		fact("token requests", fmt.Sprint(requests))
-	}
+	fact("token requests", tokenRequests)
 	fact("AWS calls", fmt.Sprintf("%v of an idle heartbeat, %v of a refresh", t.idleCalls, t.refreshCalls))
 	n.tellStale(st)
 	complaints := t.complaints(interrupted)
@@ -34,7 +32,7 @@ func (n *narrator) summary(st *stage, interrupted bool) (well bool) {
 		n.line(n.paint(red, "Not well: ") + complaint + ".")
 	}
 	if len(complaints) == 0 {
-		n.line(n.paint(green, "All well:") + " the job always had a live token.")
+		n.line(n.paint(green, "All well:") + " the job was never left with a dead token.")
 	}
 	return len(complaints) == 0
 }

@@ -19,10 +19,14 @@ func judge(grant rotator.Grant, host string, got reply) (rotator.Answer, *rotato
 	said := fmt.Sprintf("%s answered %d", host, got.status)
 	switch {
 	case len(got.body) > maxReply:
-		return rotator.Answer{}, &rotator.Error{
+		failure := &rotator.Error{
 			Code:    rotator.BadResponse,
 			Message: said + " with more than 64 KiB, which no token reply has: check that token_url is the token endpoint.",
 		}
+		if got.status >= 200 && got.status <= 299 {
+			failure = inDoubt(grant, failure)
+		}
+		return rotator.Answer{}, failure
 	case got.status >= 500 && got.status <= 599:
 		return rotator.Answer{}, serverError(said, got)
 	case got.status == http.StatusTooManyRequests:

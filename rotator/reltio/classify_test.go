@@ -88,12 +88,12 @@ func TestRefusals(t *testing.T) {
 		{"a refresh asks for MFA", refresh, 200, nil, mfa, rotator.BadResponse, false},
 		{"an error inside a 200", refresh, 200, nil, oauthBody("invalid_grant"), rotator.BadResponse, false},
 		{"an error beside a token", refresh, 200, nil, `{"error":{"x":1},"access_token":"` + echoed + `"}`, rotator.BadResponse, false},
-		{"a page in a 200", refresh, 200, nil, firewallPage, rotator.BadResponse, false},
-		{"an empty 200", refresh, 200, nil, "", rotator.BadResponse, false},
-		{"204", refresh, 204, nil, "", rotator.BadResponse, false},
+		{"a page in a 200", refresh, 200, nil, firewallPage, rotator.BadResponse, true},
+		{"an empty 200", refresh, 200, nil, "", rotator.BadResponse, true},
+		{"204", refresh, 204, nil, "", rotator.BadResponse, true},
 		{"304", refresh, 304, nil, "", rotator.BadResponse, false},
 		{"status 600", refresh, 600, nil, tokenReply, rotator.BadResponse, false},
-		{"too large", refresh, 200, nil, tokenReply + strings.Repeat(" ", maxReply), rotator.BadResponse, false},
+		{"too large", refresh, 200, nil, tokenReply + strings.Repeat(" ", maxReply), rotator.BadResponse, true},
 		{"a too large error page", refresh, 503, nil, strings.Repeat(" ", maxReply+1), rotator.BadResponse, false},
 
 		// One hour to wait, so that these are not sent again in the run;

@@ -23,7 +23,7 @@ const maxLifetime = 1e9
 func parseGrant(grant rotator.Grant, said string, body []byte) (rotator.Answer, *rotator.Error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(body, &fields); err != nil {
-		return rotator.Answer{}, badGrant(said, "with something other than a JSON object")
+		return rotator.Answer{}, inDoubt(grant, badGrant(said, "with something other than a JSON object"))
 	}
 	if isPresent(fields["error"]) {
 		return rotator.Answer{}, badGrant(said, "with an error inside")
@@ -33,11 +33,11 @@ func parseGrant(grant rotator.Grant, said string, body []byte) (rotator.Answer, 
 	}
 	accessToken, ok := visibleString(fields["access_token"])
 	if !ok {
-		return rotator.Answer{}, badGrant(said, "without an access token that can be used")
+		return rotator.Answer{}, inDoubt(grant, badGrant(said, "without an access token that can be used"))
 	}
 	tokenType, ok := bearer(fields["token_type"])
 	if !ok {
-		return rotator.Answer{}, badGrant(said, "with a token that is not a bearer token")
+		return rotator.Answer{}, inDoubt(grant, badGrant(said, "with a token that is not a bearer token"))
 	}
 	// A refresh token that cannot be one is as good as none: the old one stays.
 	refreshToken, _ := visibleString(fields["refresh_token"])
@@ -55,6 +55,13 @@ func badGrant(said, with string) *rotator.Error {
 		Code:    rotator.BadResponse,
 		Message: said + " " + with + ": check that token_url is the token endpoint; where it is, ask Reltio's support.",
 	}
+}
+
+// inDoubt marks the failure of a refresh that the server calls a success: it may
+// have been executed, and then the access token in use has ended.
+func inDoubt(grant rotator.Grant, failure *rotator.Error) *rotator.Error {
+	failure.TokenEnded = grant == rotator.GrantRefreshToken
+	return failure
 }
 
 // mfaChallenge is the failure of a login that wants a second factor: Reltio

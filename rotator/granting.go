@@ -20,7 +20,9 @@ func (a *attempt) ask(ctx context.Context) (Answer, error) {
 	defer cancel()
 	answer, err := a.request(ctx)
 	for range sameTokenTries {
-		if err != nil || a.c.reason != ReasonExpiry || !a.published(answer) || !sleep(ctx, sameTokenPause) {
+		// A request spends the refresh token when the server changes it: the new
+		// one is to be saved before anything else is asked for.
+		if err != nil || a.c.reason != ReasonExpiry || !a.published(answer) || a.rotated(answer) || !sleep(ctx, sameTokenPause) {
 			break
 		}
 		answer, err = a.request(ctx)
@@ -31,6 +33,11 @@ func (a *attempt) ask(ctx context.Context) (Answer, error) {
 // published tells whether the answer is the token already out.
 func (a *attempt) published(answer Answer) bool {
 	return a.c.State.TokenFingerprint != "" && answer.AccessToken.Fingerprint() == a.c.State.TokenFingerprint
+}
+
+// rotated tells whether the answer brought another refresh token than was sent.
+func (a *attempt) rotated(answer Answer) bool {
+	return a.next.Grant != GrantClientCredentials && !answer.RefreshToken.Empty() && !answer.RefreshToken.Equal(a.creds.RefreshToken)
 }
 
 // request uses the best grant that the credentials allow. When the refresh
@@ -115,7 +122,7 @@ func (s State) failed(now time.Time, failure *Error) State {
 	if s.Error != failure.Code {
 		s.Failures = 0
 	}
-	s.Failures = min(s.Failures+1, maxFailures)
+	s.Failures = min(max(s.Failures, 0), maxFailures-1) + 1 // it may be hand-edited
 	s.Error = failure.Code
 	s.NotBefore = time.Time{}
 	if hold := min(holdFor(failure, s.Failures), maxHold); hold > 0 {

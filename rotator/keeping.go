@@ -1,6 +1,7 @@
 package rotator
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -46,15 +47,15 @@ type saving struct {
 }
 
 func (a *attempt) newSaving(refreshToken Secret) *saving {
-	return &saving{refreshToken: refreshToken, document: a.creds.withRefreshToken(refreshToken), versionID: newVersionID()}
+	return &saving{refreshToken: refreshToken, document: a.creds.withRefreshToken(refreshToken), versionID: cmp.Or(a.unsure, newVersionID())}
 }
 
 // keep stores what was granted and records it. The token request is never
 // repeated because a write failed: the write is.
 func (a *attempt) keep(ctx context.Context, answer Answer, escrowed error) (Outcome, error) {
 	k := &kept{tokenID: newVersionID()}
-	if changed := answer.RefreshToken; a.next.Grant != GrantClientCredentials && !changed.Empty() && !changed.Equal(a.creds.RefreshToken) {
-		k.saving = a.newSaving(changed)
+	if a.rotated(answer) {
+		k.saving = a.newSaving(answer.RefreshToken)
 	}
 	var bad error
 	if !a.published(answer) {
@@ -149,6 +150,8 @@ func (a *attempt) look(ctx context.Context, own, read string) (displaced bool, e
 		return true, nil
 	case labels.Previous == read || labels.Previous == "":
 		return false, nil
+	case strings.HasPrefix(labels.Previous, ownVersion):
+		return false, nil // this run's, of an escrow whose saving seemed to fail
 	}
 	if err := a.Saver.GiveBack(ctx, a.c.Name, own, labels.Previous); err != nil && !errors.Is(err, ErrMoved) {
 		return false, err

@@ -140,19 +140,19 @@ var passing = []failure{
 	},
 	{
 		name: "not JSON", breaks: faulty(standreltio.NotJSON()), mends: mend,
-		code: rotator.BadResponse, sends: 1, tries: backOff, says: "check that token_url",
+		code: rotator.BadResponse, sends: 1, ended: true, tries: backOff, says: "check that token_url",
 	},
 	{
 		name: "128 KiB", breaks: faulty(standreltio.Huge()), mends: mend,
-		code: rotator.BadResponse, sends: 1, tries: backOff, says: "check that token_url",
+		code: rotator.BadResponse, sends: 1, ended: true, tries: backOff, says: "check that token_url",
 	},
 	{
 		name: "an empty 200", breaks: faulty(standreltio.Empty()), mends: mend,
-		code: rotator.BadResponse, sends: 1, tries: backOff, says: "check that token_url",
+		code: rotator.BadResponse, sends: 1, ended: true, tries: backOff, says: "check that token_url",
 	},
 	{
 		name: "a 200 without an access token", breaks: faulty(standreltio.NoAccessToken()), mends: mend,
-		code: rotator.BadResponse, sends: 1, tries: backOff, says: "check that token_url",
+		code: rotator.BadResponse, sends: 1, ended: true, tries: backOff, says: "check that token_url",
 	},
 	{
 		name: "a 200 with an error inside", breaks: faulty(standreltio.ErrorInside()), mends: mend,

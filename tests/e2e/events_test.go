@@ -145,7 +145,7 @@ func TestForce(t *testing.T) {
 	})
 	t.Run("that fails outside the window leaves the old token due when it was", func(t *testing.T) {
 		for _, fault := range []standreltio.Fault{
-			standreltio.Status(502), standreltio.NotJSON(), standreltio.FirewallPage(),
+			standreltio.Status(502), standreltio.Redirect(307, "https://elsewhere.reltio.com/"), standreltio.FirewallPage(),
 			standreltio.OAuthError(400, "invalid_grant", ""),
 		} {
 			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {

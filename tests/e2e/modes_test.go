@@ -59,6 +59,19 @@ func TestAServerThatGivesANewTokenOnlyAtTheOldOnesEnd(t *testing.T) {
 		})
 	})
 
+	t.Run("and changes the refresh token each time", func(t *testing.T) {
+		// What is not saved yet must not be spent by asking once more.
+		play(t, standreltio.Options{SameTokenUntilExpired: true, RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+			s.seed("default", s.credentials())
+			for range 5 * 60 {
+				if outcome := s.beat().of("default").Outcome; outcome == rotator.Failed {
+					t.Fatalf("failed at %v", time.Now())
+				}
+				time.Sleep(time.Minute)
+			}
+		})
+	})
+
 	t.Run("and fails at that moment", func(t *testing.T) {
 		play(t, standreltio.Options{SameTokenUntilExpired: true, Latency: 100 * time.Millisecond}, func(t *testing.T, s *stage) {
 			s.seeded("default", s.credentials())
@@ -79,9 +92,10 @@ func TestALateTokenIsCounted(t *testing.T) {
 		s.seeded("default", s.credentials())
 		expiry := s.State("default").ExpiresAt
 		s.front.always(standreltio.Status(502))
-		for time.Now().Before(expiry.Add(5 * time.Minute)) {
+		for _, left := range []time.Duration{7 * time.Minute, 5*time.Minute + time.Second, 4 * time.Minute, 10 * time.Second, -time.Minute} {
+			time.Sleep(time.Until(expiry.Add(-left)))
 			r := s.beat()
-			left := time.Until(expiry)
+			left = time.Until(expiry)
 			late := 0.0
 			if left < 5*time.Minute { // half of the window
 				late = 1
@@ -94,7 +108,6 @@ func TestALateTokenIsCounted(t *testing.T) {
 			if got := *r.of("default").SecondsRemaining; got != int64(left/time.Second) {
 				t.Errorf("seconds_remaining is %d, want %v", got, left)
 			}
-			time.Sleep(time.Until(time.Now().Truncate(time.Minute).Add(time.Minute)))
 		}
 	})
 }
@@ -317,6 +330,18 @@ func TestARefreshTokenThatCannotBeSavedWaitsInEscrow(t *testing.T) {
 			s.beat().want("default", rotator.Refreshed)
 		})
 	})
+	t.Run("and is not brought back over its successor when its saving only seemed to fail", func(t *testing.T) {
+		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+			unsaved(t, s)
+			s.AWS.ClearFaults()
+			s.AWS.Inject(standaws.Fault{Operation: "PutSecretValue", Name: "/credentials", When: standaws.After, Times: 3}) // every attempt of the SDK
+			time.Sleep(untilWindow)
+			s.beat().want("default", rotator.Refreshed)
+			time.Sleep(untilWindow)
+			s.beat().want("default", rotator.Refreshed)
+			s.wantWorking("default")
+		})
+	})
 	t.Run("unless that fails too", func(t *testing.T) {
 		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
 			s.seeded("default", s.credentials())
@@ -374,6 +399,7 @@ func TestAStateThatCannotBeTrue(t *testing.T) {
 		"refreshed in the future": `{"expires_at":"2100-01-01T01:00:00Z","refreshed_at":"2100-01-01T00:00:00Z"}`,
 		"a life of years":         `{"expires_at":"2100-01-01T00:00:00Z","refreshed_at":"2000-01-01T00:00:00Z"}`,
 		"an impossible hold":      `{"not_before":"2100-01-01T00:00:00Z","error":"throttled"}`,
+		"an impossible count":     `{"failures":-3,"error":"bad_response"}`,
 		"an impossible claim":     `{"claim_version":99999}`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -395,6 +421,19 @@ func TestAStateThatCannotBeTrue(t *testing.T) {
 				}
 				s.wantWorking("default")
 			})
+		})
+	}
+}
+
+func TestACountOfFailuresThatCannotBeTrue(t *testing.T) {
+	for _, failures := range []string{"-3", "9", "9223372036854775807"} {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			s.seed("default", s.credentials())
+			s.AWS.PutParameter(world.ParameterName("default", "state"), `{"error":"bad_response","failures":`+failures+`}`)
+			s.Reltio.Script(standreltio.NotJSON())
+			s.beat().wantFailed("default", rotator.BadResponse)
+			time.Sleep(16 * time.Minute)
+			s.beat().want("default", rotator.Refreshed)
 		})
 	}
 }

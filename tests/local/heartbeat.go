@@ -21,8 +21,7 @@ type beat struct {
 	result  rotator.Result
 	failure string
 	// token is the published token after it, if there is one.
-	token *publishedToken
-	// awsCalls that it made; -1 where another heartbeat ran at the same time.
+	token    *publishedToken
 	awsCalls int
 }
 
@@ -39,9 +38,7 @@ type note struct {
 type schedule struct {
 	stage *stage
 
-	mu      sync.Mutex
-	sent    int
-	running int
+	mu sync.Mutex
 	// answered token requests, as the function's metrics say
 	answered int
 	reports  map[string]rotator.Report // of failed runs, by request id
@@ -69,9 +66,8 @@ func (s *schedule) run(ctx context.Context, tell func(beat)) {
 	defer beats.Wait()
 	ticker := time.NewTicker(s.stage.settings.heartbeat)
 	defer ticker.Stop()
-	for {
-		number, alone := s.begin()
-		beats.Go(func() { tell(s.send(context.WithoutCancel(ctx), number, alone)) })
+	for number := 1; ; number++ {
+		beats.Go(func() { tell(s.send(context.WithoutCancel(ctx), number)) })
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -80,24 +76,11 @@ func (s *schedule) run(ctx context.Context, tell func(beat)) {
 	}
 }
 
-func (s *schedule) begin() (number int, alone bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sent++
-	s.running++
-	return s.sent, s.running == 1
-}
-
-func (s *schedule) send(ctx context.Context, number int, alone bool) beat {
-	callsBefore := s.stage.awsCalls.Load()
+func (s *schedule) send(ctx context.Context, number int) beat {
 	invoked, err := s.stage.function.Invoke(ctx, []byte(`{}`))
-	b := beat{number: number, awsCalls: -1}
+	b := beat{number: number, awsCalls: s.stage.takeCalls(invoked.TraceID)}
 
 	s.mu.Lock()
-	s.running--
-	if alone && s.sent == number {
-		b.awsCalls = int(s.stage.awsCalls.Load() - callsBefore)
-	}
 	report, failed := s.reports[invoked.RequestID]
 	delete(s.reports, invoked.RequestID)
 	s.mu.Unlock()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"reltio-token-rotator/rotator"
@@ -37,10 +38,19 @@ func (n *narrator) longest() time.Duration { return max(n.settings.runFor/10, 2*
 
 func (n *narrator) clock() string { return fmt.Sprintf("%6.1f s  ", time.Since(n.start).Seconds()) }
 
-const whoWidth = 18
+const (
+	whoWidth = 18
+	// whatWidth is for sentences; together a line fits in 100 columns.
+	whatWidth = 70
+)
 
-func (n *narrator) say(st style, who, what string) {
-	n.line(n.paint(dim, n.clock()) + n.column(st, who, whoWidth) + what)
+func (n *narrator) say(who, what string) {
+	n.line(n.paint(dim, n.clock()) + n.column(plain, who, whoWidth) + what)
+}
+
+// more goes on below what was said.
+func (n *narrator) more(text string) {
+	n.line(strings.Repeat(" ", len(n.clock())+whoWidth) + text)
 }
 
 // beat tells of a heartbeat.
@@ -56,7 +66,7 @@ func (n *narrator) beat(b beat) {
 		return
 	}
 	n.flush()
-	if b.token != nil {
+	if b.token != nil && !quiet {
 		n.see(*b.token)
 	}
 	if quiet {
@@ -69,11 +79,11 @@ func (n *narrator) beat(b beat) {
 	who := fmt.Sprintf("heartbeat %d", b.number)
 	switch {
 	case b.result.Outcome == rotator.Refreshed:
-		n.say(plain, who, n.paint(green, "refreshed")+" "+reason(b.result.Reason)+": "+n.tokenText())
+		n.say(who, n.paint(green, "refreshed")+" "+reason(b.result.Reason)+": "+n.tokenText())
 	case b.result.Outcome == rotator.Unchanged:
-		n.say(plain, who, n.paint(yellow, "unchanged")+": the server gave the same token again: "+n.tokenText())
+		n.say(who, n.paint(yellow, "unchanged")+": the server gave the same token again: "+n.tokenText())
 	default:
-		n.say(plain, who, n.paint(red, "failed")+": "+failureText(b))
+		n.say(who, n.paint(red, "failed")+": "+failureText(b))
 	}
 	n.advise(b.result)
 }
@@ -99,14 +109,16 @@ func (n *narrator) flush() {
 	if s.last.result.Outcome == rotator.NotDue {
 		what = n.paint(dim, what)
 	}
-	n.say(plain, who, what)
+	n.say(who, what)
 	n.advise(s.last.result)
 }
 
 // advise shows what the function says is to be done, once.
 func (n *narrator) advise(r rotator.Result) {
 	if r.Message != "" && r.Message != n.told {
-		n.line(n.column(plain, "", len(n.clock())+whoWidth) + r.Message)
+		for _, line := range wrap(r.Message, whatWidth) {
+			n.more(line)
+		}
 	}
 	n.told = r.Message
 }
@@ -144,12 +156,12 @@ func (n *narrator) work(w work) {
 	switch {
 	case w.err != nil:
 		n.flush()
-		n.say(plain, "job", n.paint(red, "cannot work")+": "+w.err.Error())
+		n.say("job", n.paint(red, "cannot work")+": "+w.err.Error())
 	case w.stranded:
 		n.flush()
-		n.say(plain, "job", n.paint(red, "left with a dead token")+", after re-reading for "+brief(w.refusedFor)+": "+token)
+		n.say("job", n.paint(red, "left with a dead token")+", after re-reading for "+brief(w.refusedFor)+": "+token)
 	case w.live > 0 && w.dead > 0:
-		n.say(plain, "job", "refused with the old token, re-read after "+brief(w.refusedFor)+": "+token+" works")
+		n.say("job", "refused with the old token, re-read after "+brief(w.refusedFor)+": "+token+" works")
 		n.using = w.fingerprint
 	case w.live > 0 && told && w.fingerprint != n.using:
 		n.using = w.fingerprint
@@ -157,7 +169,7 @@ func (n *narrator) work(w work) {
 		if n.settings.real {
 			what = " has not expired"
 		}
-		n.say(plain, "job", "reads the secret: "+token+what)
+		n.say("job", "reads the secret: "+token+what)
 	}
 }
 
@@ -167,7 +179,13 @@ func (n *narrator) note(logged note) {
 	if logged.level == "ERROR" {
 		st = red
 	}
-	n.say(plain, "function", n.paint(st, logged.text))
+	for i, line := range wrap(logged.text, whatWidth) {
+		if i == 0 {
+			n.say("function", n.paint(st, line))
+		} else {
+			n.more(n.paint(st, line))
+		}
+	}
 }
 
 // draw draws the live line.
@@ -227,6 +245,19 @@ func reason(r rotator.Reason) string {
 		return "(the old one has ended)"
 	}
 	return "(" + string(r) + ")"
+}
+
+// wrap breaks a sentence into lines.
+func wrap(text string, width int) []string {
+	var lines []string
+	for word := range strings.FieldsSeq(text) {
+		if last := len(lines) - 1; last >= 0 && len(lines[last])+1+len(word) <= width {
+			lines[last] += " " + word
+		} else {
+			lines = append(lines, word)
+		}
+	}
+	return lines
 }
 
 // left is what is left of a token's life.

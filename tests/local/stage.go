@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"reltio-token-rotator/tests/binary"
@@ -37,15 +37,18 @@ type stage struct {
 	keeper   *keeper
 
 	awsURL, resourceURL string
-	// awsCalls counts the function's calls, without the job's.
-	awsCalls atomic.Int64
-	closers  []func()
+	closers             []func()
+
+	mu sync.Mutex
+	// calls to AWS by the trace id of the invocation that made them. The job's
+	// have none.
+	calls map[string]int
 }
 
 // newStage sets everything up around a function that does not run yet. The
 // caller closes it, also where it fails.
 func newStage(ctx context.Context, s settings, output func(lambda.Line)) (*stage, error) {
-	st := &stage{settings: s}
+	st := &stage{settings: s, calls: map[string]int{}}
 	folder, err := os.MkdirTemp("", "make-run-*")
 	if err != nil {
 		return st, err
@@ -57,7 +60,7 @@ func newStage(ctx context.Context, s settings, output func(lambda.Line)) (*stage
 	}
 	st.aws = standaws.New(standaws.Options{WritesPerSecond: 3, Latency: awsLatency})
 	st.aws.OnCall(st.onCall)
-	if st.awsURL, err = st.serve(st.aws); err != nil {
+	if st.awsURL, err = st.serve(http.HandlerFunc(st.serveAWS)); err != nil {
 		return st, err
 	}
 	tokenURL := s.tokenURL
@@ -134,17 +137,33 @@ func (st *stage) environment(tokenURL string) []string {
 	return env
 }
 
-// onCall sees every call to AWS.
+// serveAWS counts a call and lets the stand-in answer it.
+func (st *stage) serveAWS(w http.ResponseWriter, r *http.Request) {
+	if id := r.Header.Get("X-Amzn-Trace-Id"); id != "" {
+		st.mu.Lock()
+		st.calls[id]++
+		st.mu.Unlock()
+	}
+	st.aws.ServeHTTP(w, r)
+}
+
+// takeCalls returns how many calls an invocation made, and forgets them.
+func (st *stage) takeCalls(traceID string) int {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	n := st.calls[traceID]
+	delete(st.calls, traceID)
+	return n
+}
+
+// onCall keeps a changed refresh token at once, and not at the end: it is worth
+// a login.
 func (st *stage) onCall(operation, name string, before bool) {
-	switch {
-	case before && name != tokenSecret, before && operation != "GetSecretValue":
-		st.awsCalls.Add(1)
-	case !before && operation == "PutSecretValue" && name == credentialsSecret:
-		// At once, and not at the end: a refresh token that changed is worth a
-		// login.
-		if document, ok := st.aws.Secret(credentialsSecret); ok {
-			st.keeper.take(document)
-		}
+	if before || operation != "PutSecretValue" || name != credentialsSecret {
+		return
+	}
+	if document, ok := st.aws.Secret(credentialsSecret); ok {
+		st.keeper.take(document)
 	}
 }
 

@@ -27,13 +27,10 @@ type span struct {
 }
 
 func (s *span) add(n int) {
-	switch {
-	case n < 0:
-	case !s.seen:
+	if !s.seen {
 		*s = span{least: n, most: n, seen: true}
-	default:
-		s.least, s.most = min(s.least, n), max(s.most, n)
 	}
+	s.least, s.most = min(s.least, n), max(s.most, n)
 }
 
 func (s span) String() string {

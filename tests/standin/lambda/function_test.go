@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -51,7 +50,7 @@ type seen struct {
 	PID       int
 	RequestID string
 	ARN       string
-	Trace     bool
+	TraceID   string
 	TimeLeft  time.Duration
 	Env       []string
 }
@@ -83,7 +82,7 @@ func behave(ctx context.Context, e event) (seen, error) {
 	lc, _ := lambdacontext.FromContext(ctx)
 	return seen{
 		PID: os.Getpid(), RequestID: lc.AwsRequestID, ARN: lc.InvokedFunctionArn,
-		Trace:    strings.HasPrefix(os.Getenv("_X_AMZN_TRACE_ID"), "Root=1-"),
+		TraceID:  os.Getenv("_X_AMZN_TRACE_ID"),
 		TimeLeft: time.Until(deadline), Env: os.Environ(),
 	}, nil
 }

@@ -79,6 +79,9 @@ type Result struct {
 	ErrorType    string
 	ErrorMessage string
 	RequestID    string
+	// TraceID came with the event; the AWS SDK sends it along as X-Amzn-Trace-Id
+	// with every call that the invocation makes.
+	TraceID string
 	// Process is the process that ran it, from 1.
 	Process int
 	// Duration is from the event's delivery to the process's next question,

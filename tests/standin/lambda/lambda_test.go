@@ -90,8 +90,11 @@ func TestAnInvocationSeesWhatLambdaShows(t *testing.T) {
 	if s.TimeLeft <= 25*time.Second || s.TimeLeft > 30*time.Second {
 		t.Errorf("the function has %v left, want just under 30 s", s.TimeLeft)
 	}
-	if !strings.HasPrefix(s.ARN, "arn:aws:lambda:") || !s.Trace {
-		t.Errorf("function ARN %q, trace id there: %v", s.ARN, s.Trace)
+	if !strings.HasPrefix(s.ARN, "arn:aws:lambda:") {
+		t.Errorf("function ARN %q", s.ARN)
+	}
+	if s.TraceID != result.TraceID || !strings.HasPrefix(s.TraceID, "Root=1-") {
+		t.Errorf("trace id %q in the function, %q outside", s.TraceID, result.TraceID)
 	}
 	for _, name := range []string{
 		"AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_ACCESS_KEY_ID", "BEHAVE_AS",

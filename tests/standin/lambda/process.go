@@ -67,7 +67,7 @@ func (p *process) reap() {
 
 // run gives the process one invocation and waits for its end.
 func (p *process) run(requestID string, payload []byte) Result {
-	result := Result{RequestID: requestID, Process: p.number}
+	result := Result{RequestID: requestID, TraceID: newTraceID(), Process: p.number}
 	if !p.ready {
 		if !p.becomeReady(&result) {
 			return result
@@ -76,7 +76,7 @@ func (p *process) run(requestID string, payload []byte) Result {
 	}
 	p.thaw()
 	delivered := time.Now()
-	work := &invocation{id: requestID, payload: payload, deadline: delivered.Add(p.config.Timeout)}
+	work := &invocation{id: requestID, traceID: result.TraceID, payload: payload, deadline: delivered.Add(p.config.Timeout)}
 	timeout := time.NewTimer(p.config.Timeout)
 	defer timeout.Stop()
 

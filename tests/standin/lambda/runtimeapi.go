@@ -1,12 +1,12 @@
 package lambda
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -22,6 +22,7 @@ const (
 // invocation is one event on its way.
 type invocation struct {
 	id       string
+	traceID  string
 	payload  []byte
 	deadline time.Time
 }
@@ -98,17 +99,18 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 		h.Set("Lambda-Runtime-Aws-Request-Id", work.id)
 		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(work.deadline.UnixMilli(), 10))
 		h.Set("Lambda-Runtime-Invoked-Function-Arn", functionARN)
-		h.Set("Lambda-Runtime-Trace-Id", traceID(work.id))
+		h.Set("Lambda-Runtime-Trace-Id", work.traceID)
 		_, _ = w.Write(work.payload) // a process that is gone is seen by its exit
 	case <-a.exited:
 	case <-r.Context().Done():
 	}
 }
 
-// traceID is of the form that X-Ray uses, not sampled.
-func traceID(requestID string) string {
-	hex := strings.ReplaceAll(requestID, "-", "")
-	return fmt.Sprintf("Root=1-%08x-%.24s;Parent=%.16s;Sampled=0", time.Now().Unix(), hex, hex)
+// newTraceID is of the form that X-Ray uses, not sampled.
+func newTraceID() string {
+	var b [20]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return fmt.Sprintf("Root=1-%08x-%x;Parent=%x;Sampled=0", time.Now().Unix(), b[:12], b[12:])
 }
 
 func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {

@@ -24,7 +24,8 @@ func (a *attempt) restore(ctx context.Context) error {
 		own = newVersionID()
 		document := a.creds.withRefreshToken(escrow.RefreshToken)
 		a.creds.RefreshToken = escrow.RefreshToken
-		if err := a.Saver.Save(ctx, a.c.Name, own, document); err != nil {
+		if err := a.Saver.Save(ctx, a.c.Name, own, document); err != nil && !a.current(ctx, own) {
+			a.unsure = own
 			return &Error{Code: CredentialsNotSaved, Cause: err, Message: "a changed refresh token waits in escrow since the credentials secret could not be written (" + err.Error() + "); check that the function may write the secret"}
 		}
 	default:
@@ -44,6 +45,12 @@ func (a *attempt) restore(ctx context.Context) error {
 	}
 	a.creds = creds
 	return a.dropEscrow(ctx)
+}
+
+// current tells whether a version is certainly the current one.
+func (a *attempt) current(ctx context.Context, version string) bool {
+	labels, err := a.Saver.Labels(ctx, a.c.Name)
+	return err == nil && labels.Current == version
 }
 
 func notReadBack(err error) error {

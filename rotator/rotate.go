@@ -38,6 +38,10 @@ type attempt struct {
 	creds Credentials
 	// next is the state that the record will say.
 	next State
+	// unsure is the id of a save that failed and may yet happen. The next save
+	// has the same id: the secret takes one of the two, so that an older refresh
+	// token cannot come late and replace a newer one.
+	unsure string
 	// announced: the state says that a login was sent.
 	announced bool
 

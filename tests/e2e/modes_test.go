@@ -2,12 +2,10 @@ package e2e_test
 
 import (
 	"encoding/json"
-	"strings"
 	"testing"
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standaws "reltio-token-rotator/tests/standin/aws"
 	standreltio "reltio-token-rotator/tests/standin/reltio"
 	"reltio-token-rotator/tests/world"
 )
@@ -143,318 +141,34 @@ func TestTheAgeOfTheRefreshToken(t *testing.T) {
 	})
 }
 
-// A person puts new credentials while a refresh with a changing refresh token is
-// under way. Theirs must be what is used from then on, whoever was faster.
-func TestAPersonPutsNewCredentialsDuringARefresh(t *testing.T) {
-	for when, hits := range map[string]func(operation, name string, before bool) bool{
-		"after our read": func(operation, name string, before bool) bool {
-			return operation == "PutParameter" && strings.HasSuffix(name, "/claim") && before
+func TestWhatCertainlyWasNotExecutedIsRepeatedInTheRun(t *testing.T) {
+	for name, row := range map[string]struct {
+		script    []standreltio.Fault
+		sent      []string
+		throttles float64
+	}{
+		"after 429 and 503": {
+			[]standreltio.Fault{standreltio.Throttled("2"), standreltio.Status(503)},
+			[]string{"refresh_token → 429 (throttled)", "refresh_token → 503 (status 503)", "refresh_token → 200"},
+			1,
 		},
-		"just before our write": func(operation, name string, before bool) bool {
-			return operation == "PutSecretValue" && strings.HasSuffix(name, "/credentials") && before
+		"once after a 500": {
+			[]standreltio.Fault{standreltio.Status(500)},
+			[]string{"refresh_token → 500 (status 500)", "refresh_token → 200"},
+			0,
 		},
-		"just after our write": func(operation, name string, before bool) bool {
-			return operation == "PutSecretValue" && strings.HasSuffix(name, "/credentials") && !before
-		},
-		"before our look at whom we replaced": func(operation, _ string, before bool) bool {
-			return operation == "DescribeSecret" && before
-		},
-		"after that look": func(operation, _ string, before bool) bool {
-			return operation == "DescribeSecret" && !before
-		},
-		"before theirs is given back": func(operation, _ string, before bool) bool {
-			return operation == "UpdateSecretVersionStage" && before
-		},
-	} {
-		t.Run(when, func(t *testing.T) {
-			play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
-				s.seeded("default", s.credentials())
-				theirs := ""
-				put := func() {
-					s.Reltio.AddRefreshToken("a person's very own")
-					theirs = s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": "a person's very own"})
-				}
-				if when == "before theirs is given back" {
-					// One person before our write, so that there is something to
-					// give back, another before that.
-					first := true
-					s.AWS.OnCall(func(operation, name string, before bool) {
-						switch {
-						case first && operation == "PutSecretValue" && before:
-							first = false
-							s.PutCredentials("default", s.credentials())
-						case theirs == "" && hits(operation, name, before):
-							put()
-						}
-					})
-				} else {
-					s.AWS.OnCall(func(operation, name string, before bool) {
-						if theirs == "" && hits(operation, name, before) {
-							put()
-						}
-					})
-				}
-				r := s.beat()
-				s.AWS.OnCall(nil)
-				r.want("default", rotator.Refreshed)
-				s.wantWorking("default")
-				if theirs == "" {
-					t.Fatal("the person was never there")
-				}
-				if got := s.refreshToken("default"); got != "a person's very own" {
-					t.Error("theirs is not current")
-				}
-				time.Sleep(time.Minute)
-				r = s.beat()
-				if when == "after that look" {
-					// Nobody could know; theirs serves the next refresh.
-					r.want("default", rotator.NotDue)
-					time.Sleep(untilWindow)
-					r = s.beat()
-				}
-				r.want("default", rotator.Refreshed)
-				r.wantSent("refresh_token → 200")
-				if r.sent[0].RefreshToken != rotator.NewSecret("a person's very own").Fingerprint() {
-					t.Error("theirs was not used")
-				}
-				s.wantWorking("default")
-			})
-		})
-	}
-}
-
-func TestALookThatFailsIsNoReasonForEscrow(t *testing.T) {
-	play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
-		s.seeded("default", s.credentials())
-		s.AWS.Inject(standaws.Fault{Operation: "DescribeSecret", Code: "AccessDeniedException", Times: -1})
-		r := s.beat()
-		r.want("default", rotator.Refreshed)
-		r.wantLogged("WARN", "put them again")
-		if _, _, there := s.AWS.Parameter(world.ParameterName("default", "escrow")); there {
-			t.Error("there is an escrow")
-		}
-		s.wantWorking("default")
-		time.Sleep(untilWindow)
-		s.AWS.ClearFaults()
-		s.beat().want("default", rotator.Refreshed)
-	})
-}
-
-func TestARefreshTokenThatCannotBeSavedWaitsInEscrow(t *testing.T) {
-	escrow := func(s *stage) (string, bool) {
-		value, _, ok := s.AWS.Parameter(world.ParameterName("default", "escrow"))
-		return value, ok
-	}
-	unsaved := func(t *testing.T, s *stage) {
-		s.seeded("default", s.credentials())
-		denied("PutSecretValue", "/credentials", "AccessDeniedException")(s)
-		begun := time.Now()
-		r := s.beat()
-		result := r.wantFailed("default", rotator.CredentialsNotSaved)
-		if !strings.Contains(result.Message, "is kept in escrow") || !strings.Contains(result.Message, "check that the function may write the secret") {
-			t.Errorf("the message is %s", result.Message)
-		}
-		r.wantSent("refresh_token → 200")
-		r.wantMetric("NeedsPerson", 1)
-		if r.level() != "ERROR" {
-			t.Errorf("logged as %s", r.level())
-		}
-		s.wantWorking("default")
-		token, _ := s.Token("default")
-		if !token.IssuedAt.After(begun.Add(-time.Second)) {
-			t.Error("the granted token was not published")
-		}
-		if state := s.State("default"); state.Error != rotator.CredentialsNotSaved || state.ExpiresAt.Before(time.Now()) {
-			t.Errorf("the state is %+v", state)
-		}
-		if _, ok := escrow(s); !ok {
-			t.Fatal("there is no escrow")
-		}
-		time.Sleep(time.Minute)
-	}
-
-	t.Run("and is saved when it can be", func(t *testing.T) {
-		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
-			unsaved(t, s)
-			s.beat().wantFailed("default", rotator.CredentialsNotSaved) // still denied
-			s.AWS.ClearFaults()
-			time.Sleep(time.Minute)
-			r := s.beat()
-			r.want("default", rotator.Restored)
-			r.wantSent()
-			if _, ok := escrow(s); ok {
-				t.Error("the escrow is still there")
-			}
-			if state := s.State("default"); state.Error != "" {
-				t.Errorf("the state still says %s", state.Error)
-			}
-			time.Sleep(untilWindow)
-			s.beat().want("default", rotator.Refreshed)
-			s.wantWorking("default")
-		})
-	})
-	t.Run("and is used from there when it is due before", func(t *testing.T) {
-		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
-			unsaved(t, s)
-			time.Sleep(untilWindow)
-			r := s.beat()
-			r.wantFailed("default", rotator.CredentialsNotSaved)
-			r.wantSent("refresh_token → 200")
-			s.wantWorking("default")
-			s.AWS.ClearFaults()
-			time.Sleep(untilWindow)
-			r = s.beat()
-			r.want("default", rotator.Refreshed)
-			r.wantSent("refresh_token → 200")
-			if _, ok := escrow(s); ok {
-				t.Error("the escrow is still there")
-			}
-		})
-	})
-	t.Run("and gives way to what a person puts", func(t *testing.T) {
-		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
-			unsaved(t, s)
-			s.AWS.ClearFaults()
-			s.Reltio.AddRefreshToken("a person's very own")
-			s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": "a person's very own"})
-			r := s.beat()
-			r.want("default", rotator.Restored)
-			r.wantLogged("WARN", "is given up")
-			if _, ok := escrow(s); ok {
-				t.Error("the escrow is still there")
-			}
-			if s.refreshToken("default") != "a person's very own" {
-				t.Error("theirs is gone")
-			}
-			time.Sleep(untilWindow)
-			s.beat().want("default", rotator.Refreshed)
-		})
-	})
-	t.Run("and is not brought back over its successor when its saving only seemed to fail", func(t *testing.T) {
-		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
-			unsaved(t, s)
-			s.AWS.ClearFaults()
-			s.AWS.Inject(standaws.Fault{Operation: "PutSecretValue", Name: "/credentials", When: standaws.After, Times: 3}) // every attempt of the SDK
-			time.Sleep(untilWindow)
-			s.beat().want("default", rotator.Refreshed)
-			time.Sleep(untilWindow)
-			s.beat().want("default", rotator.Refreshed)
-			s.wantWorking("default")
-		})
-	})
-	t.Run("unless that fails too", func(t *testing.T) {
-		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
-			s.seeded("default", s.credentials())
-			denied("PutSecretValue", "/credentials", "AccessDeniedException")(s)
-			denied("PutParameter", "/escrow", "AccessDeniedException")(s)
-			r := s.beat()
-			result := r.wantFailed("default", rotator.CredentialsNotSaved)
-			if !strings.Contains(result.Message, "neither to the credentials secret nor in escrow") || !strings.Contains(result.Message, "log in again") {
-				t.Errorf("the message is %s", result.Message)
-			}
-			s.wantWorking("default") // the token itself was not held up
-			r.wantMetric("NeedsPerson", 1)
-		})
-	})
-}
-
-func TestAGrantedTokenThatCannotBePublishedIsWrittenAgainInTheRun(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
-		s.seeded("default", s.credentials())
-		s.AWS.Inject(standaws.Fault{Operation: "PutSecretValue", Name: "/token", Code: "InternalServiceError", Times: 10})
-		r := s.beat()
-		r.want("default", rotator.Refreshed)
-		r.wantSent("refresh_token → 200")
-		s.wantWorking("default")
-	})
-}
-
-func TestARecordThatFailsCostsOneRefresh(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
-		s.seeded("default", s.credentials())
-		denied("PutParameter", "/state", "AccessDeniedException")(s)
-		begun := time.Now()
-		r := s.beat()
-		result := r.wantFailed("default", rotator.StateUnavailable)
-		if !strings.Contains(result.Message, "could not be recorded") {
-			t.Errorf("the message is %s", result.Message)
-		}
-		s.wantWorking("default")
-		s.AWS.ClearFaults()
-		time.Sleep(time.Until(begun.Add(time.Minute)))
-		s.beat().want("default", rotator.Refreshed)
-		time.Sleep(time.Minute)
-		s.beat().want("default", rotator.NotDue)
-		s.wantWorking("default")
-	})
-}
-
-// State is a hint: lost, stale, damaged or hand-edited, it costs one refresh.
-func TestAStateThatCannotBeTrue(t *testing.T) {
-	for name, document := range map[string]string{
-		"lost":                    "",
-		"empty":                   "{}",
-		"not JSON":                "expires_at: never",
-		"of another type":         `{"expires_at":5}`,
-		"refreshed in the future": `{"expires_at":"2100-01-01T01:00:00Z","refreshed_at":"2100-01-01T00:00:00Z"}`,
-		"a life of years":         `{"expires_at":"2100-01-01T00:00:00Z","refreshed_at":"2000-01-01T00:00:00Z"}`,
-		"an impossible hold":      `{"not_before":"2100-01-01T00:00:00Z","error":"throttled"}`,
-		"an impossible count":     `{"failures":-3,"error":"bad_response"}`,
-		"an impossible claim":     `{"claim_version":99999}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
-				s.seed("default", s.credentials())
-				s.beat()
-				time.Sleep(2 * time.Minute)
-				if document == "" {
-					s.AWS.DeleteParameter(world.ParameterName("default", "state"))
-				} else {
-					s.AWS.PutParameter(world.ParameterName("default", "state"), document)
-				}
+				s.seeded("default", s.credentials())
+				s.Reltio.Script(row.script...)
 				r := s.beat()
 				r.want("default", rotator.Refreshed)
-				r.wantSent("refresh_token → 200")
-				for range 10 {
-					time.Sleep(time.Minute)
-					s.beat().want("default", rotator.NotDue)
-				}
+				r.wantSent(row.sent...)
+				r.wantMetric("Throttles", row.throttles)
+				r.wantMetric("Failures", 0)
 				s.wantWorking("default")
 			})
-		})
-	}
-}
-
-func TestACountOfFailuresThatCannotBeTrue(t *testing.T) {
-	for _, failures := range []string{"-3", "9", "9223372036854775807"} {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
-			s.seed("default", s.credentials())
-			s.AWS.PutParameter(world.ParameterName("default", "state"), `{"error":"bad_response","failures":`+failures+`}`)
-			s.Reltio.Script(standreltio.NotJSON())
-			s.beat().wantFailed("default", rotator.BadResponse)
-			time.Sleep(16 * time.Minute)
-			s.beat().want("default", rotator.Refreshed)
-		})
-	}
-}
-
-func TestAClaimThatWasDeletedOrDamaged(t *testing.T) {
-	for _, document := range []string{"", "{}", "nonsense", `{"run":"x"}`, `{"run":"x","from":3,"until":"2100-01-01T00:00:00Z"}`} {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
-			s.seeded("default", s.credentials())
-			if document == "" {
-				s.AWS.DeleteParameter(world.ParameterName("default", "claim"))
-			} else {
-				s.AWS.PutParameter(world.ParameterName("default", "claim"), document)
-			}
-			s.beat().want("default", rotator.Refreshed)
-			for range 5 {
-				time.Sleep(time.Minute)
-				s.beat().want("default", rotator.NotDue)
-			}
-			time.Sleep(untilWindow)
-			s.beat().want("default", rotator.Refreshed)
-			s.wantWorking("default")
 		})
 	}
 }

@@ -1,0 +1,291 @@
+package e2e_test
+
+import (
+	"net/http"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	standaws "reltio-token-rotator/tests/standin/aws"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+)
+
+// failure is one row of the table of error codes: what breaks, and all that
+// follows while it stays broken.
+type failure struct {
+	name string
+	// breaks makes it fail, mends makes it work again.
+	breaks, mends func(s *stage)
+	options       standreltio.Options
+	logsIn        bool // the credentials hold a username and a password
+
+	code rotator.Code
+	// sends is how many token requests the first failing run makes.
+	sends int
+	// tries are the minutes, from the first failure on, at which an attempt is
+	// made while it stays broken. Between them the connection is backing_off.
+	tries []int
+	// ended: the published token may have ended, so expires_at is now.
+	ended bool
+	// person: time alone will not mend it.
+	person bool
+	// awaits: it is tried at once when the credentials secret changes.
+	awaits bool
+	// says is a part of the message's advice.
+	says string
+}
+
+var (
+	everyHeartbeat = []int{0, 1, 2, 3, 4, 5, 6, 7}
+	backOff        = []int{0, 1, 3, 7, 15, 30, 45}
+	onceAnHour     = []int{0, 60, 120}
+	neverAgain     = []int{0}
+)
+
+func faulty(fault standreltio.Fault) func(*stage) {
+	return func(s *stage) { s.front.always(fault) }
+}
+
+func mend(s *stage) { s.front.mend() }
+
+func denied(operation, name, code string) func(*stage) {
+	return func(s *stage) {
+		s.AWS.Inject(standaws.Fault{Operation: operation, Name: name, Code: code, Times: -1})
+	}
+}
+
+func allowed(s *stage) { s.AWS.ClearFaults() }
+
+func configured(document string) func(*stage) {
+	return func(s *stage) { s.config("default", document) }
+}
+
+func reply(status int, body string) standreltio.Fault {
+	return standreltio.Fault{
+		Name: "reply", Status: status, Body: body,
+		Header: http.Header{"Content-Type": {"application/json"}},
+	}
+}
+
+var passing = []failure{
+	{
+		name: "429", breaks: faulty(standreltio.Throttled("")), mends: mend,
+		code: rotator.Throttled, sends: 3, tries: everyHeartbeat, says: "asked again later",
+	},
+	{
+		name: "429 with a Retry-After that a run can wait for", breaks: faulty(standreltio.Throttled("5")), mends: mend,
+		code: rotator.Throttled, sends: 3, tries: everyHeartbeat, says: "asked again later",
+	},
+	{
+		name: "429 with a Retry-After beyond the run", breaks: faulty(standreltio.Throttled("170")), mends: mend,
+		code: rotator.Throttled, sends: 1, tries: []int{0, 3, 6}, says: "asked again later",
+	},
+	{
+		name: "429 with a Retry-After of a day, of which an hour is believed", breaks: faulty(standreltio.Throttled("86400")), mends: mend,
+		code: rotator.Throttled, sends: 1, tries: onceAnHour, says: "asked again later",
+	},
+	{
+		name: "429 with a Retry-After as a date", mends: mend,
+		breaks: func(s *stage) {
+			s.front.always(standreltio.Throttled(time.Now().Add(4 * time.Minute).UTC().Format(http.TimeFormat)))
+		},
+		code: rotator.Throttled, sends: 1, tries: []int{0, 4, 5, 6, 7}, says: "asked again later",
+	},
+	{
+		name: "500, which Reltio asks not to repeat", breaks: faulty(standreltio.Status(500)), mends: mend,
+		code: rotator.ServerError, sends: 2, tries: everyHeartbeat, says: "every heartbeat tries again",
+	},
+	{
+		name: "502", breaks: faulty(standreltio.Status(502)), mends: mend,
+		code: rotator.ServerError, sends: 3, tries: everyHeartbeat, says: "every heartbeat tries again",
+	},
+	{
+		name: "503", breaks: faulty(standreltio.Status(503)), mends: mend,
+		code: rotator.ServerError, sends: 3, tries: everyHeartbeat, says: "every heartbeat tries again",
+	},
+	{
+		name: "503 with Retry-After", breaks: faulty(standreltio.StatusRetryAfter(503, "170")), mends: mend,
+		code: rotator.ServerError, sends: 1, tries: []int{0, 3, 6}, says: "every heartbeat tries again",
+	},
+	{
+		name: "599", breaks: faulty(standreltio.Status(599)), mends: mend,
+		code: rotator.ServerError, sends: 3, tries: everyHeartbeat, says: "every heartbeat tries again",
+	},
+	{
+		name: "a host that DNS does not know", breaks: configured(`{"token_url":"https://gone.reltio.com/oauth/token"}`), mends: configured("{}"),
+		code: rotator.Unreachable, sends: 0, tries: everyHeartbeat, says: "check token_url",
+	},
+	{
+		name: "an answer cut off before it began", breaks: faulty(standreltio.AnswerLost()), mends: mend,
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "next heartbeat",
+	},
+	{
+		name: "an answer cut off in its middle", breaks: faulty(standreltio.CutMidBody(20)), mends: mend,
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "next heartbeat",
+	},
+	{
+		name: "a request that may not even have arrived", breaks: faulty(standreltio.NotExecuted()), mends: mend,
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "next heartbeat",
+	},
+	{
+		name: "no answer", breaks: faulty(standreltio.Hang()), mends: mend,
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "timed out",
+	},
+	{
+		name: "an answer after 25 s", breaks: faulty(standreltio.Slow(25 * time.Second)), mends: mend,
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "timed out",
+	},
+	{
+		name: "not JSON", breaks: faulty(standreltio.NotJSON()), mends: mend,
+		code: rotator.BadResponse, sends: 1, ended: true, tries: backOff, says: "check that token_url",
+	},
+	{
+		name: "128 KiB", breaks: faulty(standreltio.Huge()), mends: mend,
+		code: rotator.BadResponse, sends: 1, ended: true, tries: backOff, says: "check that token_url",
+	},
+	{
+		name: "an empty 200", breaks: faulty(standreltio.Empty()), mends: mend,
+		code: rotator.BadResponse, sends: 1, ended: true, tries: backOff, says: "check that token_url",
+	},
+	{
+		name: "a 200 without an access token", breaks: faulty(standreltio.NoAccessToken()), mends: mend,
+		code: rotator.BadResponse, sends: 1, ended: true, tries: backOff, says: "check that token_url",
+	},
+	{
+		name: "a 200 with an error inside", breaks: faulty(standreltio.ErrorInside()), mends: mend,
+		code: rotator.BadResponse, sends: 1, tries: backOff, says: "check that token_url",
+	},
+	{
+		name: "an MFA challenge to a refresh", breaks: faulty(reply(200, `{"state_token":"5a1d0c6e","expires_in":599}`)), mends: mend,
+		code: rotator.BadResponse, sends: 1, tries: backOff, says: "MFA",
+	},
+	{
+		name: "a redirect", breaks: faulty(standreltio.Redirect(307, "https://elsewhere.reltio.com/oauth/token")), mends: mend,
+		code: rotator.BadResponse, sends: 1, tries: backOff, says: "set token_url",
+	},
+	{
+		name: "a token without a lifetime", mends: mend, ended: true,
+		breaks: faulty(reply(200, `{"access_token":"b7fdb6e5","token_type":"bearer"}`)),
+		code:   rotator.BadResponse, sends: 1, tries: backOff, says: "nothing was published",
+	},
+	{
+		name: "a token with no life left", mends: mend, ended: true,
+		breaks: faulty(reply(200, `{"access_token":"b7fdb6e5","token_type":"bearer","expires_in":0}`)),
+		code:   rotator.BadResponse, sends: 1, tries: backOff, says: "nothing was published",
+	},
+}
+
+var rejections = []failure{
+	{
+		name: "a firewall's page", breaks: faulty(standreltio.FirewallPage()), mends: mend, person: true,
+		code: rotator.RequestRejected, sends: 1, tries: backOff, says: "firewall",
+	},
+	{
+		name: "404", breaks: faulty(standreltio.Status(404)), mends: mend, person: true,
+		code: rotator.RequestRejected, sends: 1, tries: backOff, says: "check token_url",
+	},
+	{
+		name: "a scope that the client does not have", breaks: configured(`{"scope":"admin"}`), mends: configured("{}"), person: true,
+		code: rotator.RequestRejected, sends: 1, tries: backOff, says: "correct the connection's scope",
+	},
+	{
+		name: "invalid_request", breaks: faulty(standreltio.OAuthError(400, "invalid_request", "Missing grant type")), mends: mend, person: true,
+		code: rotator.RequestRejected, sends: 1, tries: backOff, says: "check token_url",
+	},
+	{
+		name: "unsupported_grant_type", breaks: faulty(standreltio.OAuthError(400, "unsupported_grant_type", "Unsupported grant type")), mends: mend, person: true,
+		code: rotator.RequestRejected, sends: 1, tries: backOff, says: "check token_url",
+	},
+	{
+		name: "a refresh token that the server does not know", mends: mend, person: true, awaits: true,
+		breaks: faulty(standreltio.OAuthError(400, "invalid_grant", "Invalid refresh token")),
+		code:   rotator.RefreshTokenRejected, sends: 1, tries: onceAnHour, says: "log in to Reltio again",
+	},
+	{
+		name: "a refresh token that has expired", mends: mend, person: true, awaits: true, ended: true,
+		breaks: faulty(standreltio.OAuthError(401, "invalid_token", "Invalid refresh token (expired)")),
+		code:   rotator.RefreshTokenRejected, sends: 1, tries: onceAnHour, says: "log in to Reltio again",
+	},
+	{
+		name: "a client that the server does not know", person: true, awaits: true,
+		breaks: func(s *stage) {
+			s.Reltio.SetOptions(func(o *standreltio.Options) { o.ClientSecret = "another" })
+		},
+		mends: func(s *stage) {
+			s.Reltio.SetOptions(func(o *standreltio.Options) { o.ClientSecret = clientSecret })
+		},
+		code: rotator.ClientRejected, sends: 1, tries: onceAnHour, says: "correct client_id and client_secret",
+	},
+	{
+		name: "a grant that the client may not use", person: true, awaits: true,
+		breaks: func(s *stage) {
+			s.Reltio.SetOptions(func(o *standreltio.Options) { o.Grants = []string{"password"} })
+		},
+		mends: func(s *stage) { s.Reltio.SetOptions(func(o *standreltio.Options) { o.Grants = nil }) },
+		code:  rotator.ClientRejected, sends: 1, tries: onceAnHour, says: "have the grant refresh_token allowed",
+	},
+	{
+		name: "unauthorized_client", mends: mend, person: true, awaits: true,
+		breaks: faulty(standreltio.OAuthError(400, "unauthorized_client", "")),
+		code:   rotator.ClientRejected, sends: 1, tries: onceAnHour, says: "correct client_id and client_secret",
+	},
+	{
+		name: "a refused refresh token and a refused login", mends: mend, person: true, awaits: true, logsIn: true, ended: false,
+		breaks: faulty(standreltio.OAuthError(400, "invalid_grant", "Bad credentials")),
+		code:   rotator.LoginRejected, sends: 2, tries: neverAgain, says: "write username and password into the credentials secret",
+	},
+}
+
+// What AWS or the settings are the cause of. No token request is made without
+// need; where one was, the row says so.
+var atHome = []failure{
+	{
+		name: "a credentials secret that may not be read", person: true,
+		breaks: denied("GetSecretValue", "/credentials", "AccessDeniedException"), mends: allowed,
+		code: rotator.CredentialsUnread, tries: everyHeartbeat, says: "check that the function may read it",
+	},
+	{
+		name: "a credentials secret that is gone", person: true,
+		breaks: denied("GetSecretValue", "/credentials", "ResourceNotFoundException"), mends: allowed,
+		code: rotator.CredentialsUnread, tries: everyHeartbeat, says: "put one",
+	},
+	{
+		name: "a token secret that cannot be written", ended: true,
+		breaks: denied("PutSecretValue", "/token", "AccessDeniedException"), mends: allowed,
+		code: rotator.TokenNotPublished, sends: 1, tries: everyHeartbeat, says: "check that it exists and that the function may write it",
+	},
+	{
+		name:   "a claim that cannot be written",
+		breaks: denied("PutParameter", "/claim", "AccessDeniedException"), mends: allowed,
+		code: rotator.StateUnavailable, tries: everyHeartbeat, says: "check that the function may write the connection's claim parameter",
+	},
+	{
+		name: "a config with an unknown field", person: true,
+		breaks: configured(`{"colour":"blue"}`), mends: configured("{}"),
+		code: rotator.ConfigInvalid, tries: everyHeartbeat, says: `"colour" is unknown; possible are token_url`,
+	},
+	{
+		name: "a config with a wrong type", person: true,
+		breaks: configured(`{"refresh_before_seconds":"600"}`), mends: configured("{}"),
+		code: rotator.ConfigInvalid, tries: everyHeartbeat, says: "refresh_before_seconds must be a whole number",
+	},
+	{
+		name: "a config with a window shorter than two heartbeats", person: true,
+		breaks: configured(`{"refresh_before_seconds":119}`), mends: configured("{}"),
+		code: rotator.ConfigInvalid, tries: everyHeartbeat, says: "use at least 2m0s",
+	},
+	{
+		name: "a config that sends credentials elsewhere", person: true,
+		breaks: configured(`{"token_url":"https://reltio.com.example.org/oauth/token"}`), mends: configured("{}"),
+		code: rotator.ConfigInvalid, tries: everyHeartbeat, says: "not within TOKEN_HOSTS",
+	},
+	{
+		name: "a config that sends credentials in the clear", person: true,
+		breaks: configured(`{"token_url":"http://auth.reltio.com/oauth/token"}`), mends: configured("{}"),
+		code: rotator.ConfigInvalid, tries: everyHeartbeat, says: "use https",
+	},
+	{
+		name: "a config that is not JSON", person: true,
+		breaks: configured(`colour=blue`), mends: configured("{}"),
+		code: rotator.ConfigInvalid, tries: everyHeartbeat, says: "write {} for the stack's settings",
+	},
+}

@@ -1,0 +1,182 @@
+package e2e_test
+
+import (
+	"testing"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+	"reltio-token-rotator/tests/world"
+)
+
+// One test for each reply that the server library was seen to give, through the
+// whole story: what becomes of it.
+
+func TestReplyToAFirstLogin(t *testing.T) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.seed("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "username": "user", "password": password})
+		sent := time.Now()
+		r := s.beat()
+		r.want("default", rotator.Refreshed)
+		r.wantSent("password → 200")
+		token, _ := s.Token("default")
+		want := world.Token{
+			AccessToken: token.AccessToken, TokenType: "bearer", Scope: "read write", ExpiresIn: 3598,
+			IssuedAt: sent.UTC(), ExpiresAt: sent.Add(3598 * time.Second).UTC(),
+		}
+		if token != want {
+			t.Errorf("published %+v, want %+v", token, want)
+		}
+		s.wantWorking("default")
+		if s.refreshToken("default") == "" {
+			t.Error("the login's refresh token was not saved")
+		}
+		if state := s.State("default"); state.Grant != rotator.GrantPassword || state.LoginAttempted != "" || !state.CanLogIn {
+			t.Errorf("the state is %+v", state)
+		}
+
+		// From then on the refresh token is used.
+		time.Sleep(untilWindow)
+		s.beat().wantSent("refresh_token → 200")
+	})
+}
+
+func TestReplyToALoginWhileTheTokenLives(t *testing.T) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.seeded("default", s.loginCredentials())
+		expiry := s.State("default").ExpiresAt
+		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
+		r := s.beat()
+		r.want("default", rotator.Unchanged)
+		r.wantSent("refresh_token → 400 (invalid_grant)", "password → 200")
+		if r.calls["PutSecretValue"] > 0 {
+			t.Error("what is out already was published or saved once more")
+		}
+		if state := s.State("default"); state.ExpiresAt.After(expiry) || !state.Unchanged || state.LoginAttempted != "" {
+			t.Errorf("the state is %+v", state)
+		}
+		s.wantNothingUntil("default", expiry.Add(time.Second))
+	})
+}
+
+// wantNothingUntil lets heartbeats pass and wants no token request before t,
+// and one right then.
+func (s *stage) wantNothingUntil(name string, at time.Time) {
+	s.t.Helper()
+	for {
+		time.Sleep(time.Minute)
+		r := s.beat()
+		if len(r.sent) == 0 {
+			if time.Now().After(at) {
+				s.t.Fatalf("nothing was asked by %v", at)
+			}
+			continue
+		}
+		if first := r.sent[0].At; first.Before(at) || first.After(at.Add(2*time.Second)) {
+			s.t.Errorf("asked again at %v, want %v", first, at)
+		}
+		r.want(name, rotator.Refreshed)
+		s.wantWorking(name)
+		return
+	}
+}
+
+func TestReplyToALoginAfterTheTokensEnd(t *testing.T) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.seeded("default", s.loginCredentials())
+		before := s.refreshToken("default")
+		time.Sleep(15 * time.Minute) // nobody was there meanwhile
+		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
+		r := s.beat()
+		r.want("default", rotator.Refreshed)
+		r.wantSent("refresh_token → 400 (invalid_grant)", "password → 200")
+		s.wantWorking("default")
+		if s.refreshToken("default") != before || r.calls["PutSecretValue"] != 1 {
+			t.Error("the same refresh token was saved once more")
+		}
+	})
+}
+
+func TestReplyToALoginWithADeadRefreshToken(t *testing.T) {
+	// The access token lives, its refresh token is over: a login gives both.
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.seeded("default", s.loginCredentials())
+		s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "username": "user", "password": password})
+		s.Reltio.ExpireRefreshTokens()
+		r := s.beat()
+		r.want("default", rotator.Unchanged)
+		r.wantSent("password → 200")
+		s.wantWorking("default")
+
+		// Nobody can tell that it is dead but by using it, which is when a login
+		// gives a new one.
+		time.Sleep(15 * time.Minute)
+		r = s.beat()
+		r.want("default", rotator.Refreshed)
+		r.wantSent("refresh_token → 401", "password → 200")
+		s.wantWorking("default")
+		time.Sleep(untilWindow)
+		r = s.beat()
+		r.wantSent("refresh_token → 200")
+		s.wantWorking("default")
+	})
+}
+
+func TestReplyToAWrongPassword(t *testing.T) {
+	// invalid_grant means the login here, and the refresh token in a refresh.
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		fields := s.loginCredentials()
+		fields["password"], fields["refresh_token"] = "wrong", ""
+		s.seed("default", fields)
+		r := s.beat()
+		r.wantFailed("default", rotator.LoginRejected)
+		r.wantSent("password → 400")
+		for range 24 * 60 {
+			time.Sleep(time.Minute)
+			r := s.beat()
+			r.want("default", rotator.BackingOff)
+			r.wantSent()
+		}
+		fields["password"] = password
+		s.PutCredentials("default", fields)
+		r = s.beat()
+		r.want("default", rotator.Refreshed)
+		r.wantSent("password → 200")
+	})
+}
+
+func TestReplyToALoginThatAsksForASecondFactor(t *testing.T) {
+	play(t, standreltio.Options{MFA: true}, func(t *testing.T, s *stage) {
+		s.seeded("default", s.loginCredentials())
+		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
+		r := s.beat()
+		r.wantFailed("default", rotator.LoginRejected)
+		r.wantSent("refresh_token → 400 (invalid_grant)", "password → 200")
+		r.wantMetric("NeedsPerson", 1)
+	})
+}
+
+func TestReplyToClientCredentials(t *testing.T) {
+	t.Run("gives the same token until its end", func(t *testing.T) {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			s.seeded("default", clientOnly())
+			expiry := s.State("default").ExpiresAt
+			r := s.beat()
+			r.want("default", rotator.Unchanged)
+			r.wantSent("client_credentials → 200")
+			s.wantNothingUntil("default", expiry.Add(time.Second))
+			if document, _ := s.AWS.Secret(world.SecretName("default", "credentials")); decode(t, document)["refresh_token"] != nil {
+				t.Error("a refresh token appeared")
+			}
+		})
+	})
+	t.Run("gives a new one early where Multi Token Support is on", func(t *testing.T) {
+		play(t, standreltio.Options{MultiToken: true}, func(t *testing.T, s *stage) {
+			s.seeded("default", clientOnly())
+			r := s.beat()
+			r.want("default", rotator.Refreshed)
+			r.wantSent("client_credentials → 200")
+			s.wantWorking("default")
+		})
+	})
+}

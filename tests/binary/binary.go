@@ -12,10 +12,12 @@ package binary
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -53,6 +55,7 @@ func (o *Once) Path(t testing.TB) string {
 		if o.dir, o.err = os.MkdirTemp("", "rotate-*"); o.err == nil {
 			// Not the test's context: the file is for every test of the package.
 			o.path, o.err = Build(context.Background(), o.dir)
+			o.err = errors.Join(o.err, dependOnSources())
 		}
 	})
 	if o.err != nil {
@@ -69,4 +72,28 @@ func (o *Once) Run(m *testing.M) int {
 		}
 	}()
 	return m.Run()
+}
+
+// dependOnSources makes `go test` run the tests again when the function has
+// changed. It keeps results by what a test imports and by the files that it
+// looks at, and nothing here imports the function.
+func dependOnSources() error {
+	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", function)
+	folders, err := list.Output()
+	if err != nil {
+		return fmt.Errorf("go list: %w", err)
+	}
+	for folder := range strings.Lines(string(folders)) {
+		folder = strings.TrimSpace(folder)
+		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		if err != nil {
+			return err
+		}
+		for _, file := range append(files, folder) {
+			if _, err := os.Stat(file); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -4,10 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +20,7 @@ func quick(t *testing.T) settings {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.runFor, s.heartbeat, s.refreshBefore, s.lifetime = 8*time.Second, 400*time.Millisecond, 2*time.Second, 6*time.Second
+	s.runFor, s.heartbeat, s.refreshBefore, s.lifetime = 6*time.Second, 400*time.Millisecond, 2*time.Second, 6*time.Second
 	return s
 }
 
@@ -138,12 +134,12 @@ func TestWhatIsBrokenEndsBadly(t *testing.T) {
 		says   []string
 	}{
 		{
-			"a server that ends tokens early, so that the published one is dead", 4 * time.Second,
-			func(st *stage) { time.AfterFunc(1500*time.Millisecond, st.reltio.EndAccessTokens) },
+			"a server that ends tokens early, so that the published one is dead", 3 * time.Second,
+			func(st *stage) { time.AfterFunc(time.Second, st.reltio.EndAccessTokens) },
 			[]string{"left with a dead token", "Not well: the job was left with a dead token"},
 		},
 		{
-			"a function that does not see a token's end", 8 * time.Second,
+			"a function that does not see a token's end", 5 * time.Second,
 			func(st *stage) {
 				st.reltio.SetOptions(func(o *standreltio.Options) { o.Lifetime = 2 * time.Second })
 				st.reltio.EndAccessTokens()
@@ -230,148 +226,4 @@ func TestAPersonEndsIt(t *testing.T) {
 		t.Errorf("well %v, %v", well, err)
 	}
 	mustContain(t, out.String(), "refreshed", "1: 0 not due, 1 refreshed, 0 failed", "All well")
-}
-
-// realEndpoint is a token endpoint over TCP with real lifetimes, and a
-// credentials file for it.
-func realEndpoint(t *testing.T, rotate bool) (tokenURL, file string) {
-	t.Helper()
-	server := standreltio.New(standreltio.Options{ClientSecret: "s3c+r/e=t%41 x:y", RotateRefreshToken: rotate, TokenFormat: standreltio.Base64})
-	front := httptest.NewServer(server)
-	t.Cleanup(front.Close)
-	t.Cleanup(server.Close)
-	_, refresh := server.Login()
-	document, _ := json.Marshal(map[string]string{"client_id": "client", "client_secret": "s3c+r/e=t%41 x:y", "refresh_token": refresh, "team": "a field of one's own"})
-	file = filepath.Join(t.TempDir(), "credentials.json")
-	if err := os.WriteFile(file, document, 0o400); err != nil {
-		t.Fatal(err)
-	}
-	return front.URL + "/oauth/token", file
-}
-
-func TestARealEndpoint(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name   string
-		rotate bool
-		save   bool
-		says   []string
-		not    []string
-	}{
-		{name: "the refresh token stays", says: []string{"5 of a refresh"}, not: []string{"is stale"}},
-		{name: "a changed one is saved", rotate: true, save: true, says: []string{"is stale now", "mode 0600", "7 of a refresh"}},
-		{name: "a changed one is named", rotate: true, says: []string{"is stale now", "SAVE_TO=file"}, not: []string{"mode 0600"}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			tokenURL, file := realEndpoint(t, test.rotate)
-			before, _ := os.ReadFile(file)
-			saveTo := ""
-			if test.save {
-				saveTo = filepath.Join(filepath.Dir(file), "new.json")
-			}
-			s, err := readSettings(func(name string) string {
-				return map[string]string{"CREDENTIALS": file, "TOKEN_URL": tokenURL, "SAVE_TO": saveTo, "RUN_FOR": "1500ms"}[name]
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var hidden secrets
-			output, well := played(t, s, looks{}, hidden.watch)
-			if !well {
-				t.Errorf("it did not go well:\n%s", output)
-			}
-			mustContain(t, output, append(test.says, "59 min left", "has not expired", "1 answered")...)
-			for _, part := range test.not {
-				if strings.Contains(output, part) {
-					t.Errorf("%q is in\n%s", part, output)
-				}
-			}
-			hidden.all = append(hidden.all, "s3c+r", "a field of one's own")
-			hidden.mustBeMissing(t, output)
-			if after, _ := os.ReadFile(file); !bytes.Equal(before, after) {
-				t.Error("the credentials file was written")
-			}
-			if test.save {
-				savedWorks(t, before, saveTo, tokenURL)
-			}
-		})
-	}
-}
-
-// savedWorks: the file is private, has the old one's other fields, and works.
-func savedWorks(t *testing.T, before []byte, saveTo, tokenURL string) {
-	t.Helper()
-	info, err := os.Stat(saveTo)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Fatalf("%v, %v", info, err)
-	}
-	var was, is map[string]string
-	saved, _ := os.ReadFile(saveTo)
-	if json.Unmarshal(before, &was) != nil || json.Unmarshal(saved, &is) != nil || len(is) != len(was) ||
-		is["team"] != was["team"] || is["client_secret"] != was["client_secret"] || is["refresh_token"] == was["refresh_token"] {
-		t.Error("the saved file is not the old one with another refresh token")
-	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(saveTo), ".save-*")); len(left) > 0 {
-		t.Error("a temporary file is left")
-	}
-	s, err := readSettings(func(name string) string {
-		return map[string]string{"CREDENTIALS": saveTo, "TOKEN_URL": tokenURL, "RUN_FOR": "1500ms"}[name]
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if output, well := played(t, s, looks{}, nil); !well {
-		t.Errorf("the saved credentials do not work:\n%s", output)
-	}
-}
-
-func TestSettings(t *testing.T) {
-	folder := t.TempDir()
-	good, list := filepath.Join(folder, "good.json"), filepath.Join(folder, "list.json")
-	for path, document := range map[string]string{good: `{"client_secret":"hush"}`, list: `["hush"]`} {
-		if err := os.WriteFile(path, []byte(document), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	const url = "https://auth.reltio.com/oauth/token"
-	tests := []struct {
-		name string
-		env  map[string]string
-		want []string // the variables complained about
-	}{
-		{"nothing", nil, nil},
-		{"longer", map[string]string{"RUN_FOR": "5m"}, nil},
-		{"no duration", map[string]string{"RUN_FOR": "5"}, []string{"RUN_FOR"}},
-		{"a negative one", map[string]string{"RUN_FOR": "-5s"}, []string{"RUN_FOR"}},
-		{"a real client", map[string]string{"CREDENTIALS": good, "TOKEN_URL": url, "SAVE_TO": filepath.Join(folder, "new.json")}, nil},
-		{"no URL", map[string]string{"CREDENTIALS": good}, []string{"TOKEN_URL"}},
-		{"no credentials", map[string]string{"TOKEN_URL": url}, []string{"TOKEN_URL"}},
-		{"nothing to save", map[string]string{"SAVE_TO": "x"}, []string{"SAVE_TO"}},
-		{"unencrypted", map[string]string{"CREDENTIALS": good, "TOKEN_URL": "http://auth.reltio.com/oauth/token"}, []string{"TOKEN_URL"}},
-		{"no such file", map[string]string{"CREDENTIALS": good + "x", "TOKEN_URL": url}, []string{"CREDENTIALS"}},
-		{"no object", map[string]string{"CREDENTIALS": list, "TOKEN_URL": url}, []string{"CREDENTIALS"}},
-		{"the credentials file itself", map[string]string{"CREDENTIALS": good, "TOKEN_URL": url, "SAVE_TO": good}, []string{"SAVE_TO"}},
-		{"no such folder", map[string]string{"CREDENTIALS": good, "TOKEN_URL": url, "SAVE_TO": filepath.Join(folder, "no", "x")}, []string{"SAVE_TO"}},
-		{"all wrong", map[string]string{"RUN_FOR": "x", "CREDENTIALS": list, "TOKEN_URL": "x", "SAVE_TO": good}, []string{"RUN_FOR", "TOKEN_URL", "CREDENTIALS", "SAVE_TO"}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			_, err := readSettings(func(name string) string { return test.env[name] })
-			var got []string
-			if err != nil {
-				for line := range strings.Lines(err.Error()) {
-					name, _, _ := strings.Cut(line, ":")
-					got = append(got, name)
-				}
-				if strings.Contains(err.Error(), "hush") {
-					t.Error("it shows what is in the file")
-				}
-			}
-			if !slices.Equal(got, test.want) {
-				t.Errorf("complaints about %v, want %v (%v)", got, test.want, err)
-			}
-		})
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	standaws "reltio-token-rotator/tests/standin/aws"
 	standreltio "reltio-token-rotator/tests/standin/reltio"
@@ -96,13 +97,13 @@ func TestARunInAPipe(t *testing.T) {
 	if !well {
 		t.Error("it did not go well")
 	}
-	mustContain(t, output, "heartbeat 1 ", "refreshed (no token was known)", "refreshed before it ends", "heartbeats ", "not due, ",
+	mustContain(t, output, "heartbeat 1 ", "refreshed: first token ", "refreshed: new token ", "heartbeats ", "not due, ",
 		"job               reads the secret: ", " s left", "AWS calls       1 of an idle heartbeat, 5 of a refresh", "All well")
 	if strings.ContainsAny(output, "\x1b\r█") {
 		t.Errorf("a pipe gets codes for a terminal:\n%q", output)
 	}
 	for line := range strings.Lines(output) {
-		if len(line) > 101 {
+		if utf8.RuneCountInString(line) > 81 {
 			t.Errorf("%d columns: %s", len(line), line)
 		}
 	}
@@ -136,7 +137,7 @@ func TestWhatIsBrokenEndsBadly(t *testing.T) {
 		{
 			"a server that ends tokens early, so that the published one is dead", 3 * time.Second,
 			func(st *stage) { time.AfterFunc(time.Second, st.reltio.EndAccessTokens) },
-			[]string{"left with a dead token", "Not well: the job was left with a dead token"},
+			[]string{"left with dead token", "Not well: the job was left with a dead token"},
 		},
 		{
 			"a function that does not see a token's end", 5 * time.Second,

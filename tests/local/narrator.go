@@ -40,8 +40,8 @@ func (n *narrator) clock() string { return fmt.Sprintf("%6.1f s  ", time.Since(n
 
 const (
 	whoWidth = 18
-	// whatWidth is for sentences; together a line fits in 100 columns.
-	whatWidth = 70
+	// whatWidth is for sentences, so that a line fits in 80 columns.
+	whatWidth = 50
 )
 
 func (n *narrator) say(who, what string) {
@@ -70,7 +70,7 @@ func (n *narrator) beat(b beat) {
 		n.see(*b.token)
 	}
 	if quiet {
-		n.same = alike{first: b, last: b, n: 1, since: time.Now()}
+		n.same = alike{first: b, last: b, n: 1, since: time.Now(), work: n.same.work}
 		if n.settings.heartbeat > n.longest() {
 			n.flush() // the next one would come too late
 		}
@@ -79,9 +79,9 @@ func (n *narrator) beat(b beat) {
 	who := fmt.Sprintf("heartbeat %d", b.number)
 	switch {
 	case b.result.Outcome == rotator.Refreshed:
-		n.say(who, n.paint(green, "refreshed")+" "+reason(b.result.Reason)+": "+n.tokenText())
+		n.say(who, n.paint(green, "refreshed")+reason(b.result.Reason)+n.tokenText())
 	case b.result.Outcome == rotator.Unchanged:
-		n.say(who, n.paint(yellow, "unchanged")+": the server gave the same token again: "+n.tokenText())
+		n.say(who, n.paint(yellow, "unchanged")+": still token "+n.tokenText())
 	default:
 		n.say(who, n.paint(red, "failed")+": "+failureText(b))
 	}
@@ -91,10 +91,10 @@ func (n *narrator) beat(b beat) {
 // flush tells of the heartbeats that decided the same.
 func (n *narrator) flush() {
 	s := n.same
-	n.same = alike{}
 	if s.n == 0 {
 		return
 	}
+	n.same = alike{}
 	who := fmt.Sprintf("heartbeat %d", s.first.number)
 	if s.n > 1 {
 		who = fmt.Sprintf("heartbeats %d-%d", s.first.number, s.last.number)
@@ -138,7 +138,7 @@ func (n *narrator) tokenText() string {
 	if n.token == nil {
 		return "no token"
 	}
-	return "token " + n.paint(n.tokenStyle(), n.shown) + ", " + left(n.token.ExpiresAt)
+	return n.paint(n.tokenStyle(), n.shown) + ", " + left(n.token.ExpiresAt)
 }
 
 // work tells of the job: of the first use of each token, and of trouble.
@@ -159,9 +159,9 @@ func (n *narrator) work(w work) {
 		n.say("job", n.paint(red, "cannot work")+": "+w.err.Error())
 	case w.stranded:
 		n.flush()
-		n.say("job", n.paint(red, "left with a dead token")+", after re-reading for "+brief(w.refusedFor)+": "+token)
+		n.say("job", n.paint(red, "left with dead token ")+token+", "+brief(w.refusedFor))
 	case w.live > 0 && w.dead > 0:
-		n.say("job", "refused with the old token, re-read after "+brief(w.refusedFor)+": "+token+" works")
+		n.say("job", "401; re-read after "+brief(w.refusedFor)+": "+token+" works")
 		n.using = w.fingerprint
 	case w.live > 0 && told && w.fingerprint != n.using:
 		n.using = w.fingerprint
@@ -190,7 +190,7 @@ func (n *narrator) note(logged note) {
 
 // draw draws the live line.
 func (n *narrator) draw() {
-	const width = 24
+	const width = 20
 	text := "  " + n.bar(0, width, plain) + "  no token yet"
 	if t := n.token; t != nil {
 		remaining := time.Until(t.ExpiresAt)
@@ -202,10 +202,10 @@ func (n *narrator) draw() {
 			st = yellow
 		}
 		part := remaining.Seconds() / max(t.ExpiresAt.Sub(t.IssuedAt).Seconds(), 1)
-		text = "  " + n.bar(part, width, st) + "  " + n.paint(n.tokenStyle(), n.shown[:8]) + fmt.Sprintf(" %-12s", left(t.ExpiresAt))
+		text = "  " + n.bar(part, width, st) + fmt.Sprintf("  %-11s", left(t.ExpiresAt))
 	}
 	toGo := max(n.settings.runFor-time.Since(n.start), 0)
-	text += n.paint(dim, fmt.Sprintf("  heartbeat %-4d job %d of %d live  %s to go", n.tally.beats, n.tally.live, n.tally.reads, brief(toGo.Round(time.Second))))
+	text += n.paint(dim, fmt.Sprintf(" heartbeat %-4d job %d of %d live  %s to go", n.tally.beats, n.tally.live, n.tally.reads, brief(toGo.Round(time.Second))))
 	n.live(text)
 }
 
@@ -238,13 +238,13 @@ func failureText(b beat) string {
 func reason(r rotator.Reason) string {
 	switch r {
 	case rotator.ReasonUnknown:
-		return "(no token was known)"
+		return ": first token "
 	case rotator.ReasonWindow:
-		return "before it ends"
+		return ": new token "
 	case rotator.ReasonExpiry:
-		return "(the old one has ended)"
+		return " after the end: token "
 	}
-	return "(" + string(r) + ")"
+	return " (" + string(r) + "): token "
 }
 
 // wrap breaks a sentence into lines.

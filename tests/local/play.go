@@ -92,16 +92,17 @@ func workEvery(ctx context.Context, j *job, every time.Duration, worked chan<- w
 func announce(to *screen, s settings) {
 	fact := func(name, text string) { to.line("  " + to.column(bold, name, 10) + text) }
 	if s.real {
-		to.line("The real function gets a token for your own client, on this machine, without AWS.")
-		fact("function", "functions/rotate as deployed, behind a Lambda Runtime API on loopback")
+		to.line("The real function gets tokens for your client, on this machine, without AWS.")
+		fact("function", "functions/rotate as deployed, in a stand-in for Lambda")
 		fact("token", "from "+s.tokenHost()+" with the credentials of "+s.credentialsFile)
-		fact("time", fmt.Sprintf("a heartbeat every %s; new tokens %s before the end; for %s or until Ctrl-C", brief(s.heartbeat), brief(s.refreshBefore), brief(s.runFor)))
+		fact("time", fmt.Sprintf("a heartbeat every %s, for %s or until Ctrl-C", brief(s.heartbeat), brief(s.runFor)))
 		if s.saveTo == "" {
-			to.line("If the server changes the refresh token, the file goes stale; SAVE_TO=file keeps the new one.")
+			to.line("If the server changes the refresh token, the file goes stale: with SAVE_TO=file")
+			to.line("the new one is kept.")
 		}
 	} else {
 		to.line("The real function keeps a token fresh, on this machine, without AWS or Reltio.")
-		fact("function", "functions/rotate as deployed, behind a Lambda Runtime API on loopback")
+		fact("function", "functions/rotate as deployed, in a stand-in for Lambda")
 		fact("around it", "stand-ins for AWS and for Reltio's token endpoint, on loopback")
 		fact("time", fmt.Sprintf("tokens live %s, a heartbeat every %s; for %s or until Ctrl-C", brief(s.lifetime), brief(s.heartbeat), brief(s.runFor)))
 		fact("job", fmt.Sprintf("uses the token secret every %s", brief(s.readEvery)))

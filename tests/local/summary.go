@@ -49,8 +49,10 @@ func (n *narrator) tellStale(st *stage) {
 	case kept:
 		n.line("The new one, with the rest of the file, is in " + n.settings.saveTo + " (mode 0600).")
 	case err != nil:
-		n.line("The new one could not be saved: " + err.Error() + "; log in again for another.")
+		n.line("The new one could not be saved: " + err.Error())
+		n.line("Log in again for another.")
 	default:
-		n.line("The new one is gone with this run: log in again for another, and next time say SAVE_TO=file to keep it.")
+		n.line("The new one is gone with this run: log in again for another, and next time say")
+		n.line("SAVE_TO=file to keep it.")
 	}
 }

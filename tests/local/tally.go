@@ -84,7 +84,7 @@ func (t *tally) complaints(interrupted bool) []string {
 		}
 	}
 	add(t.failedBeats > 0, "%s failed", count(t.failedBeats, "heartbeat"))
-	add(t.stranded > 0, "the job was left with a dead token %s, after re-reading for %s", count(t.stranded, "time"), brief(t.longestRefused))
+	add(t.stranded > 0, "the job was left with a dead token %s (re-read for %s)", count(t.stranded, "time"), brief(t.longestRefused))
 	add(t.jobFails > 0, "the job could not work %s for another reason", count(t.jobFails, "time"))
 	add(t.live == 0 && !interrupted, "the job never saw a live token")
 	return list

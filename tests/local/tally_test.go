@@ -29,12 +29,12 @@ func TestTheVerdict(t *testing.T) {
 		{name: "all live", works: []work{fine, fine}, beats: []beat{notDue}},
 		{name: "before the first token", works: []work{nothing, fine}},
 		{name: "a dead token, replaced on re-reading", works: []work{fine, replaced}},
-		{name: "a dead token that stays", works: []work{fine, stranded, stranded}, want: []string{"the job was left with a dead token 2 times, after re-reading for 1.1 s"}},
+		{name: "a dead token that stays", works: []work{fine, stranded, stranded}, want: []string{"the job was left with a dead token 2 times (re-read for 1.1 s)"}},
 		{name: "a job that cannot work", works: []work{fine, broken}, want: []string{"the job could not work 1 time for another reason"}},
 		{name: "a failed heartbeat", works: []work{fine}, beats: []beat{notDue, failed}, want: []string{"1 heartbeat failed"}},
 		{name: "never a token", works: []work{nothing}, want: []string{"the job never saw a live token"}},
 		{name: "ended before there was one", works: []work{nothing}, interrupted: true},
-		{name: "ended, and a token was dead", works: []work{stranded}, interrupted: true, want: []string{"the job was left with a dead token 1 time, after re-reading for 1.1 s"}},
+		{name: "ended, and a token was dead", works: []work{stranded}, interrupted: true, want: []string{"the job was left with a dead token 1 time (re-read for 1.1 s)"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -186,9 +186,10 @@ func (s stack) judge(ctx context.Context, now, old token, asked int) error {
 
 // recorded waits until the state, which is written last, shows no error.
 func (s stack) recorded(ctx context.Context) error {
-	for {
-		text, err := s.shell(ctx, "watch.sh", s.name)
-		if err != nil {
+	var text string
+	for patience := time.Now().Add(20 * time.Second); time.Now().Before(patience); {
+		var err error
+		if text, err = s.shell(ctx, "watch.sh", s.name); err != nil {
 			return err
 		}
 		var state struct {
@@ -198,14 +199,13 @@ func (s stack) recorded(ctx context.Context) error {
 		if err := json.Unmarshal([]byte(text), &state); err != nil {
 			return fmt.Errorf("the state is no JSON: %s", text)
 		}
-		if state.Error == "" && time.Since(state.RefreshedAt) < 10*time.Second {
+		if state.Error == "" && time.Since(state.RefreshedAt) < 30*time.Second {
 			s.console.Say("state", "%s", text)
 			return nil
 		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("the refresh was not recorded: %s", text)
-		}
+		time.Sleep(500 * time.Millisecond)
 	}
+	return fmt.Errorf("the refresh was not recorded as a good one: %s", text)
 }
 
 // read lets a job read the token and use it, as the README says.

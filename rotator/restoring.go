@@ -58,6 +58,8 @@ func notReadBack(err error) error {
 }
 
 func (a *attempt) dropEscrow(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, escrowTime)
+	defer cancel()
 	if err := a.Escrow.DeleteEscrow(ctx, a.c.Name); err != nil {
 		return &Error{Code: StateUnavailable, Cause: err, Message: "the escrow parameter is not needed any more and could not be deleted (" + err.Error() + "); check that the function may delete it"}
 	}
@@ -69,11 +71,13 @@ func (a *attempt) recordRestored(ctx context.Context, escrowed error) (Outcome, 
 	if failure := firstOf(escrowed); failure != nil {
 		return a.recordFailure(ctx, failure)
 	}
-	if a.next.Error == CredentialsNotSaved {
+	switch a.next.Error {
+	case CredentialsNotSaved, CredentialsUnread, StateUnavailable: // of a restoring that failed
 		a.next.Error, a.next.Failures = "", 0
 	}
 	a.describeCredentials(a.creds.Version, a.creds.RefreshToken, a.creds.CreatedAt)
-	if err := a.record(ctx); err != nil {
+	a.next.ClaimVersion = a.claimVersion
+	if err := a.writeState(ctx, a.next); err != nil {
 		return Failed, err
 	}
 	return Restored, nil
@@ -81,10 +85,11 @@ func (a *attempt) recordRestored(ctx context.Context, escrowed error) (Outcome, 
 
 // reportReplaced warns when a run died between saving a refresh token and
 // looking whom that write replaced: credentials that somebody put at that
-// moment stand as the previous version then.
+// moment are the version before then. Its id is named, since the next save takes
+// the label AWSPREVIOUS from it.
 func (a *attempt) reportReplaced(ctx context.Context) {
 	last := a.c.State.CredentialsVersion
-	if a.c.reason != ReasonClaimLapsed || last == "" || a.creds.Version == last || !strings.HasPrefix(a.creds.Version, ownVersion) {
+	if !a.c.abandoned(time.Now()) || a.creds.Version == last || !strings.HasPrefix(a.creds.Version, ownVersion) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
@@ -93,6 +98,6 @@ func (a *attempt) reportReplaced(ctx context.Context) {
 	if err != nil || labels.Current != a.creds.Version || labels.Previous == last || strings.HasPrefix(labels.Previous, ownVersion) {
 		return
 	}
-	a.Log.WarnContext(ctx, "a run died right after saving a changed refresh token; if you put new credentials at that time, they are the secret's AWSPREVIOUS version: put them again",
-		"connection", a.c.Name, "died_by", a.c.Claim.Until.Format(time.RFC3339))
+	a.Log.WarnContext(ctx, "a run died right after saving a changed refresh token; if you put new credentials while it was under way, they were replaced: put them again",
+		"connection", a.c.Name, "died_by", a.c.Claim.Until.Format(time.RFC3339), "replaced_version", labels.Previous)
 }

@@ -106,3 +106,20 @@ func savedWorks(t *testing.T, before []byte, saveTo, tokenURL string) {
 		t.Errorf("the saved credentials do not work:\n%s", output)
 	}
 }
+
+func TestOnlyAChangedRefreshTokenIsKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new.json")
+	k := keeper{path: path, document: `{"refresh_token":"a"}`}
+	k.take(`{"refresh_token":"a","note":"new"}`)
+	if changed, _, _ := k.state(); changed {
+		t.Error("another field counts as another refresh token")
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("it was written")
+	}
+	k.take(`{"refresh_token":"b"}`)
+	k.take(`{"refresh_token":"c"}`)
+	if saved, _ := os.ReadFile(path); string(saved) != `{"refresh_token":"c"}` {
+		t.Error("the last one is not what was kept")
+	}
+}

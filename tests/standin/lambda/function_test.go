@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +43,8 @@ type event struct {
 	Fail  string
 	Panic bool
 	Exit  bool
+	// AnswerOther answers an invocation that is not its own.
+	AnswerOther bool
 	// Wait for the end of the invocation's time.
 	Wait bool
 }
@@ -53,6 +57,7 @@ type seen struct {
 	TraceID   string
 	TimeLeft  time.Duration
 	Env       []string
+	Status    int // of AnswerOther
 }
 
 func behave(ctx context.Context, e event) (seen, error) {
@@ -79,11 +84,21 @@ func behave(ctx context.Context, e event) (seen, error) {
 	case e.Wait:
 		time.Sleep(time.Hour)
 	}
+	status := 0
+	if e.AnswerOther {
+		url := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/another/response"
+		response, err := http.Post(url, "application/json", strings.NewReader("{}"))
+		if err != nil {
+			return seen{}, err
+		}
+		_ = response.Body.Close()
+		status = response.StatusCode
+	}
 	lc, _ := lambdacontext.FromContext(ctx)
 	return seen{
 		PID: os.Getpid(), RequestID: lc.AwsRequestID, ARN: lc.InvokedFunctionArn,
 		TraceID:  os.Getenv("_X_AMZN_TRACE_ID"),
-		TimeLeft: time.Until(deadline), Env: os.Environ(),
+		TimeLeft: time.Until(deadline), Env: os.Environ(), Status: status,
 	}, nil
 }
 

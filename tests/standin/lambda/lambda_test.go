@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -190,9 +191,15 @@ func TestAProcessIsFrozenBetweenInvocations(t *testing.T) {
 func TestOutputIsToldBeforeTheAnswer(t *testing.T) {
 	long := strings.Repeat("x", 300<<10) // more than a pipe holds
 	var out lines
-	f := start(t, lambda.Config{Freeze: true, Output: out.add})
-	for range 20 {
+	f := start(t, lambda.Config{Freeze: true, Output: func(line lambda.Line) {
+		time.Sleep(time.Millisecond) // a slow reader
+		out.add(line)
+	}})
+	for i := range 20 {
 		answered(t, f, does(t, event{Print: "one\ntwo\n"}))
+		if n := len(out.texts()); n != 2*(i+1) {
+			t.Fatalf("%d lines were told before answer %d, want %d", n, i+1, 2*(i+1))
+		}
 	}
 	answered(t, f, does(t, event{Print: long + "\nno end of line"}))
 	texts := out.texts()
@@ -237,6 +244,13 @@ func TestFailures(t *testing.T) {
 				t.Error("the next invocation has the same request id")
 			}
 		})
+	}
+}
+
+func TestAnAnswerToAnotherInvocationIsRefused(t *testing.T) {
+	f := start(t, lambda.Config{})
+	if _, s := answered(t, f, does(t, event{AnswerOther: true})); s.Status != http.StatusBadRequest {
+		t.Errorf("status %d, want 400", s.Status)
 	}
 }
 

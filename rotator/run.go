@@ -48,8 +48,14 @@ type Rotator struct {
 // in claims. The error is a *RotationFailed when an attempt failed in a
 // heartbeat or the listing failed in any event, or says what is wrong with the
 // event; the report is complete beside it.
-func (r *Rotator) Run(ctx context.Context, requestID string, event Event) (Report, error) {
+func (r *Rotator) Run(ctx context.Context, requestID string, event Event) (report Report, err error) {
 	now := time.Now()
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			err = r.panicked(ctx, &report, foundBug(thrown))
+		}
+	}()
+	report = Report{Version: r.Version, StartedAt: wholeSeconds(now), Connections: []Result{}}
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = now.Add(defaultTime)
@@ -58,7 +64,6 @@ func (r *Rotator) Run(ctx context.Context, requestID string, event Event) (Repor
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 
-	report := Report{Version: r.Version, StartedAt: wholeSeconds(now), Connections: []Result{}}
 	listing, err := r.list(ctx)
 	if err != nil {
 		return r.listingFailed(ctx, now, report, err)
@@ -82,6 +87,17 @@ func (r *Rotator) Run(ctx context.Context, requestID string, event Event) (Repor
 		return report, &RotationFailed{Failures: failed}
 	}
 	return report, nil
+}
+
+// panicked ends a run that panicked outside the connections' attempts. Lambda
+// would print what was thrown, which could hold a secret.
+func (r *Rotator) panicked(ctx context.Context, report *Report, bug *Error) error {
+	report.Error, report.Message = bug.Code, bug.Message
+	func() {
+		defer func() { _ = recover() }() // the log itself may be what panics
+		r.Log.ErrorContext(ctx, "run", "report", *report)
+	}()
+	return &RotationFailed{Failures: []string{string(bug.Code)}}
 }
 
 func (r *Rotator) list(ctx context.Context) ([]Parameter, error) {
@@ -172,16 +188,22 @@ func (a *attempt) rotateSafely(ctx context.Context) (outcome Outcome, err error)
 	defer func() {
 		if thrown := recover(); thrown != nil {
 			outcome = Failed
-			err = &Error{Code: StateUnavailable, Message: fmt.Sprintf("the rotator has a bug (%T in %s); please report it", thrown, panicPlace())}
+			err = foundBug(thrown)
 		}
 	}()
 	return a.rotate(ctx)
 }
 
+// foundBug is the failure that a panic is; to be called by the function that
+// recovers.
+func foundBug(thrown any) *Error {
+	return &Error{Code: StateUnavailable, Message: fmt.Sprintf("the rotator has a bug (%T in %s); please report it", thrown, panicPlace())}
+}
+
 // panicPlace names the function and line that panicked.
 func panicPlace() string {
 	var callers [16]uintptr
-	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers[:])])
+	frames := runtime.CallersFrames(callers[:runtime.Callers(4, callers[:])])
 	for {
 		frame, more := frames.Next()
 		if !strings.HasPrefix(frame.Function, "runtime.") || !more {

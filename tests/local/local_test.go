@@ -4,15 +4,22 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"reltio-token-rotator/tests/binary"
 	standaws "reltio-token-rotator/tests/standin/aws"
 	standreltio "reltio-token-rotator/tests/standin/reltio"
 )
+
+// rotate is the real function.
+var rotate binary.Once
+
+func TestMain(m *testing.M) { os.Exit(rotate.Run(m)) }
 
 // quick is the smallest scale: times in the secrets are whole seconds.
 func quick(t *testing.T) settings {
@@ -74,6 +81,7 @@ func (s *secrets) mustBeMissing(t *testing.T, output string) {
 func played(t *testing.T, s settings, l looks, ready func(*stage)) (output string, well bool) {
 	t.Helper()
 	var out bytes.Buffer
+	s.bootstrap = rotate.Path(t)
 	well, err := play(t.Context(), s, newScreen(&out, l), ready)
 	if err != nil {
 		t.Fatal(err)
@@ -211,7 +219,7 @@ func TestAFunctionThatCannotStart(t *testing.T) {
 func TestAPersonEndsIt(t *testing.T) {
 	t.Parallel()
 	s := quick(t)
-	s.runFor = time.Hour
+	s.runFor, s.bootstrap = time.Hour, rotate.Path(t)
 	var out bytes.Buffer
 	ctx, interrupt := context.WithCancel(t.Context())
 	well, err := play(ctx, s, newScreen(&out, looks{}), func(st *stage) {

@@ -24,6 +24,9 @@ type settings struct {
 	// it tries again where its token is refused.
 	readEvery, reread time.Duration
 
+	// bootstrap is the built function; it is built where this is empty.
+	bootstrap string
+
 	// real: a real token endpoint at tokenURL, with the credentials of a file.
 	real            bool
 	tokenURL        string

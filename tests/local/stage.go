@@ -49,12 +49,7 @@ type stage struct {
 // caller closes it, also where it fails.
 func newStage(ctx context.Context, s settings, output func(lambda.Line)) (*stage, error) {
 	st := &stage{settings: s, calls: map[string]int{}}
-	folder, err := os.MkdirTemp("", "make-run-*")
-	if err != nil {
-		return st, err
-	}
-	st.closers = append(st.closers, func() { _ = os.RemoveAll(folder) })
-	bootstrap, err := binary.Build(ctx, folder)
+	bootstrap, err := st.build(ctx)
 	if err != nil {
 		return st, err
 	}
@@ -78,6 +73,19 @@ func newStage(ctx context.Context, s settings, output func(lambda.Line)) (*stage
 		Binary: bootstrap, Freeze: true, Output: output, Env: st.environment(tokenURL),
 	})
 	return st, err
+}
+
+// build builds the function unless that was done.
+func (st *stage) build(ctx context.Context) (path string, err error) {
+	if st.settings.bootstrap != "" {
+		return st.settings.bootstrap, nil
+	}
+	folder, err := os.MkdirTemp("", "make-run-*")
+	if err != nil {
+		return "", err
+	}
+	st.closers = append(st.closers, func() { _ = os.RemoveAll(folder) })
+	return binary.Build(ctx, folder)
 }
 
 // serve serves on a free port of loopback until the stage is closed.

@@ -179,6 +179,23 @@ func TestARefreshTokenThatCannotBeSavedWaitsInEscrow(t *testing.T) {
 			}
 		})
 	})
+	t.Run("and is dropped when its successor is saved", func(t *testing.T) {
+		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+			unsaved(t, s)
+			s.AWS.ClearFaults()
+			time.Sleep(untilWindow)
+			s.AWS.Inject(standaws.Fault{Operation: "PutSecretValue", Name: "/credentials", Code: "AccessDeniedException"}) // once
+			r := s.beat()
+			r.want("default", rotator.Refreshed)
+			r.wantSent("refresh_token → 200")
+			if _, ok := escrow(s); ok {
+				t.Error("the escrow is still there")
+			}
+			time.Sleep(untilWindow)
+			s.beat().want("default", rotator.Refreshed)
+			s.wantWorking("default")
+		})
+	})
 	t.Run("and gives way to what a person puts", func(t *testing.T) {
 		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
 			unsaved(t, s)

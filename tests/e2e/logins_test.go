@@ -180,3 +180,78 @@ func TestReplyToClientCredentials(t *testing.T) {
 		})
 	})
 }
+
+func TestOneLoginACredentialsVersionUntilOneSucceeds(t *testing.T) {
+	// Accounts get locked.
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		fields := s.loginCredentials()
+		fields["password"] = "wrong"
+		s.seeded("default", fields)
+		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", ""))
+		r := s.beat()
+		r.wantFailed("default", rotator.LoginRejected)
+		r.wantSent("refresh_token → 400 (invalid_grant)", "password → 400")
+
+		// The server had been wrong about the refresh token, and is once more.
+		s.invoke(forced("default")).want("default", rotator.Refreshed)
+		time.Sleep(untilWindow)
+		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", ""))
+		r = s.beat()
+		r.wantFailed("default", rotator.LoginRejected)
+		r.wantSent("refresh_token → 400 (invalid_grant)")
+
+		fields["password"] = password
+		s.PutCredentials("default", fields)
+		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", ""))
+		time.Sleep(time.Minute)
+		r = s.beat()
+		r.wantSent("refresh_token → 400 (invalid_grant)", "password → 200")
+		if state := s.State("default"); state.Error != "" || state.LoginAttempted != "" {
+			t.Errorf("the state is %+v", state)
+		}
+	})
+}
+
+func TestALoginThatNobodyLookedAtIsNoLogin(t *testing.T) {
+	for name, fault := range map[string]standreltio.Fault{
+		"429": standreltio.Throttled(""), "503": standreltio.Status(503),
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+				fields := s.loginCredentials()
+				fields["refresh_token"] = ""
+				s.seed("default", fields)
+				s.front.always(fault)
+				for range 3 {
+					if got := s.beat().want("default", rotator.Failed).Error; got == rotator.LoginRejected {
+						t.Errorf("it counts as %s", got)
+					}
+					time.Sleep(time.Minute)
+				}
+				s.front.mend()
+				s.beat().want("default", rotator.Refreshed)
+			})
+		})
+	}
+}
+
+func TestALoginWhoseAnswerIsLostIsTriedOnceMoreThenHourly(t *testing.T) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		fields := s.loginCredentials()
+		fields["refresh_token"] = ""
+		s.seed("default", fields)
+		s.front.always(standreltio.AnswerLost())
+		begun := time.Now()
+		var minutes []int
+		for minute := range 2*60 + 5 {
+			time.Sleep(time.Until(begun.Add(time.Duration(minute) * time.Minute)))
+			if r := s.beat(); len(r.sent) > 0 {
+				r.wantFailed("default", rotator.AnswerLost)
+				minutes = append(minutes, minute)
+			}
+		}
+		if len(minutes) < 3 || len(minutes) > 4 || minutes[0] != 0 || minutes[1] != 1 || minutes[2] < 60 {
+			t.Errorf("logged in at the minutes %v", minutes)
+		}
+	})
+}

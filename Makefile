@@ -26,7 +26,8 @@ SAM_CLI     := $(TOOLS)/sam/installed-$(SAM_VERSION)
 PROGRAMS    := $(SAM_CLI) \
                $(TOOLS)/aws/installed-$(AWS_VERSION) \
                $(TOOLS)/ministack/installed-$(MINISTACK_VERSION)-$(TRANSLATOR_VERSION) \
-               $(TOOLS)/moto/installed-$(MOTO_VERSION)
+               $(TOOLS)/moto/installed-$(MOTO_VERSION) \
+               $(TOOLS)/python/installed
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint fmt tools build deploy deploy-local invoke-local clean build-RotateFunction
@@ -102,6 +103,10 @@ $(TOOLS)/ministack/installed-$(MINISTACK_VERSION)-$(TRANSLATOR_VERSION):
 
 $(TOOLS)/moto/installed-%:
 	$(call pip,moto,moto_server,"moto[server]==$*")
+
+# Its versions are in the file; what is checked is what a job would run.
+$(TOOLS)/python/installed: tests/readers/requirements.txt
+	$(call pip,python,mypy,-r $<)
 
 $(GOFUMPT):
 	GOBIN=$(TOOLS)/bin go install mvdan.cc/gofumpt@$(GOFUMPT_VERSION)

@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -15,11 +16,21 @@ import (
 const ownVersion = "rotator-"
 
 // newVersionID is chosen before the write, so that a repeated write is the same
-// write. Secrets Manager wants 32 to 64 characters.
+// write. It tells when, since a write may come late and the version's own date
+// with it. Secrets Manager wants 32 to 64 characters.
 func newVersionID() string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
-	return ownVersion + hex.EncodeToString(id[:])
+	return fmt.Sprintf("%s%d-%x", ownVersion, time.Now().Unix(), id)
+}
+
+// ownBefore tells whether the rotator chose to write a version before t, or in
+// the same second.
+func ownBefore(versionID string, t time.Time) bool {
+	rest, own := strings.CutPrefix(versionID, ownVersion)
+	seconds, _, _ := strings.Cut(rest, "-")
+	chosen, err := strconv.ParseInt(seconds, 10, 64)
+	return own && err == nil && chosen <= t.Unix()
 }
 
 // kept is what a granted answer leaves to be stored.

@@ -20,7 +20,7 @@ func (a *attempt) restore(ctx context.Context) error {
 	own := a.creds.Version
 	switch {
 	case escrow.RefreshToken.Equal(a.creds.RefreshToken): // saved after all
-	case own == escrow.RotatedFrom:
+	case own == escrow.RotatedFrom, ownBefore(own, escrow.SavedAt): // or a save before that one came late
 		own = newVersionID()
 		document := a.creds.withRefreshToken(escrow.RefreshToken)
 		a.creds.RefreshToken = escrow.RefreshToken
@@ -32,7 +32,7 @@ func (a *attempt) restore(ctx context.Context) error {
 		a.Log.WarnContext(ctx, "a refresh token in escrow is given up: the credentials secret was changed meanwhile, and what stands there is used", "connection", a.c.Name)
 		return a.dropEscrow(ctx)
 	}
-	if _, err := a.look(ctx, own, escrow.RotatedFrom); err != nil {
+	if err := a.lookUntilSeen(ctx, own, escrow.RotatedFrom); err != nil {
 		return notReadBack(err)
 	}
 	version, err := a.Credentials.Read(ctx, a.c.Name)
@@ -51,6 +51,19 @@ func (a *attempt) restore(ctx context.Context) error {
 func (a *attempt) current(ctx context.Context, version string) bool {
 	labels, err := a.Saver.Labels(ctx, a.c.Name)
 	return err == nil && labels.Current == version
+}
+
+// lookUntilSeen looks again while it fails and there is time: once another save
+// has followed, nobody can see any more whom this one replaced.
+func (a *attempt) lookUntilSeen(ctx context.Context, own, read string) error {
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		try, cancel := context.WithTimeout(ctx, saveTime)
+		_, err := a.look(try, own, read)
+		cancel()
+		if err == nil || !sleep(ctx, pause) {
+			return err
+		}
+	}
 }
 
 func notReadBack(err error) error {

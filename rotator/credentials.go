@@ -82,7 +82,7 @@ func (c Credentials) withRefreshToken(refreshToken Secret) Secret {
 	if err != nil {
 		fields = map[string]json.RawMessage{} // cannot be: the document was read before
 	}
-	fields["refresh_token"], _ = json.Marshal(refreshToken.reveal())
+	fields["refresh_token"] = json.RawMessage(jsonSecret(refreshToken.reveal()).reveal())
 	return jsonSecret(fields)
 }
 

@@ -14,6 +14,9 @@ const (
 	maxHold = time.Hour
 	// clockStep is how far the clocks of two runs may differ.
 	clockStep = time.Minute
+	// maxWord is the longest that a state's text can be, in bytes: the id of a
+	// secret's version.
+	maxWord = 64
 	// maxFailures is where failures stop being counted: the back-off has
 	// reached its end there, and in a long outage a record that says the same
 	// is not written again.
@@ -65,6 +68,18 @@ func parseState(document string, now time.Time) State {
 	var s State
 	if err := json.Unmarshal([]byte(document), &s); err != nil {
 		return State{}
+	}
+	for _, t := range []*time.Time{&s.ExpiresAt, &s.RefreshedAt, &s.NotBefore, &s.RefreshTokenSince} {
+		if t.Before(time.Unix(0, 0)) {
+			*t = time.Time{} // also because a year before 0 could not be written back
+		}
+	}
+	for _, word := range []*string{
+		(*string)(&s.Grant), (*string)(&s.Error), &s.LoginAttempted, &s.TokenFingerprint, &s.RefreshTokenFingerprint, &s.CredentialsVersion,
+	} {
+		if len(*word) > maxWord {
+			*word = "" // what it says must fit in a parameter again
+		}
 	}
 	if s.RefreshedAt.After(now.Add(clockStep)) || s.ExpiresAt.Sub(s.RefreshedAt) > maxLifetime {
 		s.RefreshedAt, s.ExpiresAt = time.Time{}, time.Time{}

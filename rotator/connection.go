@@ -116,7 +116,7 @@ func (c *Config) set(field string, value json.RawMessage, settings Settings) err
 			return configError("config field enabled must be true or false")
 		}
 	default:
-		return configError(fmt.Sprintf("config field %q is unknown; possible are token_url, refresh_before_seconds, scope, enabled", field))
+		return configError(fmt.Sprintf("config field %s is unknown; possible are token_url, refresh_before_seconds, scope, enabled", quoted(field)))
 	}
 	return nil
 }
@@ -124,6 +124,17 @@ func (c *Config) set(field string, value json.RawMessage, settings Settings) err
 // decode is json.Unmarshal that does not take null for a value.
 func decode(value json.RawMessage, into any) bool {
 	return string(value) != "null" && json.Unmarshal(value, into) == nil
+}
+
+// fieldName is what a misspelt field may look like. Tokens have digits.
+var fieldName = regexp.MustCompile(`^[A-Za-z_-]{1,40}$`)
+
+// quoted shows a field's name, unless it could be a value that got in its place.
+func quoted(field string) string {
+	if fieldName.MatchString(field) {
+		return `"` + field + `"`
+	}
+	return "(one whose name is not repeated here)"
 }
 
 func configError(message string) error { return &Error{Code: ConfigInvalid, Message: message} }

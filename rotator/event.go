@@ -3,7 +3,6 @@ package rotator
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -78,7 +77,7 @@ func (e *Event) set(name string, value json.RawMessage) error {
 			return badEvent(`"dead_token" must be the first 16 hex digits (lower case) of the token's SHA-256, never the token`)
 		}
 	default:
-		return badEvent(fmt.Sprintf("field %.40q is unknown", name))
+		return badEvent("field " + quoted(name) + " is unknown")
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -130,8 +131,12 @@ func choose(all []Connection, names []string) ([]Connection, error) {
 		}
 	}
 	for _, name := range names {
-		if !slices.Contains(known, name) {
-			unknown = append(unknown, fmt.Sprintf("%.40q", name))
+		switch {
+		case slices.Contains(known, name):
+		case connectionName.MatchString(name):
+			unknown = append(unknown, strconv.Quote(name))
+		default: // it could be a token that got in the name's place
+			unknown = append(unknown, "(one whose name is not allowed)")
 		}
 	}
 	if len(unknown) > 0 {

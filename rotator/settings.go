@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -37,7 +38,11 @@ func (s Settings) Mistakes() []Mistake {
 	var mistakes []Mistake
 	for _, host := range s.TokenHosts {
 		if host == "" || host != strings.ToLower(host) || strings.ContainsAny(host, "/@* \t") {
-			mistakes = append(mistakes, Mistake{"TOKEN_HOSTS", fmt.Errorf("%q is not a lower-case host name; list hosts such as reltio.com, separated by commas", host)})
+			shown := strconv.Quote(host)
+			if strings.Contains(host, "@") {
+				shown = "an entry with an @" // what stands before it could be a password
+			}
+			mistakes = append(mistakes, Mistake{"TOKEN_HOSTS", fmt.Errorf("%s is not a lower-case host name; list hosts such as reltio.com, separated by commas", shown)})
 		}
 	}
 	if err := s.checkTokenURL(s.TokenURL); err != nil {

@@ -1,0 +1,155 @@
+package rotator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode/utf8"
+)
+
+// shelf is a memory whose writes go wrong as planned: two bits of the plan for
+// each, of which 1 is refused and 2 is done with the answer lost.
+type shelf struct {
+	view
+	plan   uint64
+	answer Answer
+	escrow Secret
+	labels VersionLabels
+}
+
+func (s *shelf) write(what string, do func()) error {
+	defer s.call(what)()
+	wrong := s.plan & 3
+	s.plan >>= 2
+	if wrong != 1 {
+		do()
+	}
+	if wrong == 1 || wrong == 2 {
+		return errors.New("Write: planned")
+	}
+	return nil
+}
+
+func (s *shelf) Grant(context.Context, GrantRequest) (Answer, error) {
+	s.granted++
+	s.answer.SentAt = time.Now()
+	return s.answer, nil
+}
+
+func (s *shelf) Save(_ context.Context, connection, versionID string, document Secret) error {
+	return s.write("save", func() {
+		if s.labels.Current != versionID {
+			s.labels = VersionLabels{Current: versionID, Previous: s.labels.Current}
+		}
+		s.secrets[connection] = SecretVersion{ID: versionID, Document: document}
+	})
+}
+
+func (s *shelf) Labels(context.Context, string) (VersionLabels, error) { return s.labels, nil }
+
+func (s *shelf) GiveBack(context.Context, string, string, string) error { return ErrMoved }
+
+func (s *shelf) PutEscrow(_ context.Context, _ string, document Secret) error {
+	return s.write("escrow", func() { s.escrow = document })
+}
+
+func (s *shelf) DeleteEscrow(context.Context, string) error {
+	return s.write("drop escrow", func() { s.escrow = Secret{} })
+}
+
+func (s *shelf) Publish(_ context.Context, _, _ string, document Secret) error {
+	return s.write("publish", func() { s.published = append(s.published, document.Reveal()) })
+}
+
+// Whatever was granted, and whatever goes wrong with storing it: only a good
+// token is published, a changed refresh token is somewhere or said to be lost,
+// and everything else in the credentials secret stays.
+func FuzzKeep(f *testing.F) {
+	f.Add("access", "new", "read write", int64(3599e9), `"mine"`, uint64(0))
+	f.Add("access", "r", "", int64(0), `[1,{"a":null}]`, uint64(0))
+	f.Add("access", "", "", int64(-1), `12345678901234567890`, uint64(0))
+	f.Add("<&>\"\\", "<&>", "\xff\x00", int64(1), `"<&>"`, uint64(0))
+	f.Add("access", "new", "", int64(1<<63-1), `1`, uint64(0x5555555555555555)) // all refused
+	f.Add("access", "new", "", int64(3599e9), `1`, uint64(0xaaaaaaaaaaaaaaaa))  // all done, all answers lost
+	f.Add("access", "new", "", int64(3599e9), `1`, uint64(0b_01_01_10_01))
+	f.Add(strings.Repeat("a", 65000), strings.Repeat("r", 4000), "", int64(3599e9), `1`, uint64(1))
+	f.Fuzz(func(t *testing.T, access, refresh, scope string, expiresIn int64, unknown string, plan uint64) {
+		if access == "" || !json.Valid([]byte(unknown)) || !utf8.ValidString(access+refresh+unknown) || len(access+refresh) > 1<<17 {
+			return // no Answer or no secret is like this
+		}
+		synctest.Test(t, func(t *testing.T) {
+			m := newMemory()
+			document := `{"client_id":"i","client_secret":"s","refresh_token":"r","unknown":` + unknown + `}`
+			m.secrets["default"] = SecretVersion{ID: "v1", Document: NewSecret(document)}
+			s := &shelf{view: view{m, "a", func(string) {}}, plan: plan, labels: VersionLabels{Current: "v1"}}
+			s.answer = Answer{AccessToken: NewSecret(access), TokenType: "bearer", Scope: scope, ExpiresIn: time.Duration(expiresIn), RefreshToken: NewSecret(refresh)}
+			r := s.rotator()
+			r.Saver, r.Escrow, r.Tokens, r.Endpoint = s, s, s, s
+			report, err := r.Run(t.Context(), "a", Event{Action: ActionRefresh})
+			if err != nil || len(report.Connections) != 1 || m.granted != 1 {
+				t.Fatalf("%+v, %v, %d token requests", report, err, m.granted)
+			}
+			s.wantGoodTokens(t, report.Connections[0])
+			s.wantCredentials(t, report.Connections[0], document)
+		})
+	})
+}
+
+// wantGoodTokens looks at what was published, and at what the report says of it.
+func (s *shelf) wantGoodTokens(t *testing.T, result Result) {
+	t.Helper()
+	access, expiresIn := s.answer.AccessToken.Reveal(), s.answer.ExpiresIn
+	if len(s.published) > 0 && expiresIn <= 0 {
+		t.Errorf("a token with a life of %v was published", expiresIn)
+	}
+	for _, document := range s.published {
+		fields := object(t, document)
+		end, err := time.Parse(time.RFC3339, fields["expires_at"].(string))
+		if fields["access_token"] != access || err != nil || len(document) > maxSecretBytes {
+			t.Errorf("published %.200q (%v)", document, err)
+		}
+		if end.After(s.answer.SentAt.Add(min(expiresIn, 24*time.Hour))) {
+			t.Errorf("published as living until %v", end)
+		}
+	}
+	if result.Outcome == Refreshed && len(s.published) == 0 {
+		t.Error("nothing was published, and the report says refreshed")
+	}
+	if expiresIn <= 0 && result.Outcome != Failed {
+		t.Errorf("nothing could be published, and the report says %s", result.Outcome)
+	}
+}
+
+// wantCredentials looks at the credentials secret and the escrow.
+func (s *shelf) wantCredentials(t *testing.T, result Result, before string) {
+	t.Helper()
+	got, want := object(t, s.secrets["default"].Document.Reveal()), object(t, before)
+	sent := s.answer.RefreshToken.Reveal()
+	saved := got["refresh_token"] == sent
+	if sent == "" && got["refresh_token"] != "r" || sent != "" && !saved && got["refresh_token"] != "r" {
+		t.Errorf("the refresh token became %.100q", got["refresh_token"])
+	}
+	delete(got, "refresh_token")
+	delete(want, "refresh_token")
+	if was, is := must(json.Marshal(want)), must(json.Marshal(got)); string(was) != string(is) {
+		t.Errorf("%s became %s", was, is)
+	}
+	if sent == "" || sent == "r" {
+		if s.secrets["default"].ID != "v1" || !s.escrow.Empty() {
+			t.Error("an unchanged refresh token was written")
+		}
+		return
+	}
+	escrow := parseEscrow(s.escrow)
+	kept := saved || escrow != nil && escrow.RefreshToken.Reveal() == sent
+	if !kept && (result.Error != CredentialsNotSaved || !strings.Contains(result.Message, "log in again")) {
+		t.Errorf("the refresh token is lost, and the report says %s %s %q", result.Outcome, result.Error, result.Message)
+	}
+	if result.Outcome == Refreshed && !saved {
+		t.Error("the refresh token is not saved, and the report says refreshed")
+	}
+}

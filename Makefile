@@ -36,7 +36,8 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: ## watch the real function keep a token fresh on this machine, without AWS
-	@go run ./tests/local
+	@go build -o .build/run ./tests/local
+	@.build/run
 
 test: ## all tests that need only Go
 	go test ./...

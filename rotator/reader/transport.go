@@ -1,0 +1,127 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// maxDrain is how much of a 401's body is read so that its connection can be
+// used again.
+const maxDrain = 64 << 10
+
+// Transport returns a RoundTripper that sends requests through base
+// (http.DefaultTransport if nil) with the token in their Authorization header.
+//
+// A 401 is answered as the package comment says. It comes back to the caller
+// where no other token could be had, where the repeat was refused too, and where
+// the request has a body without GetBody, which cannot be sent again.
+//
+// A request that a redirect has brought to another scheme, host or port goes
+// out as it is, without the token.
+func (s *Source) Transport(base http.RoundTripper) http.RoundTripper {
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	return &transport{s, base}
+}
+
+type transport struct {
+	source *Source
+	base   http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if strayed(req) {
+		return t.send(req, req)
+	}
+	ctx := req.Context()
+	token, err := t.source.Token(ctx)
+	if err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close() // a RoundTripper's duty
+		}
+		return nil, err
+	}
+	response, err := t.send(req, authorised(req, token))
+	if err != nil || response.StatusCode != http.StatusUnauthorized {
+		return response, err
+	}
+	if !replayable(req) {
+		t.source.renewal(ctx, token) // for the next request; this one cannot wait for it
+		return response, nil
+	}
+	other, err := t.source.replacement(ctx, token)
+	if ctx.Err() != nil {
+		_ = response.Body.Close()
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		if !errors.Is(err, errSame) {
+			t.source.config.Log.WarnContext(ctx, "a token was refused and the secret could not be read again", "error", err)
+		}
+		return response, nil
+	}
+	again := authorised(req, other)
+	if req.GetBody != nil {
+		if again.Body, err = req.GetBody(); err != nil {
+			return response, nil
+		}
+	}
+	_, _ = io.CopyN(io.Discard, response.Body, maxDrain)
+	_ = response.Body.Close()
+	response, err = t.send(req, again)
+	if err == nil && response.StatusCode == http.StatusUnauthorized {
+		t.source.refusedAgain(token)
+	}
+	return response, err
+}
+
+// send sends what is to go out for req. The answer names req as its request:
+// http.Client hands it on, and it holds no token.
+func (t *transport) send(req, out *http.Request) (*http.Response, error) {
+	response, err := t.base.RoundTrip(out)
+	if response != nil {
+		response.Request = req
+	}
+	return response, err
+}
+
+func authorised(req *http.Request, token Token) *http.Request {
+	out := req.Clone(req.Context())
+	if out.Header == nil {
+		out.Header = http.Header{} // http.Client makes one, a plain RoundTrip need not
+	}
+	out.Header.Set("Authorization", "Bearer "+token.Reveal())
+	return out
+}
+
+func replayable(req *http.Request) bool {
+	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
+}
+
+// strayed tells whether redirects have led a request away from where it began,
+// even if they led it back since. http.Client sets Response on the requests that
+// it makes for redirects, to the answer that asked for it.
+func strayed(req *http.Request) bool {
+	for r := req; r.Response != nil && r.Response.Request != nil; {
+		r = r.Response.Request
+		if origin(r.URL) != origin(req.URL) {
+			return true
+		}
+	}
+	return false
+}
+
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}

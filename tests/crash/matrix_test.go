@@ -1,0 +1,145 @@
+package crash_test
+
+import (
+	"fmt"
+	"reflect"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"reltio-token-rotator/rotator"
+)
+
+// tally is what the matrix found, over all cells.
+type tally struct {
+	mu        sync.Mutex
+	cells     int
+	met       map[string]map[fault]int // by method
+	lost      []string
+	displaced []string
+	loginHeld int
+}
+
+func (y *tally) add(name string, c cell, f, calm found) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.cells++
+	if f.struck > 0 {
+		if y.met[c.strike.call.method] == nil {
+			y.met[c.strike.call.method] = map[fault]int{}
+		}
+		y.met[c.strike.call.method][c.strike.fault]++
+	}
+	if f.lost(calm) {
+		y.lost = append(y.lost, name)
+	}
+	if f.loginHeld {
+		y.loginHeld++
+	}
+	if f.displaced {
+		y.displaced = append(y.displaced, name)
+	}
+}
+
+func TestMatrix(t *testing.T) {
+	y := &tally{met: map[string]map[fault]int{}}
+	t.Run("cells", func(t *testing.T) {
+		for _, at := range situations {
+			for _, p := range providers {
+				for _, password := range []bool{false, true} {
+					if at.fits != nil && !at.fits(p, password) {
+						continue
+					}
+					name := fmt.Sprintf("%s/%s/password %v", at.name, p.name, password)
+					t.Run(name, func(t *testing.T) {
+						t.Parallel()
+						y.row(t, name, cell{situation: at, provider: p, password: password, person: -1})
+					})
+				}
+			}
+		}
+	})
+	for _, method := range methods(t) {
+		for _, f := range faults {
+			if y.met[method][f] == 0 {
+				t.Errorf("no cell in which %s is %v", method, f)
+			}
+		}
+	}
+	t.Logf("%d cells", y.cells)
+	t.Logf("in %d of them lost logins are held for up to an hour, since accounts get locked", y.loginHeld)
+	for _, name := range y.lost {
+		t.Logf("refresh token lost: %s", name)
+	}
+	for _, name := range y.displaced {
+		t.Logf("a person's credentials not current: %s", name)
+	}
+}
+
+// row is every fault at every call of one situation.
+func (y *tally) row(t *testing.T, name string, c cell) {
+	calm := y.play(t, name, c, nil)
+	c.each(calm, []lasting{once, thisRun, fourMinutes}, func(c cell) found { return y.play(t, name, c, &calm) })
+
+	for at := range len(calm.calls) + 1 {
+		c.person = at
+		calm := y.play(t, name, c, nil)
+		if c.crowded && c.provider.crowded && (!c.password || c.fits != nil && !c.fits(c.provider, false)) {
+			c.each(calm, []lasting{once}, func(c cell) found { return y.play(t, name, c, &calm) })
+		}
+	}
+}
+
+// each makes the cells of every call of an undisturbed run.
+func (c cell) each(calm found, lastings []lasting, do func(cell) found) {
+	for at, met := range calm.calls {
+		for _, f := range faults {
+			repeated := true
+			for _, lasts := range lastings {
+				if lasts == thisRun && (f.kills() || !repeated) {
+					continue // the same as once
+				}
+				c.strike = strike{at, met, f, lasts}
+				struck := do(c)
+				repeated = count(struck.calls[min(at+1, len(struck.calls)):], met.String()) > 0
+			}
+		}
+	}
+}
+
+// play is one cell as a test of its own, compared with the undisturbed run of
+// its situation unless it is that run.
+func (y *tally) play(t *testing.T, name string, c cell, calm *found) (f found) {
+	test := func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { f = c.play(t) })
+		if calm == nil {
+			calm = &f
+		}
+		f.hold(t, c, *calm)
+		y.add(name+"/"+c.String(), c, f, *calm)
+	}
+	if c.strike.fault == noFault {
+		test(t) // the others are made from its calls
+		return f
+	}
+	t.Run(c.String(), test)
+	return f
+}
+
+// methods are all that a rotator can do to the outside, by reflection: a new
+// interface or method without cells fails the test.
+func methods(t *testing.T) []string {
+	var names []string
+	for field := range reflect.TypeFor[rotator.Rotator]().Fields() {
+		if field.Type.Kind() != reflect.Interface {
+			continue
+		}
+		for method := range field.Type.Methods() {
+			names = append(names, field.Name+"."+method.Name)
+		}
+	}
+	if len(names) == 0 {
+		t.Fatal("no interface was found")
+	}
+	return names
+}

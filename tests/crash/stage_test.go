@@ -1,0 +1,185 @@
+package crash_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	standaws "reltio-token-rotator/tests/standin/aws"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+	"reltio-token-rotator/tests/world"
+)
+
+const connection = "default"
+
+// stage is the world of one cell, with its processes.
+type stage struct {
+	t        *testing.T
+	w        *world.World
+	real     *rotator.Rotator
+	password bool
+
+	running sync.WaitGroup // heartbeats and late effects
+	beats   int
+	// loginHeld: lost logins were not repeated for an hour.
+	loginHeld bool
+
+	// persons counts who put new credentials; the rest is of the last one.
+	persons       int
+	personName    string
+	personVersion string
+}
+
+func newStage(t *testing.T, p provider, password bool) *stage {
+	w := world.New(t, standaws.Options{Latency: 10 * time.Millisecond, WritesPerSecond: 3}, withLatency(p.options))
+	return &stage{t: t, w: w, real: w.Process(), password: password}
+}
+
+func withLatency(o standreltio.Options) standreltio.Options {
+	o.Latency = 100 * time.Millisecond
+	return o
+}
+
+// beat is one heartbeat in which nothing goes wrong.
+func (s *stage) beat(want rotator.Outcome) {
+	if got := only1(s.beatStruck(func(*run, call) fault { return noFault })); got.Outcome != want {
+		s.t.Fatalf("the preparation: %+v, want %s", got, want)
+	}
+}
+
+// beatStruck is one heartbeat, to its end.
+func (s *stage) beatStruck(meet func(*run, call) fault) rotator.Report {
+	r := s.launch(meet)
+	<-r.ended
+	return r.report
+}
+
+// run is one heartbeat.
+type run struct {
+	*process
+	struck atomic.Bool // by the cell's fault
+	began  time.Time
+	ended  chan struct{}
+	report rotator.Report
+	err    error
+}
+
+func (r *run) over() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// launch sends a heartbeat and does not wait for its end: neither does the
+// schedule.
+func (s *stage) launch(meet func(*run, call) fault) *run {
+	s.beats++
+	r := &run{began: time.Now(), ended: make(chan struct{})}
+	r.process = &process{meet: func(c call) fault { return meet(r, c) }, late: &s.running}
+	rotating := r.wrap(*s.real)
+	id := fmt.Sprintf("request-%d", s.beats)
+	ctx, cancel := context.WithTimeout(s.t.Context(), world.Timeout)
+	s.running.Go(func() {
+		defer close(r.ended)
+		defer cancel()
+		r.report, r.err = rotating.Run(ctx, id, rotator.Event{})
+	})
+	return r
+}
+
+// claimed tells whether a run that has left no record holds the claim, and
+// whether the claim has run out.
+func (s *stage) claimed() (open, lapsed bool) {
+	document, _, _ := s.w.AWS.Parameter(world.ParameterName(connection, "claim"))
+	var c rotator.Claim
+	_ = json.Unmarshal([]byte(document), &c)
+	open = !c.Until.IsZero() && c.From+1 > s.w.State(connection).ClaimVersion
+	return open, open && !time.Now().Before(c.Until)
+}
+
+func (s *stage) escrow() bool {
+	_, _, ok := s.w.AWS.Parameter(world.ParameterName(connection, "escrow"))
+	return ok
+}
+
+// requests are the token requests since the first n, and how many refresh
+// tokens were refused among them.
+func (s *stage) requests(n int) (count, refusals int) {
+	seen := s.w.Reltio.Requests()[n:]
+	for _, r := range seen {
+		if r.Grant == "refresh_token" && (r.Status == 400 || r.Status == 401) {
+			refusals++
+		}
+	}
+	return len(seen), refusals
+}
+
+// deceives tells whether jobs have a dead token while the state says it lives.
+// While a claim is open nobody says so: the token is in doubt.
+func (s *stage) deceives() bool {
+	open, _ := s.claimed()
+	state := s.w.State(connection)
+	return !open && state.ExpiresAt.After(time.Now()) && !s.w.Alive(connection)
+}
+
+// personStands tells whether the last person's credentials are current, or what
+// the rotator has made of them since.
+func (s *stage) personStands() bool {
+	document, _ := s.w.AWS.Secret(world.SecretName(connection, "credentials"))
+	var fields struct{ Owner string }
+	return json.Unmarshal([]byte(document), &fields) == nil && fields.Owner == s.personName
+}
+
+// personReported tells whether the person was told to put the credentials again
+// and can still find them: as the previous version, or by the id in the log.
+func (s *stage) personReported() bool {
+	version, there := s.w.AWS.SecretVersions(world.SecretName(connection, "credentials"))[s.personVersion]
+	if !there || !strings.Contains(s.w.Output(), "put them again") {
+		return false
+	}
+	return slices.Contains(version.Stages, "AWSPREVIOUS") || strings.Contains(s.w.Output(), `"replaced_version":"`+s.personVersion+`"`)
+}
+
+// personUsed tells whether the last person's refresh token was used.
+func (s *stage) personUsed() bool {
+	fingerprint := rotator.NewSecret(s.personName).Fingerprint()
+	return slices.ContainsFunc(s.w.Reltio.Requests(), func(r standreltio.Request) bool {
+		return r.RefreshToken == fingerprint && r.Status == 200
+	})
+}
+
+// credentialsVersion is the current version of the credentials secret.
+func (s *stage) credentialsVersion() string {
+	for id, version := range s.w.AWS.SecretVersions(world.SecretName(connection, "credentials")) {
+		if slices.Contains(version.Stages, "AWSCURRENT") {
+			return id
+		}
+	}
+	return ""
+}
+
+// nextBeat is a minute ahead, or the end of a hold because of logins whose
+// answers were lost more than once: they may count as wrong ones, and accounts
+// get locked.
+func (s *stage) nextBeat() time.Time {
+	next := time.Now().Add(time.Minute)
+	state := s.w.State(connection)
+	if state.Error != rotator.AnswerLost || state.LoginAttempted == "" || state.NotBefore.Before(next) {
+		return next
+	}
+	s.loginHeld = true
+	if hold := time.Until(state.NotBefore); hold > time.Hour {
+		s.t.Errorf("a login is held for %v", hold)
+	}
+	return state.NotBefore
+}

@@ -69,17 +69,24 @@ func (s *shelf) Publish(_ context.Context, _, _ string, document Secret) error {
 // token is published, a changed refresh token is somewhere or said to be lost,
 // and everything else in the credentials secret stays.
 func FuzzKeep(f *testing.F) {
-	f.Add("access", "new", "read write", int64(3599e9), `"mine"`, uint64(0))
-	f.Add("access", "r", "", int64(0), `[1,{"a":null}]`, uint64(0))
-	f.Add("access", "", "", int64(-1), `12345678901234567890`, uint64(0))
-	f.Add("<&>\"\\", "<&>", "\xff\x00", int64(1), `"<&>"`, uint64(0))
-	f.Add("access", "new", "", int64(1<<63-1), `1`, uint64(0x5555555555555555)) // all refused
-	f.Add("access", "new", "", int64(3599e9), `1`, uint64(0xaaaaaaaaaaaaaaaa))  // all done, all answers lost
-	f.Add("access", "new", "", int64(3599e9), `1`, uint64(0b_01_01_10_01))
-	f.Add(strings.Repeat("a", 65000), strings.Repeat("r", 4000), "", int64(3599e9), `1`, uint64(1))
-	f.Fuzz(func(t *testing.T, access, refresh, scope string, expiresIn int64, unknown string, plan uint64) {
-		if access == "" || !json.Valid([]byte(unknown)) || !utf8.ValidString(access+refresh+unknown) || len(access+refresh) > 1<<17 {
-			return // no Answer or no secret is like this
+	f.Add("access", "new", "read write", int64(3599e9), `"mine"`, uint64(0), uint16(0), uint16(0))
+	f.Add("access", "r", "", int64(0), `[1,{"a":null}]`, uint64(0), uint16(0), uint16(0))
+	f.Add("access", "", "", int64(-1), `12345678901234567890`, uint64(0), uint16(0), uint16(0))
+	f.Add("<&>\"\\", "<&>", "\xff\x00", int64(1), `"<&>"`, uint64(0), uint16(0), uint16(0))
+	f.Add("access", "new", "", int64(1<<63-1), `1`, uint64(0x5555555555555555), uint16(0), uint16(0)) // all refused
+	f.Add("access", "new", "", int64(3599e9), `1`, uint64(0xaaaaaaaaaaaaaaaa), uint16(0), uint16(0))  // all done, all answers lost
+	f.Add("access", "new", "", int64(3599e9), `1`, uint64(0b_01_01_10_01), uint16(0), uint16(0))
+	f.Add("a", "r", "", int64(3599e9), `1`, uint64(1), uint16(65000), uint16(4000)) // too long for escrow
+	f.Fuzz(func(t *testing.T, access, refresh, scope string, expiresIn int64, unknown string, plan uint64, longAccess, longRefresh uint16) {
+		access += strings.Repeat("a", int(longAccess))
+		refresh += strings.Repeat("r", int(longRefresh))
+		for _, text := range []string{access, refresh, unknown} {
+			if !utf8.ValidString(text) {
+				return // no Answer and no secret is like this
+			}
+		}
+		if access == "" || !json.Valid([]byte(unknown)) {
+			return
 		}
 		synctest.Test(t, func(t *testing.T) {
 			m := newMemory()

@@ -1,0 +1,116 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	standaws "reltio-token-rotator/tests/standin/aws"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+	"reltio-token-rotator/tests/world"
+)
+
+// Whatever a token endpoint answers: a token is published when the reply was
+// good and only then, the credentials change by a changed refresh token alone,
+// and nothing of the reply can be seen outside of the secrets.
+func FuzzWhatIsPublished(f *testing.F) {
+	const echo = "gXq7echo" // stands for "@"
+	for _, body := range []string{
+		`{"access_token":"@","token_type":"bearer","refresh_token":"@2","expires_in":3599,"scope":"read write"}`,
+		`{"access_token":"@","token_type":"Bearer","expires_in":"3599","scope":["@"]}`,
+		`{"access_token":"@","refresh_token":"r","expires_in":0}`, `{"access_token":"@","expires_in":-1}`, `{"access_token":"@","expires_in":1e12}`,
+		`{"access_token":"@","expires_in":"NaN"}`, `{"access_token":"@"}`, `{"access_token":"@\n","expires_in":3599}`,
+		`{"access_token":"@","access_token":"","expires_in":3599}`, "\ufeff" + `{"access_token":"@","expires_in":3599}`,
+		`{"access_token":"@","expires_in":3599} {}`, `{"access_token":"@","expires_in":3599,"error":"@"}`, `{"access_token":"@","expires_in":3599,"token_type":"mac"}`,
+		`{"error":"invalid_grant","error_description":"@"}`, `{"state_token":"@"}`, `[{"access_token":"@"}]`, `null`, ``, "<html>@",
+	} {
+		for _, status := range []int{0, 1, 200, 201, 229, 303} { // 200, 201, 400, 401, 429, 503
+			f.Add(status, body)
+		}
+	}
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		status = 200 + int(uint(status)%400)
+		body = strings.ReplaceAll(body, "@", echo)
+		synctest.Test(t, func(t *testing.T) {
+			w := world.New(t, standaws.Options{}, standreltio.Options{})
+			w.Host(tokenHost, http.HandlerFunc(func(reply http.ResponseWriter, _ *http.Request) {
+				reply.Header().Set("WWW-Authenticate", "Bearer "+echo)
+				reply.WriteHeader(status)
+				_, _ = io.WriteString(reply, body)
+			}))
+			w.Add("default")
+			w.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": "r", "note": "mine"})
+			report, err := w.Heartbeat(t)
+
+			token, published := w.Token("default")
+			good := judge(status, body)
+			switch {
+			case published && (!good.maybe || token.AccessToken != good.token):
+				t.Errorf("%q was published out of %d %q", token.AccessToken, status, body)
+			case !published && good.certainly:
+				t.Errorf("nothing was published out of %d %q: %+v", status, body, report)
+			}
+			wantKept(t, w, published, good.refreshToken)
+			seen, _ := json.Marshal(report)
+			for _, kind := range []string{"config", "state", "claim"} {
+				document, _, _ := w.AWS.Parameter(world.ParameterName("default", kind))
+				seen = append(seen, document...)
+			}
+			if err != nil {
+				seen = append(seen, err.Error()...)
+			}
+			if strings.Contains(string(seen)+w.Output(), echo) {
+				t.Errorf("what the server said can be seen:\n%s\n%s", seen, w.Output())
+			}
+		})
+	})
+}
+
+// judged is what another reader makes of a reply. Between maybe and certainly
+// is what a lenient client may take and a strict one need not.
+type judged struct {
+	maybe, certainly    bool
+	token, refreshToken string
+}
+
+func judge(status int, body string) judged {
+	var fields map[string]any
+	if status > 299 || json.Unmarshal([]byte(body), &fields) != nil {
+		return judged{}
+	}
+	visible := func(name string) string {
+		value, _ := fields[name].(string)
+		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return ""
+		}
+		return value
+	}
+	absent := func(name string) bool { return fields[name] == nil || fields[name] == "" }
+	j := judged{token: visible("access_token"), refreshToken: visible("refresh_token")}
+	tokenType, _ := fields["token_type"].(string)
+	j.maybe = j.token != "" && absent("error") && (absent("token_type") || strings.EqualFold(tokenType, "bearer")) &&
+		!absent("expires_in") && fields["expires_in"] != 0.0 && fields["expires_in"] != "0"
+	seconds, isNumber := fields["expires_in"].(float64)
+	j.certainly = j.maybe && isNumber && seconds >= 1 && seconds <= 1e9 && len(body) < 60<<10
+	return j
+}
+
+// wantKept: of the credentials only the refresh token may change, and only to
+// one that came with a token.
+func wantKept(t *testing.T, w *world.World, published bool, refreshToken string) {
+	t.Helper()
+	document, _ := w.AWS.Secret(world.SecretName("default", "credentials"))
+	fields := decode(t, document)
+	if len(fields) != 4 || fields["client_id"] != "client" || fields["client_secret"] != clientSecret || fields["note"] != "mine" {
+		t.Errorf("the credentials became %s", document)
+	}
+	switch got := fields["refresh_token"]; {
+	case got != "r" && got != refreshToken:
+		t.Errorf("the refresh token became %q", got)
+	case published && refreshToken != "" && got != refreshToken:
+		t.Errorf("the refresh token %q was not saved", refreshToken)
+	}
+}

@@ -63,6 +63,13 @@ func parseCredentials(v SecretVersion) (Credentials, error) {
 	return c, nil
 }
 
+// CheckCredentials tells whether the function could use a document before
+// somebody puts it into a credentials secret.
+func CheckCredentials(document Secret) error {
+	_, err := parseCredentials(SecretVersion{Document: document})
+	return err
+}
+
 func (c Credentials) fields() (map[string]json.RawMessage, error) {
 	document := c.document.reveal()
 	if strings.HasPrefix(document, "\ufeff") {

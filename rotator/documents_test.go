@@ -23,7 +23,8 @@ func TestParseConfig(t *testing.T) {
 		{`{"enabled":false}`, Config{settings.TokenURL, 10 * minute, "", false}, ""},
 		{
 			`{"token_url":"https://auth-stg.reltio.com/oauth/token","refresh_before_seconds":300,"scope":"a b"}`,
-			Config{"https://auth-stg.reltio.com/oauth/token", 5 * minute, "a b", true}, "",
+			Config{"https://auth-stg.reltio.com/oauth/token", 5 * minute, "a b", true},
+			"",
 		},
 		{`{"token_url":"http://127.0.0.1:8080/oauth/token"}`, Config{"http://127.0.0.1:8080/oauth/token", 10 * minute, "", true}, ""},
 		{``, standard, "not a JSON object"},

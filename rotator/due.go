@@ -154,12 +154,17 @@ func (c Connection) holds(now time.Time, event Event, d decision) bool {
 	switch {
 	case d.forced:
 		return false
-	case now.Before(c.State.NotBefore), c.State.Error == LoginRejected:
+	case c.State.holds(now):
 		return true
 	}
 	// A reported token that has failed to be replaced is the heartbeats' affair:
 	// the reports of many jobs would be many requests in an outage.
 	return event.DeadToken != "" && c.State.Error != "" && !now.Before(c.State.ExpiresAt)
+}
+
+// holds tells whether the standing failure keeps from a token request.
+func (s State) holds(now time.Time) bool {
+	return now.Before(s.NotBefore) || s.Error == LoginRejected
 }
 
 // urgency orders the due connections: the token that ends first comes first,

@@ -176,7 +176,7 @@ func FuzzState(f *testing.F) {
 		if d := c.decide(later, Event{}, minute); d.outcome != "" && s.Error != LoginRejected {
 			t.Errorf("a day later it is %+v", d)
 		}
-		if failed := s.failed(now, &Error{Code: BadResponse}); failed.Failures < 1 || failed.Failures > maxFailures || failed.NotBefore.Sub(now) > 16*minute {
+		if failed := s.failed(now, now, &Error{Code: BadResponse}); failed.Failures < 1 || failed.Failures > maxFailures || failed.NotBefore.Sub(now) > 16*minute {
 			t.Errorf("after a failure: %+v", failed)
 		}
 

@@ -72,8 +72,10 @@ func (a *attempt) logIn(ctx context.Context) (Answer, error) {
 	}
 	answer, err := a.send(ctx, GrantPassword)
 	switch CodeOf(err) {
-	case Unreachable, Throttled, ServerError:
+	case Unreachable, Throttled, ServerError, ClientRejected:
 		a.next.LoginAttempted = before // nobody looked at the password
+	case RequestRejected, BadResponse:
+		a.next.LoginAttempted = before // perhaps nobody did: tried again, but after an hour
 	case "":
 		a.next.LoginAttempted = ""
 	}
@@ -86,9 +88,9 @@ func (a *attempt) announce(ctx context.Context) error {
 	}
 	now := time.Now()
 	a.next.LoginAttempted = a.creds.Version
-	lost := a.next.endedBy(now).failed(now, &Error{Code: AnswerLost})
+	lost := a.next.endedBy(now).failed(a.began, now, &Error{Code: AnswerLost})
 	if lost.Failures > 1 {
-		lost.NotBefore = now.Add(maxHold)
+		lost.NotBefore = a.began.Add(maxHold)
 	}
 	// The claim stays open: its version is not in this record.
 	if err := a.writeState(ctx, lost); err != nil {
@@ -117,16 +119,21 @@ func (a *attempt) send(ctx context.Context, grant Grant) (Answer, error) {
 	return answer, err
 }
 
-// failed is the state after one more failure.
-func (s State) failed(now time.Time, failure *Error) State {
+// failed is the state after one more failure of a run that began at "began".
+// The rotator's own holds count from there, so that the heartbeat after them is
+// not missed by a second; the server's from now.
+func (s State) failed(began, now time.Time, failure *Error) State {
 	if s.Error != failure.Code {
 		s.Failures = 0
 	}
 	s.Failures = min(max(s.Failures, 0), maxFailures-1) + 1 // it may be hand-edited
 	s.Error = failure.Code
 	s.NotBefore = time.Time{}
-	if hold := min(holdFor(failure, s.Failures), maxHold); hold > 0 {
-		s.NotBefore = wholeSeconds(now.Add(hold + time.Second - 1)) // never early
+	if hold := holdFor(failure.Code, s.Failures); hold > 0 {
+		s.NotBefore = wholeSeconds(began.Add(hold))
+	}
+	if asked := min(failure.RetryAfter, maxHold); asked > 0 {
+		s.NotBefore = later(s.NotBefore, wholeSeconds(now.Add(asked+time.Second-1))) // never early
 	}
 	return s
 }
@@ -134,15 +141,19 @@ func (s State) failed(now time.Time, failure *Error) State {
 // holdFor is how long a failure keeps from another token request. None: what
 // may pass is tried again every heartbeat, since one request a minute is gentle
 // and a longer pause keeps a token dead after the outage is over.
-func holdFor(failure *Error, failures int) time.Duration {
-	switch failure.Code {
+func holdFor(code Code, failures int) time.Duration {
+	switch code {
 	case BadResponse, RequestRejected:
-		backOff := [maxFailures]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute}
-		return max(backOff[failures-1], failure.RetryAfter)
+		return [maxFailures]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute}[failures-1]
 	case RefreshTokenRejected, ClientRejected:
 		return maxHold // servers reject by mistake, too
-	case LoginRejected:
-		return 0 // held by its code, until the credentials change
 	}
-	return failure.RetryAfter
+	return 0 // LoginRejected is held by its code, until the credentials change
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

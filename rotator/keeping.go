@@ -211,7 +211,7 @@ func (a *attempt) recordKept(ctx context.Context, answer Answer, k *kept, bad, e
 	failure := firstOf(a.notSaved(k.saving), escrowed, a.notPublished(k), bad)
 	if failure != nil {
 		outcome = Failed
-		a.next = a.next.failed(now, failure)
+		a.next = a.next.failed(a.began, now, failure)
 	}
 	err := a.record(ctx)
 	switch {

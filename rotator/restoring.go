@@ -2,6 +2,7 @@ package rotator
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 )
@@ -81,8 +82,13 @@ func (a *attempt) dropEscrow(ctx context.Context) error {
 
 // recordRestored records a run in which only an escrow was due.
 func (a *attempt) recordRestored(ctx context.Context, escrowed error) (Outcome, error) {
-	if failure := firstOf(escrowed); failure != nil {
+	failure := firstOf(escrowed)
+	if failure != nil && !a.c.State.holds(time.Now()) {
 		return a.recordFailure(ctx, failure)
+	}
+	if failure != nil { // what holds the token requests back stands
+		a.next.ClaimVersion = a.claimVersion
+		return Failed, errors.Join(failure, a.writeState(ctx, a.next))
 	}
 	switch a.next.Error {
 	case CredentialsNotSaved, CredentialsUnread, StateUnavailable: // of a restoring that failed

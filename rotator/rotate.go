@@ -31,9 +31,11 @@ type attempt struct {
 	// run is the run's name in claims; rank the attempt's place by urgency.
 	run  string
 	rank Priority
-	// deadline is the run's; until the claim's, after which nothing is written.
-	deadline, until time.Time
-	claimVersion    int64
+	// began is the run's clock reading, deadline its end; until is the claim's
+	// end, after which nothing is written.
+	began, deadline, until time.Time
+
+	claimVersion int64
 
 	creds Credentials
 	// next is the state that the record will say.
@@ -133,9 +135,9 @@ func (a *attempt) recordFailure(ctx context.Context, err error) (Outcome, error)
 		a.next = a.next.endedBy(now) // a job says so, and it could not be replaced
 	}
 	a.describeCredentials(a.creds.Version, a.creds.RefreshToken, a.creds.CreatedAt)
-	a.next = a.next.failed(now, failure)
-	if failure.Code == AnswerLost && a.announced && a.next.Failures > 1 {
-		a.next.NotBefore = now.Add(maxHold) // lost logins may count as wrong ones
+	a.next = a.next.failed(a.began, now, failure)
+	if a.announced && (failure.Code == AnswerLost && a.next.Failures > 1 || failure.Code == RequestRejected || failure.Code == BadResponse) {
+		a.next.NotBefore = a.began.Add(maxHold) // such logins may count as wrong ones
 	}
 	// A failure outside the window, of a forced try, does not make the token
 	// that is out late: it becomes due when it would have.
@@ -169,10 +171,11 @@ func (a *attempt) describeCredentials(version string, refreshToken Secret, seen 
 }
 
 // record writes the state, which ends the claim. A failure that the state says
-// already is not written again; the claim then ends by itself.
+// already, of a token that has ended, is not written again: the claim then ends
+// by itself, and nothing that it could throw into doubt is left.
 func (a *attempt) record(ctx context.Context) error {
 	a.next.ClaimVersion = a.c.State.ClaimVersion
-	if a.next.Error != "" && !a.announced && a.next.document() == a.c.State.document() {
+	if a.next.Error != "" && !a.announced && !a.next.ExpiresAt.After(time.Now()) && a.next.document() == a.c.State.document() {
 		return nil
 	}
 	a.next.ClaimVersion = a.claimVersion

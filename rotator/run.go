@@ -155,7 +155,7 @@ func (r *Rotator) decide(now, deadline time.Time, requestID string, event Event,
 		if d.waitUntil.Add(startTimeAfterWait).After(deadline) {
 			d = decision{outcome: NotDue}
 		}
-		attempts[i] = &attempt{Rotator: r, c: decided{c, d}, run: run, deadline: deadline, next: c.State}
+		attempts[i] = &attempt{Rotator: r, c: decided{c, d}, run: run, began: now, deadline: deadline, next: c.State}
 	}
 	byUrgency := slices.SortedStableFunc(slices.Values(attempts), func(a, b *attempt) int {
 		return cmp.Or(a.c.urgency().Compare(b.c.urgency()), cmp.Compare(a.c.Name, b.c.Name))
@@ -237,7 +237,7 @@ func (a *attempt) result(outcome Outcome, err error) Result {
 	default:
 		return result
 	}
-	if time.Now().Before(state.NotBefore) {
+	if a.c.ConfigError == nil && time.Now().Before(state.NotBefore) {
 		result.RetryAt = wholeSeconds(state.NotBefore)
 	}
 	return result

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,7 +19,7 @@ const (
 )
 
 // AWS is one account. Its methods are a person's hand or a test's eye: they
-// never fail and take no time. Functions use a Store.
+// meet no weather and take no time. Functions use a Store.
 type AWS struct {
 	// Weather says what is wrong with a call; nil is fair weather. Set it before
 	// the first call.
@@ -204,16 +203,14 @@ func (a *AWS) Parameter(connection string, kind rotator.Kind) (value string, ok 
 	return p.history[len(p.history)-1].value, true
 }
 
-// PutSecret writes a secret as a person would and returns the version's id.
-func (a *AWS) PutSecret(connection string, kind SecretKind, document string) (versionID string) {
+// PutSecret writes a secret as a person would. It fails when there are as many
+// versions of a day as a secret can have.
+func (a *AWS) PutSecret(connection string, kind SecretKind, document string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.people++
-	id := fmt.Sprintf("person-%s", strings.Repeat("0", 24)) + fmt.Sprint(a.people)
-	if err := a.secrets[secretKey{connection, kind}].put(id, document); err != nil {
-		panic("memory: " + err.Error())
-	}
-	return id
+	id := fmt.Sprintf("person-%032d", a.people)
+	return a.secrets[secretKey{connection, kind}].put(id, document)
 }
 
 // Secret returns a secret's current value; false while it has none.

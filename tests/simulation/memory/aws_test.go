@@ -258,7 +258,7 @@ func memoryAccount() *account {
 	server.Add(connection)
 	return &account{
 		transcript: newTranscript(), stores: server.Process(),
-		person: func(document string) { server.PutSecret(connection, memory.Credentials, document) },
+		person: func(document string) { _ = server.PutSecret(connection, memory.Credentials, document) },
 		delete: func(kind rotator.Kind) { server.DeleteParameter(connection, kind) },
 		late:   func(rotator.Kind) { late = true },
 		fault: func(op, code string, lost bool, n int) {

@@ -141,7 +141,11 @@ func (c *Client) exchange(ctx context.Context, request rotator.GrantRequest) (ro
 		return rotator.Answer{}, fault.Status, refused(fault)
 	}
 	if deadline, ok := ctx.Deadline(); ok && fault.Before >= time.Until(deadline) {
-		time.AfterFunc(fault.Before, func() { c.reltio.execute(request) })
+		time.AfterFunc(fault.Before, func() {
+			if _, _, failure := c.reltio.execute(request); failure == nil {
+				c.reltio.answerLost()
+			}
+		})
 		<-ctx.Done()
 		return rotator.Answer{}, 0, lost
 	}
@@ -150,6 +154,9 @@ func (c *Client) exchange(ctx context.Context, request rotator.GrantRequest) (ro
 	}
 	answer, status, failure := c.reltio.execute(request)
 	if sleep(ctx, fault.After) != nil || fault.Cut {
+		if failure == nil {
+			c.reltio.answerLost()
+		}
 		return rotator.Answer{}, 0, lost
 	}
 	return answer, status, failure
@@ -176,6 +183,12 @@ func (r *Reltio) arrived() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.requests++
+}
+
+func (r *Reltio) answerLost() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lost++
 }
 
 // execute is the endpoint proper: one request, one answer, one instant. The

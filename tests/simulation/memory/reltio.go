@@ -30,10 +30,12 @@ type Reltio struct {
 	offset   time.Duration
 	tokens   int
 	requests int
-	access   map[string]*access  // alive, but for expiry
-	refresh  map[string]*refresh // known, expired or not
-	current  map[string]*access  // by user: what a login gives again
-	newest   map[string]*refresh // by user
+	lost     int
+	expires  map[string]time.Time // of every access token that ever was
+	access   map[string]*access   // alive, but for expiry
+	refresh  map[string]*refresh  // known, expired or not
+	current  map[string]*access   // by user: what a login gives again
+	newest   map[string]*refresh  // by user
 }
 
 type access struct {
@@ -58,6 +60,7 @@ func NewReltio(options Options) *Reltio {
 	}
 	return &Reltio{
 		options: options,
+		expires: map[string]time.Time{},
 		access:  map[string]*access{}, refresh: map[string]*refresh{},
 		current: map[string]*access{}, newest: map[string]*refresh{},
 	}
@@ -73,16 +76,27 @@ func (r *Reltio) SetClock(ahead time.Duration) {
 	r.offset = ahead
 }
 
-// Left returns for how long an access token will be alive. It is not alive when
-// it has expired or was ended.
-func (r *Reltio) Left(value string) (left time.Duration, alive bool) {
+// Alive tells whether an access token would be accepted.
+func (r *Reltio) Alive(value string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	a := r.access[value]
-	if a == nil || r.now().After(a.expires) {
-		return 0, false
-	}
-	return a.expires.Sub(r.now()), true
+	return a != nil && !r.now().After(a.expires)
+}
+
+// Left returns how long an access token would have until its time is over,
+// negative once it is, whether it was ended before or not.
+func (r *Reltio) Left(value string) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.expires[value].Sub(r.now())
+}
+
+// AnswersLost counts the grants whose tokens nobody got.
+func (r *Reltio) AnswersLost() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lost
 }
 
 // RefreshTokenAlive tells whether a refresh token would be accepted.
@@ -206,9 +220,7 @@ func (r *Reltio) issue(user string, with *refresh) *access {
 	}
 	r.tokens++
 	a := &access{value: fmt.Sprintf("access-%d", r.tokens), user: user, expires: now.Add(r.options.Lifetime), refresh: with}
-	r.access[a.value], r.current[user] = a, a
-	// Known again, should it have been revoked between login and use.
-	r.refresh[with.value] = with
+	r.access[a.value], r.current[user], r.expires[a.value] = a, a, a.expires
 	with.access = a
 	return a
 }

@@ -186,11 +186,8 @@ func memoryOffice(options memory.Options) *office {
 	server := memory.NewReltio(options)
 	return &office{
 		transcript: newTranscript(), endpoint: server.Process(),
-		login: func() (string, string) { return server.Login("user") },
-		alive: func(value string) bool {
-			_, alive := server.Left(value)
-			return alive
-		},
+		login:    func() (string, string) { return server.Login("user") },
+		alive:    server.Alive,
 		end:      func() { server.EndAccess("user") },
 		requests: server.Requests,
 		faults:   func(faults ...memory.TokenFault) { coming = faults },

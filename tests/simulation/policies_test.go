@@ -1,0 +1,178 @@
+package simulation_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"reltio-token-rotator/rotator"
+)
+
+// policy is a way to keep jobs in tokens. All have the same stores and the same
+// client of the token endpoint, with their repeats, and log in where a password
+// is at hand: what differs is when they ask, and what they do about failure.
+type policy struct {
+	name string
+	// scheduled tells in which minutes, from the start, there is an invocation.
+	scheduled func(minute int) bool
+	// invoke returns one invocation.
+	invoke func(d *deployment, event rotator.Event) func()
+	// work is what the jobs do until the trace ends.
+	work func(d *deployment)
+}
+
+func everyMinute(int) bool { return true }
+func never(int) bool       { return false }
+
+func policies() []policy {
+	return []policy{
+		{"this rotator, jobs report", everyMinute, rotatorRun, reportingJobs},
+		{"this rotator", everyMinute, rotatorRun, readingJobs},
+		{"cron at minute 55", func(minute int) bool { return minute%60 == 55 }, scriptRun, readingJobs},
+		{"every 30 min, blindly", func(minute int) bool { return minute%30 == 0 }, scriptRun, readingJobs},
+		{"every job for itself", never, scriptRun, askingJobs},
+		{"on first use after expiry", never, scriptRun, refreshingJobs},
+	}
+}
+
+func rotatorRun(d *deployment, event rotator.Event) func() {
+	return func() { d.invokeRotator(event) }
+}
+
+// scriptRun is a function that refreshes whenever it is called, and that Lambda
+// calls again twice when it fails, a minute and two minutes later.
+func scriptRun(d *deployment, _ rotator.Event) func() {
+	return func() {
+		for attempt := range 3 {
+			time.Sleep(time.Duration(attempt) * time.Minute)
+			if _, err := d.script(true); err == nil {
+				return
+			}
+		}
+	}
+}
+
+// script refreshes once, as most people write it.
+func (d *deployment) script(publish bool) (accessToken string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	store, endpoint := d.aws.Process(), d.reltio.Process()
+	version, err := store.Read(ctx, connection)
+	if err != nil {
+		return "", err
+	}
+	var s stored
+	if err := json.Unmarshal([]byte(version.Document.Reveal()), &s); err != nil {
+		return "", err
+	}
+	request := rotator.GrantRequest{
+		Grant: rotator.GrantRefreshToken, RefreshToken: rotator.NewSecret(s.RefreshToken),
+		Username: rotator.NewSecret(s.Username), Password: rotator.NewSecret(s.Password),
+	}
+	answer, err := endpoint.Grant(ctx, request)
+	if rotator.CodeOf(err) == rotator.RefreshTokenRejected && s.Username != "" {
+		request.Grant = rotator.GrantPassword
+		answer, err = endpoint.Grant(ctx, request)
+	}
+	if err != nil {
+		return "", err
+	}
+	id := fmt.Sprintf("script-%032d", d.runs.Add(1))
+	if changed := answer.RefreshToken.Reveal(); changed != s.RefreshToken {
+		s.RefreshToken = changed
+		document, _ := json.Marshal(s)
+		if err := store.Save(ctx, connection, id, rotator.NewSecret(string(document))); err != nil {
+			return "", err
+		}
+	}
+	if publish {
+		document, _ := json.Marshal(published{answer.AccessToken.Reveal(), answer.SentAt.Add(answer.ExpiresIn)})
+		if err := store.Publish(ctx, connection, id, rotator.NewSecret(string(document))); err != nil {
+			return "", err
+		}
+	}
+	return answer.AccessToken.Reveal(), nil
+}
+
+// readingJobs read the secret whenever they need a token.
+func readingJobs(d *deployment) {
+	for _, r := range d.trace.reads {
+		d.sleepUntil(r.at)
+		p, _ := d.published()
+		d.used(p.AccessToken)
+	}
+}
+
+// reportingJobs report a token that is refused, once for a token each.
+func reportingJobs(d *deployment) {
+	reported := map[int]string{}
+	for _, r := range d.trace.reads {
+		d.sleepUntil(r.at)
+		p, _ := d.published()
+		if d.used(p.AccessToken) || p.AccessToken == "" || reported[r.job] == p.AccessToken {
+			continue
+		}
+		reported[r.job] = p.AccessToken
+		d.running.Go(func() {
+			d.invokeRotator(rotator.Event{
+				Action: rotator.ActionRefresh, Connections: []string{connection},
+				DeadToken: rotator.NewSecret(p.AccessToken).Fingerprint(),
+			})
+		})
+	}
+}
+
+// askingJobs ask for a token of their own when they begin, and again when it
+// turns out to be dead.
+func askingJobs(d *deployment) {
+	type worker struct {
+		// turn is a lock that a bubble's clock may wait for.
+		turn  chan struct{}
+		token string
+	}
+	workers := make([]worker, len(d.trace.jobs))
+	for i := range workers {
+		workers[i].turn = make(chan struct{}, 1)
+	}
+	d.running.Go(func() {
+		for i, j := range d.trace.jobs {
+			d.sleepUntil(j.from)
+			d.running.Go(func() {
+				workers[i].turn <- struct{}{}
+				workers[i].token, _ = d.script(false)
+				<-workers[i].turn
+			})
+		}
+	})
+	for _, r := range d.trace.reads {
+		d.sleepUntil(r.at)
+		d.running.Go(func() {
+			mine := &workers[r.job]
+			mine.turn <- struct{}{}
+			if !d.used(mine.token) {
+				if token, err := d.script(false); err == nil {
+					mine.token = token
+				}
+			}
+			<-mine.turn
+		})
+	}
+}
+
+// refreshingJobs read the secret and refresh what they find to be expired.
+func refreshingJobs(d *deployment) {
+	for _, r := range d.trace.reads {
+		d.sleepUntil(r.at)
+		p, _ := d.published()
+		if p.AccessToken != "" && time.Now().Before(p.ExpiresAt) {
+			d.used(p.AccessToken)
+			continue
+		}
+		d.running.Go(func() {
+			_, _ = d.script(true)
+			p, _ := d.published()
+			d.used(p.AccessToken)
+		})
+	}
+}

@@ -1,0 +1,82 @@
+// Package simulation_test lets the rotator, and what people use in its place,
+// live through months of trouble.
+package simulation_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var (
+	days  = flag.Int("days", 15, "simulated days for each seed")
+	seeds = flag.Int("seeds", 6, "how many seeds; three in a row have the three modes of the server, six both kinds of credentials")
+	first = flag.Uint64("seed", 1, "the first seed")
+)
+
+// The rotator leaves no job with an expired token but in outages that are
+// longer than its refresh window, whatever else happens; and it loses no refresh
+// token but where the server's answer was lost.
+func TestSimulation(t *testing.T) {
+	length := time.Duration(*days) * day
+	var mu sync.Mutex
+	sums := [modes]map[string]tally{}
+	for m := range sums {
+		sums[m] = map[string]tally{}
+	}
+	began := time.Now()
+	t.Run("lives", func(t *testing.T) {
+		for n := range uint64(*seeds) {
+			trace := newTrace(*first+n, length)
+			for _, p := range policies() {
+				t.Run(fmt.Sprintf("seed %d, %s", trace.seed, p.name), func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) {
+						result := live(t, trace, p)
+						if strings.HasPrefix(p.name, "this rotator") {
+							checkRotator(t, trace, result)
+						}
+						mu.Lock()
+						defer mu.Unlock()
+						sum := sums[trace.mode][p.name]
+						sum.add(result)
+						sums[trace.mode][p.name] = sum
+					})
+				})
+			}
+		}
+	})
+	var names []string
+	for _, p := range policies() {
+		names = append(names, p.name)
+	}
+	fmt.Printf("%d simulated days under each policy: seeds %d to %d, %d days each (%v)\n",
+		*days**seeds, *first, *first+uint64(*seeds)-1, *days, time.Since(began).Round(time.Second/10))
+	for m := range modes {
+		if len(sums[m]) > 0 {
+			table(os.Stdout, m, names, sums[m])
+		}
+	}
+}
+
+func checkRotator(t *testing.T, trace *trace, result tally) {
+	t.Helper()
+	for i, r := range result.unexplained {
+		if i == 5 {
+			t.Errorf("and %d more", len(result.unexplained)-i)
+			break
+		}
+		t.Errorf("seed %d: a job read a token %v after its end, at %v, and no outage longer than the refresh window explains it", trace.seed, r.at-r.expiry, r.at)
+	}
+	if trace.mode != refreshTokenRotates && result.refreshTokensLost > 0 || result.refreshTokensLost > result.answersLost {
+		t.Errorf("seed %d: %d refresh tokens were lost, %d answers of the server were", trace.seed, result.refreshTokensLost, result.answersLost)
+	}
+	if result.none > 0 {
+		t.Errorf("seed %d: %d reads found no token at all", trace.seed, result.none)
+	}
+}

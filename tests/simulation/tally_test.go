@@ -1,0 +1,158 @@
+package simulation_test
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// window is the refresh window of a token that lives an hour.
+	window = 10 * time.Minute
+	// recovery is how soon after a fault a live token is out again: two
+	// heartbeats, each late by up to half of one, and before them a claim that a
+	// run left open when the fault met it.
+	recovery = 2*(time.Minute+30*time.Second) + 50*time.Second
+)
+
+// tally is what was seen in one life, or the sum of several.
+type tally struct {
+	length            time.Duration
+	reads             int
+	none              int // had no token at all
+	expired           int
+	ended             int // by the server, before its time
+	requests          int
+	answersLost       int
+	refreshTokensLost int
+
+	// atExpiry are the reads that got an expired token.
+	atExpiry []expiredRead
+	// withoutCredentials are the times in which what was stored led to no token.
+	withoutCredentials []span
+
+	// unexplained counts expired reads that no long outage explains, and least
+	// is the least life left at a read that none explains.
+	unexplained []expiredRead
+	least       time.Duration
+}
+
+// expiredRead is a read at an instant, of a token that had expired at another.
+type expiredRead struct{ at, expiry time.Duration }
+
+// used notes that a job used a token, and tells whether that was alive.
+func (d *deployment) used(token string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tally.reads++
+	if token == "" {
+		d.tally.none++
+		return false
+	}
+	left := d.reltio.Left(token)
+	switch {
+	case left < 0:
+		d.tally.expired++
+		d.tally.atExpiry = append(d.tally.atExpiry, expiredRead{d.now(), d.now() + left})
+		return false
+	case !d.reltio.Alive(token):
+		d.tally.ended++
+		return false
+	}
+	d.tally.atExpiry = append(d.tally.atExpiry, expiredRead{d.now(), d.now() + left})
+	return true
+}
+
+// finish explains what can be explained by the outages.
+func (t *tally) finish(of *trace) {
+	outages := merge(append(of.outages(), t.withoutCredentials...))
+	t.least = math.MaxInt64
+	for _, r := range t.atExpiry {
+		if explained(outages, r, of.mode) {
+			continue
+		}
+		t.least = min(t.least, r.expiry-r.at)
+		if r.at > r.expiry {
+			t.unexplained = append(t.unexplained, r)
+		}
+	}
+	t.atExpiry = nil
+}
+
+// merge makes one outage of those with no time to recover between them.
+func merge(all []span) []span {
+	slices.SortFunc(all, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	var merged []span
+	for _, s := range all {
+		if n := len(merged); n > 0 && s.from < merged[n-1].to+recovery {
+			merged[n-1].to = max(merged[n-1].to, s.to)
+			continue
+		}
+		merged = append(merged, s)
+	}
+	return merged
+}
+
+// explained tells whether an outage longer than the refresh window kept the
+// token from being replaced in time: it left no time to recover between the
+// window's beginning and its own, and it was not over, with time to recover,
+// when the token was read.
+//
+// Where the server gives a new token only after the old one's end, the window is
+// at that end: any outage then explains, and without one the time to recover.
+func explained(outages []span, r expiredRead, m mode) bool {
+	long, begins := window, r.expiry-window
+	if m == sameTokenUntilExpired {
+		long, begins = 0, r.expiry
+		if r.at > r.expiry && r.at <= r.expiry+recovery {
+			return true
+		}
+	}
+	return slices.ContainsFunc(outages, func(o span) bool {
+		return o.to-o.from > long && o.from <= begins+recovery && o.to > begins && r.at <= o.to+recovery
+	})
+}
+
+func (t *tally) add(other tally) {
+	if t.length == 0 {
+		t.least = math.MaxInt64
+	}
+	t.length += other.length
+	t.reads += other.reads
+	t.none += other.none
+	t.expired += other.expired
+	t.ended += other.ended
+	t.requests += other.requests
+	t.answersLost += other.answersLost
+	t.refreshTokensLost += other.refreshTokensLost
+	t.unexplained = append(t.unexplained, other.unexplained...)
+	t.least = min(t.least, other.least)
+}
+
+// table prints the policies side by side, for one mode of the server.
+func table(w io.Writer, m mode, names []string, sums map[string]tally) {
+	columns := []string{"expired", "unexplained", "ended", "no token", "least left", "requests/h", "refresh tokens lost"}
+	fmt.Fprintf(w, "\n%s:\n%-28s", strings.ToUpper(m.String()[:1])+m.String()[1:], "")
+	for _, c := range columns {
+		fmt.Fprintf(w, "  %s", c)
+	}
+	fmt.Fprintln(w)
+	for _, name := range names {
+		s := sums[name]
+		share := func(n int) string { return fmt.Sprintf("%.3f %%", 100*float64(n)/float64(s.reads)) }
+		cells := []string{
+			share(s.expired), fmt.Sprint(len(s.unexplained)), share(s.ended), share(s.none),
+			fmt.Sprintf("%.0f s", s.least.Seconds()), fmt.Sprintf("%.2f", float64(s.requests)/s.length.Hours()),
+			fmt.Sprint(s.refreshTokensLost),
+		}
+		fmt.Fprintf(w, "%-28s", name)
+		for i, cell := range cells {
+			fmt.Fprintf(w, "  %*s", len(columns[i]), cell)
+		}
+		fmt.Fprintln(w)
+	}
+}

@@ -1,0 +1,226 @@
+package simulation_test
+
+import (
+	"cmp"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+const day = 24 * time.Hour
+
+// mode is what a refresh does to the tokens that are out.
+type mode int
+
+const (
+	refreshTokenStays mode = iota
+	refreshTokenRotates
+	sameTokenUntilExpired
+	modes
+)
+
+func (m mode) String() string {
+	return [...]string{
+		"a refresh ends the old access token; the refresh token stays",
+		"a refresh ends the old access token and the old refresh token",
+		"the server gives the same access token until it has expired",
+	}[m]
+}
+
+// kind is a kind of trouble.
+type kind int
+
+const (
+	endpointDown  kind = iota // no token request is granted
+	throttled                 // 429 to all
+	slow                      // answers take up to level seconds
+	flaky                     // some answers are cut, some are 502
+	secretsDown               // all calls to Secrets Manager fail
+	secretsBusy               // some are throttled
+	tokenDenied               // the token secret cannot be written
+	savingDenied              // the credentials secret cannot be written
+	parameterDown             // all calls to Parameter Store fail
+	parameterBusy             // some are throttled
+	silence                   // no heartbeat comes
+	kinds
+)
+
+// habits says how often each trouble comes, on average, and for how long: the
+// durations spread evenly over their orders of magnitude.
+var habits = [kinds]struct{ every, shortest, longest time.Duration }{
+	endpointDown:  {6 * day, time.Minute, 4 * time.Hour},
+	throttled:     {4 * day, time.Minute, time.Hour},
+	slow:          {2 * day, 5 * time.Minute, time.Hour},
+	flaky:         {4 * day, time.Minute, 30 * time.Minute},
+	secretsDown:   {12 * day, time.Minute, 90 * time.Minute},
+	secretsBusy:   {3 * day, 5 * time.Minute, time.Hour},
+	tokenDenied:   {12 * day, time.Minute, 30 * time.Minute},
+	savingDenied:  {12 * day, time.Minute, 3 * time.Hour},
+	parameterDown: {12 * day, time.Minute, 90 * time.Minute},
+	parameterBusy: {3 * day, 5 * time.Minute, time.Hour},
+	silence:       {8 * day, time.Minute, 45 * time.Minute},
+}
+
+// outage tells whether this trouble leaves no way to a new token. What only
+// makes it harder is no excuse.
+func (k kind) outage() bool {
+	switch k {
+	case endpointDown, throttled, secretsDown, tokenDenied, parameterDown, silence:
+		return true
+	}
+	return false
+}
+
+// span is a time, counted from the trace's start.
+type span struct{ from, to time.Duration }
+
+// trouble is one time of trouble.
+type trouble struct {
+	span
+	form       int
+	level      float64
+	retryAfter time.Duration
+}
+
+// happening is something that happens at an instant.
+type happening struct {
+	at   time.Duration
+	what func(d *deployment)
+}
+
+// job works for a while and needs a live token at the instants of its reads.
+type job struct{ span }
+
+type read struct {
+	at  time.Duration
+	job int
+}
+
+// trace is all that happens to a deployment, whatever refreshes its token. It
+// is drawn once for a seed; what hits a single call is drawn from the seed and
+// the instant of the call, so that calls of one policy do not move the luck of
+// another.
+type trace struct {
+	seed     uint64
+	length   time.Duration
+	mode     mode
+	password bool
+
+	troubles [kinds][]trouble
+	events   []happening
+	jobs     []job
+	reads    []read
+}
+
+// newTrace draws a trace. The seed also deals the modes and whether the
+// credentials hold a password, so that six seeds in a row have all of them.
+func newTrace(seed uint64, length time.Duration) *trace {
+	t := &trace{seed: seed, length: length, mode: mode(seed % uint64(modes)), password: seed/uint64(modes)%2 == 1}
+	random := rand.New(rand.NewPCG(seed, 0))
+	for k := range kinds {
+		h := habits[k]
+		for at := range arrivals(random, h.every, 2*time.Hour, length) {
+			lasts := logUniform(random, h.shortest, h.longest)
+			t.troubles[k] = append(t.troubles[k], trouble{
+				span: span{at, at + lasts}, form: random.IntN(60), level: random.Float64(),
+				retryAfter: []time.Duration{0, 5 * time.Second, 30 * time.Second, 2 * time.Minute}[random.IntN(4)],
+			})
+		}
+	}
+	t.drawEvents(random)
+	const perHour, perJob = 4, 10
+	for at := range arrivals(random, time.Hour/perHour, time.Hour, length-time.Hour) {
+		j := job{span{at, at + logUniform(random, time.Minute, time.Hour)}}
+		for range perJob {
+			t.reads = append(t.reads, read{at + rand.N(j.to-j.from), len(t.jobs)})
+		}
+		t.jobs = append(t.jobs, j)
+	}
+	slices.SortFunc(t.reads, func(a, b read) int { return cmp.Or(cmp.Compare(a.at, b.at), a.job-b.job) })
+	return t
+}
+
+func (t *trace) drawEvents(random *rand.Rand) {
+	add := func(every time.Duration, draw func() func(*deployment)) {
+		for at := range arrivals(random, every, 2*time.Hour, t.length-2*time.Hour) {
+			t.events = append(t.events, happening{at, draw()})
+		}
+	}
+	add(5*day, func() func(*deployment) { return (*deployment).loseState })
+	add(3*day, func() func(*deployment) { return (*deployment).loginElsewhere })
+	add(20*day, func() func(*deployment) { return (*deployment).reseed })
+	add(2*day, func() func(*deployment) {
+		ahead := time.Duration(random.Int64N(int64(time.Minute))) - 30*time.Second
+		return func(d *deployment) { d.reltio.SetClock(ahead) }
+	})
+	slices.SortFunc(t.events, func(a, b happening) int { return cmp.Compare(a.at, b.at) })
+}
+
+// arrivals are instants that come at random, so many apart on average.
+func arrivals(random *rand.Rand, every, from, to time.Duration) func(func(time.Duration) bool) {
+	return func(yield func(time.Duration) bool) {
+		for at := from; ; {
+			at += time.Duration(random.ExpFloat64() * float64(every))
+			if at >= to || !yield(at) {
+				return
+			}
+		}
+	}
+}
+
+func logUniform(random *rand.Rand, shortest, longest time.Duration) time.Duration {
+	return logUniformBy(random.Float64(), shortest, longest)
+}
+
+// at returns the trouble of a kind at an instant.
+func (t *trace) at(k kind, at time.Duration) (trouble, bool) {
+	for _, one := range t.troubles[k] {
+		if one.from > at {
+			break
+		}
+		if at < one.to {
+			return one, true
+		}
+	}
+	return trouble{}, false
+}
+
+// luck is a number below 1 that depends on the seed, on what it is for and on
+// the instant.
+func (t *trace) luck(what string, at time.Duration) float64 {
+	x := t.seed*0x9e3779b97f4a7c15 ^ uint64(at)
+	for _, c := range []byte(what) {
+		x = (x ^ uint64(c)) * 0x100000001b3
+	}
+	// splitmix64's last steps.
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return float64((x^x>>31)>>11) / (1 << 53)
+}
+
+// lasting is a duration below longest by luck.
+func (t *trace) lasting(what string, at, longest time.Duration) time.Duration {
+	return time.Duration(t.luck(what, at) * float64(longest))
+}
+
+// outages are the times in which no new token could be had, in order.
+func (t *trace) outages() []span {
+	var all []span
+	for k := range kinds {
+		for _, one := range t.troubles[k] {
+			if k.outage() {
+				if k == throttled || k == endpointDown && one.form%5 == 3 {
+					one.to += one.retryAfter // for so long the server wants not to be asked
+				}
+				all = append(all, one.span)
+			}
+		}
+	}
+	return all
+}
+
+// logUniformBy is logUniform by a luck that was drawn.
+func logUniformBy(luck float64, shortest, longest time.Duration) time.Duration {
+	return time.Duration(float64(shortest) * math.Pow(float64(longest)/float64(shortest), luck))
+}

@@ -206,7 +206,10 @@ func TestAStateThatOverflows(t *testing.T) {
 				s.seed("default", s.credentials())
 				s.AWS.PutParameter(world.ParameterName("default", "state"), document)
 				s.Reltio.Script(standreltio.Status(503), standreltio.Status(503), standreltio.Status(503))
-				s.beat().wantFailed("default", rotator.ServerError) // recorded beside what stands there
+				s.beat().wantFailed("default", rotator.ServerError)
+				if state := s.State("default"); state.Error != rotator.ServerError || state.Failures < 1 {
+					t.Errorf("what came of it is not recorded: %+v", state)
+				}
 				time.Sleep(time.Minute)
 				s.beat().want("default", rotator.Refreshed)
 				time.Sleep(time.Minute)

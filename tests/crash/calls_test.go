@@ -35,6 +35,8 @@ type process struct {
 	// meet is told of each call just before it is made and says what goes wrong.
 	meet func(call) fault
 	dead atomic.Bool
+	// cancel ends the invocation's context; rival is another heartbeat, to its end.
+	cancel, rival func()
 
 	mu    sync.Mutex
 	calls []call
@@ -96,6 +98,10 @@ func through[T any](ctx context.Context, p *process, c call, do func(context.Con
 	case killedAfter:
 		_, _ = do(ctx)
 		p.die()
+	case cancelled:
+		p.cancel()
+	case overtaken:
+		p.rival()
 	}
 	return do(ctx)
 }
@@ -269,19 +275,24 @@ const (
 	slowLate // past the deadline, and it has its effect then
 	killedBefore
 	killedAfter
+	cancelled // the invocation's context ends just before, and the call is made
+	overtaken // another heartbeat does all its work just before
 )
 
 // lateBy is how long after the caller has gone a slow call has its effect: long
 // after the run has written its record, and before the next heartbeat.
 const lateBy = 5 * time.Second
 
-var faults = []fault{refused, answerLost, slow, slowLate, killedBefore, killedAfter}
+var faults = []fault{refused, answerLost, slow, slowLate, killedBefore, killedAfter, cancelled, overtaken}
 
 func (f fault) String() string {
-	return [...]string{"no fault", "refused", "answer lost", "slow", "slow, late effect", "killed before", "killed after"}[f]
+	return [...]string{"no fault", "refused", "answer lost", "slow", "slow, late effect", "killed before", "killed after", "cancelled", "overtaken"}[f]
 }
 
 func (f fault) kills() bool { return f == killedBefore || f == killedAfter }
+
+// momentary: it cannot go on.
+func (f fault) momentary() bool { return f == cancelled || f == overtaken }
 
 // lasting is how long a fault goes on.
 type lasting int

@@ -157,7 +157,8 @@ func (c cell) strikes(run, place int, met call, since time.Duration) bool {
 // rejected tells whether only a person can help.
 func (c cell) rejected(s *stage) bool {
 	state := s.w.State(connection)
-	return !c.password && state.Error == rotator.RefreshTokenRejected && state.CredentialsVersion == s.credentialsVersion()
+	standing := !c.password && state.Error == rotator.RefreshTokenRejected || state.Error == rotator.LoginRejected
+	return standing && state.CredentialsVersion == s.credentialsVersion()
 }
 
 // goOn shows that what is stored is good: the next refresh works. Where the
@@ -183,7 +184,7 @@ func (c cell) goOn(t *testing.T, s *stage) (rejected bool) {
 			return false
 		}
 	}
-	if c.password {
+	if c.password && !c.rejected(s) {
 		if count, refusals := s.requests(n); count != 2 || refusals != 1 || !s.w.Alive(connection) {
 			t.Errorf("no login after a refused refresh token: %d requests, %+v", count, got)
 		}

@@ -28,7 +28,7 @@ func (f found) hold(t *testing.T, c cell, calm found) {
 // lost tells whether a refresh token that the server gave was never stored. A
 // password repairs that; the refused request shows it all the same.
 func (f found) lost(calm found) bool {
-	return f.rejected || calm.refusals == 0 && f.refusals > 0
+	return f.rejected && !calm.rejected || calm.refusals == 0 && f.refusals > 0
 }
 
 // mayLose tells whether the refresh token had no chance: the server changed it,
@@ -80,7 +80,7 @@ func (c cell) explained(f found, calm found) int {
 		return again
 	case x.call.method == "Tokens.Publish" && x.lasts != once:
 		return again
-	case x.call.about == "state" && (x.lasts != once || x.fault == slow || x.fault == slowLate):
+	case x.call.about == "state" && (x.lasts != once || x.fault == slow || x.fault == slowLate || x.fault == cancelled):
 		return again
 	case x.call.about == "claim" && x.fault == slowLate: // claimed by a run that has ended
 		return again

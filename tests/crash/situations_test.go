@@ -77,6 +77,11 @@ var situations = []situation{
 		s.due()
 		s.w.Reltio.ExpireRefreshTokens()
 	}},
+	{name: "the refresh token is dead and the password wrong", fits: withPassword, prepare: func(s *stage) {
+		s.due()
+		s.w.Reltio.ExpireRefreshTokens()
+		s.w.Reltio.SetOptions(func(o *standreltio.Options) { o.Password = "another" })
+	}},
 	{name: "only a password is known", fits: withPassword, prepare: func(s *stage) {
 		s.w.Add(connection)
 		s.put(map[string]string{})

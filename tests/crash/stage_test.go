@@ -89,6 +89,8 @@ func (s *stage) launch(meet func(*run, call) fault) *run {
 	rotating := r.wrap(*s.real)
 	id := fmt.Sprintf("request-%d", s.beats)
 	ctx, cancel := context.WithTimeout(s.t.Context(), world.Timeout)
+	r.cancel = cancel
+	r.rival = func() { s.beatStruck(func(*run, call) fault { return noFault }) }
 	s.running.Go(func() {
 		defer close(r.ended)
 		defer cancel()

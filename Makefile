@@ -23,17 +23,19 @@ export SAM_CLI_TELEMETRY := 0
 GOFUMPT     := $(TOOLS)/bin/installed-gofumpt-$(GOFUMPT_VERSION)
 STATICCHECK := $(TOOLS)/bin/installed-staticcheck-$(STATICCHECK_VERSION)
 SAM_CLI     := $(TOOLS)/sam/installed-$(SAM_VERSION)
+AWS_CLI     := $(TOOLS)/aws/installed-$(AWS_VERSION)
 PROGRAMS    := $(SAM_CLI) \
-               $(TOOLS)/aws/installed-$(AWS_VERSION) \
+               $(AWS_CLI) \
                $(TOOLS)/ministack/installed-$(MINISTACK_VERSION)-$(TRANSLATOR_VERSION) \
                $(TOOLS)/moto/installed-$(MOTO_VERSION) \
                $(TOOLS)/python/installed
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint fmt tools build deploy deploy-local invoke-local clean build-RotateFunction
+.PHONY: seed status refresh logs check add-connection remove-connection
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: ## watch the real function keep a token fresh on this machine, without AWS
 	@go build -o .build/run ./tests/local
@@ -70,6 +72,34 @@ deploy-local: tools ## deploy to an emulator of AWS and see that it works: [AUTH
 
 invoke-local: $(SAM_CLI) ## run one event under sam local: EVENT=events/refresh-now.json
 	@go run ./tests/deploy/invoke $(if $(filter own,$(ENGINE)),-own) $(EVENT)
+
+# $(call operate,COMMAND,FLAGS): what a person does with a deployed stack.
+define operate
+@go build -o .build/operate ./operate
+@.build/operate $(1) -stack "$(STACK)" $(if $(CONNECTION),-connection "$(CONNECTION)") $(2)
+endef
+yes = $(if $(filter true 1 yes,$(1)),$(2))
+
+seed: $(AWS_CLI) ## put credentials and prove them: STACK=name [CONNECTION=default] [FILE=credentials.json]
+	$(call operate,seed,$(if $(FILE),-file "$(FILE)"))
+
+status: $(AWS_CLI) ## how each connection is: STACK=name
+	$(call operate,status)
+
+check: $(AWS_CLI) ## what is wrong, and what mends it: STACK=name [JSON=true]
+	$(call operate,check,$(call yes,$(JSON),-json))
+
+refresh: $(AWS_CLI) ## new tokens now; the old ones end: STACK=name [CONNECTION=name]
+	$(call operate,refresh)
+
+logs: $(AWS_CLI) ## what the function said: STACK=name [SINCE=1h] [FOLLOW=true]
+	$(call operate,logs,$(if $(SINCE),-since "$(SINCE)") $(call yes,$(FOLLOW),-follow))
+
+add-connection: $(AWS_CLI) ## a further tenant or user: STACK=name CONNECTION=name [TOKEN_URL=https://…]
+	$(call operate,add-connection,$(if $(TOKEN_URL),-token-url "$(TOKEN_URL)"))
+
+remove-connection: $(AWS_CLI) ## delete it, its secrets too: STACK=name CONNECTION=name [YES=true]
+	$(call operate,remove-connection,$(call yes,$(YES),-yes))
 
 clean: ## remove what was built; .tools stays
 	rm -rf .aws-sam .build

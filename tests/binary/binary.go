@@ -1,5 +1,5 @@
-// Package binary builds the function as it is deployed, for tests that look at
-// it from outside.
+// Package binary builds the function as it is deployed, or another program of
+// the project, for tests that look at it from outside.
 //
 // A test package that needs it builds it once, when the first test asks:
 //
@@ -11,6 +11,7 @@
 package binary
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,31 +32,39 @@ const function = "reltio-token-rotator/functions/rotate"
 // It needs the go command and a working folder inside the module.
 func Build(ctx context.Context, dir string) (path string, err error) {
 	path = filepath.Join(dir, "bootstrap")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", path, function)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build %s: %w\n%s", function, err, output)
-	}
-	return path, nil
+	return path, build(ctx, function, path)
 }
 
-// Once builds the function when it is first asked for and removes it after the
-// last test. The zero Once is ready.
+func build(ctx context.Context, program, path string) error {
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", path, program)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", program, err, output)
+	}
+	return nil
+}
+
+// Once builds a program when it is first asked for and removes it after the
+// last test. The zero Once builds the function.
 type Once struct {
+	// Program is the import path of a main package; empty is the function's.
+	Program string
+
 	once sync.Once
 	dir  string
 	path string
 	err  error
 }
 
-// Path returns the function's path. Where it cannot be built, the test fails.
+// Path returns the program's path. Where it cannot be built, the test fails.
 func (o *Once) Path(t testing.TB) string {
 	t.Helper()
 	o.once.Do(func() {
+		program := cmp.Or(o.Program, function)
 		if o.dir, o.err = os.MkdirTemp("", "rotate-*"); o.err == nil {
 			// Not the test's context: the file is for every test of the package.
-			o.path, o.err = Build(context.Background(), o.dir)
-			o.err = errors.Join(o.err, dependOnSources())
+			o.path = filepath.Join(o.dir, "bootstrap")
+			o.err = errors.Join(build(context.Background(), program, o.path), dependOnSources(program))
 		}
 	})
 	if o.err != nil {
@@ -74,11 +83,11 @@ func (o *Once) Run(m *testing.M) int {
 	return m.Run()
 }
 
-// dependOnSources makes `go test` run the tests again when the function has
+// dependOnSources makes `go test` run the tests again when the program has
 // changed. It keeps results by what a test imports and by the files that it
 // looks at, and nothing here imports the function.
-func dependOnSources() error {
-	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", function)
+func dependOnSources(program string) error {
+	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", program)
 	folders, err := list.Output()
 	if err != nil {
 		return fmt.Errorf("go list: %w", err)

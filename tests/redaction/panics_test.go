@@ -1,0 +1,257 @@
+package redaction
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/awsstore"
+	"reltio-token-rotator/rotator/emf"
+	"reltio-token-rotator/rotator/reltio"
+	"reltio-token-rotator/tests/standin"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+	"reltio-token-rotator/tests/world"
+)
+
+// thrown are what a panic can bring along.
+var thrown = map[string]any{
+	"a string": allCanaries, "an error": errors.New(allCanaries), "a wrapped error": fmt.Errorf("x: %w", errors.New(allCanaries)),
+	"an error of the rotator's": &rotator.Error{Code: rotator.ServerError, Message: allCanaries}, "a code": rotator.Code(allCanaries),
+	"a struct": struct{ Token string }{allCanaries}, "bytes": []byte(allCanaries), "a secret": rotator.NewSecret(allCanaries), "nil": nil,
+}
+
+// bomb works until the method is called that it is to go off in.
+type bomb struct {
+	*rotator.Rotator
+	in    string
+	value any
+	gone  *bool
+}
+
+func (b bomb) at(method string) {
+	if method == b.in {
+		*b.gone = true
+		panic(b.value)
+	}
+}
+
+func (b bomb) List(ctx context.Context) ([]rotator.Parameter, error) {
+	b.at("List")
+	return b.Lister.List(ctx)
+}
+
+func (b bomb) WaitToWrite(ctx context.Context, p rotator.Priority) error {
+	b.at("WaitToWrite")
+	return b.Parameters.WaitToWrite(ctx, p)
+}
+
+func (b bomb) Put(ctx context.Context, c string, k rotator.Kind, v string) (int64, error) {
+	b.at("Put")
+	return b.Parameters.Put(ctx, c, k, v)
+}
+
+func (b bomb) At(ctx context.Context, c string, k rotator.Kind, v int64) (string, error) {
+	b.at("At")
+	return b.Parameters.At(ctx, c, k, v)
+}
+
+func (b bomb) Read(ctx context.Context, c string) (rotator.SecretVersion, error) {
+	b.at("Read")
+	return b.Credentials.Read(ctx, c)
+}
+
+func (b bomb) Save(ctx context.Context, c, v string, d rotator.Secret) error {
+	b.at("Save")
+	return b.Saver.Save(ctx, c, v, d)
+}
+
+func (b bomb) Labels(ctx context.Context, c string) (rotator.VersionLabels, error) {
+	b.at("Labels")
+	return b.Saver.Labels(ctx, c)
+}
+
+func (b bomb) GiveBack(ctx context.Context, c, from, to string) error {
+	b.at("GiveBack")
+	return b.Saver.GiveBack(ctx, c, from, to)
+}
+
+func (b bomb) PutEscrow(ctx context.Context, c string, d rotator.Secret) error {
+	b.at("PutEscrow")
+	return b.Escrow.PutEscrow(ctx, c, d)
+}
+
+func (b bomb) DeleteEscrow(ctx context.Context, c string) error {
+	b.at("DeleteEscrow")
+	return b.Escrow.DeleteEscrow(ctx, c)
+}
+
+func (b bomb) Publish(ctx context.Context, c, v string, d rotator.Secret) error {
+	b.at("Publish")
+	return b.Tokens.Publish(ctx, c, v, d)
+}
+
+func (b bomb) Grant(ctx context.Context, r rotator.GrantRequest) (rotator.Answer, error) {
+	b.at("Grant")
+	return b.Endpoint.Grant(ctx, r)
+}
+
+func (b bomb) Write(now time.Time, m rotator.Metrics) error {
+	b.at("Write")
+	return b.Metrics.Write(now, m)
+}
+
+// lays puts a bomb before everything that the rotator calls.
+func (b bomb) lay(r *rotator.Rotator) {
+	inner := *r
+	b.Rotator = &inner
+	r.Lister, r.Parameters, r.Credentials, r.Saver, r.Escrow, r.Tokens, r.Endpoint, r.Metrics = b, b, b, b, b, b, b, b
+}
+
+// leads says which way leads to a method; "rotates" where it says nothing.
+var leads = map[string]string{"At": "raced", "GiveBack": "overtaken", "PutEscrow": "into escrow", "DeleteEscrow": "from escrow"}
+
+// methods are all that a Rotator calls: those of its fields that are interfaces.
+func methods() []string {
+	var names []string
+	fields := reflect.TypeFor[rotator.Rotator]()
+	for i := range fields.NumField() {
+		if field := fields.Field(i).Type; field.Kind() == reflect.Interface {
+			for j := range field.NumMethod() {
+				names = append(names, field.Method(j).Name)
+			}
+		}
+	}
+	return names
+}
+
+// A panic in the middle of anything that the rotator calls.
+func TestPanicsInWhatTheRotatorCalls(t *testing.T) {
+	if len(methods()) < 13 {
+		t.Fatalf("the rotator calls only %v", methods())
+	}
+	for _, method := range methods() {
+		for name, value := range thrown {
+			t.Run(method+" throws "+name, func(t *testing.T) {
+				way := leads[method]
+				if way == "" {
+					way = "rotates"
+				}
+				gone := false
+				play(t, standreltio.Options{RotateRefreshToken: true}, func(s *stage) {
+					s.seed(kinds["refresh"])
+					ways[way](s, func() { s.wrap = bomb{in: method, value: value, gone: &gone}.lay })
+				})
+				if !gone {
+					t.Error("it did not go off")
+				}
+			})
+		}
+	}
+}
+
+// throws panics with what went out and the canaries: as a transport, and as the
+// place that logs and metrics are written to.
+type throws struct {
+	in   string // a part of the request's URL
+	next http.RoundTripper
+}
+
+func (p throws) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !strings.Contains(r.URL.String(), p.in) {
+		return p.next.RoundTrip(r)
+	}
+	var body []byte
+	if r.Body != nil {
+		body, _ = io.ReadAll(r.Body)
+	}
+	panic(fmt.Errorf("%v %s %s", r.Header, body, allCanaries))
+}
+
+func (throws) Write(p []byte) (int, error) { panic(fmt.Sprintf("%s %s", p, allCanaries)) }
+
+// A panic inside each of the packages.
+func TestPanicsInEveryPackage(t *testing.T) {
+	for name, breaks := range map[string]func(s *stage, r *rotator.Rotator){
+		"rotator/reltio": func(s *stage, r *rotator.Rotator) {
+			r.Endpoint = reltio.New(reltio.Config{RequestsPerSecond: 5, Transport: throws{}})
+		},
+		"rotator/awsstore, parameters": func(s *stage, r *rotator.Rotator) {
+			store := s.store(throws{in: "ssm."})
+			r.Lister, r.Parameters = store, store
+		},
+		"rotator/awsstore, secrets": func(s *stage, r *rotator.Rotator) {
+			store := s.store(throws{in: "secretsmanager."})
+			r.Credentials, r.Saver, r.Tokens = store, store, store
+		},
+		"rotator/emf": func(s *stage, r *rotator.Rotator) { r.Metrics = emf.New(throws{}, world.Stack) },
+		"the log": func(s *stage, r *rotator.Rotator) {
+			r.Log = slog.New(slog.NewJSONHandler(throws{}, nil))
+		},
+	} {
+		for kind, fields := range kinds {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				play(t, standreltio.Options{RotateRefreshToken: true}, func(s *stage) {
+					s.seed(fields)
+					s.wrap = func(r *rotator.Rotator) { breaks(s, r) }
+					report := s.beat()
+					if !strings.Contains(report.Message, "the rotator has a bug") && !strings.Contains(fmt.Sprint(report.Connections), "the rotator has a bug") {
+						t.Errorf("nothing panicked: %+v", report)
+					}
+					s.force()
+					s.wrap = func(*rotator.Rotator) {}
+					time.Sleep(time.Hour)
+					s.beat()
+				})
+			})
+		}
+	}
+}
+
+// store is the real store over a transport that goes on to the stand-in.
+func (s *stage) store(transport throws) *awsstore.Store {
+	transport.next = standin.Transport(map[string]http.Handler{
+		"secretsmanager.us-east-1.amazonaws.com": &s.storage, "ssm.us-east-1.amazonaws.com": &s.storage,
+	})
+	return awsstore.New(aws.Config{
+		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+		HTTPClient: &http.Client{Transport: transport},
+	}, world.Prefix)
+}
+
+// leaky is a store that does not keep its word: its errors are not fit to be
+// shown.
+type leaky struct{ rotator.TokenPublisher }
+
+func (leaky) Publish(_ context.Context, _, _ string, document rotator.Secret) error {
+	return fmt.Errorf("could not write %s", document.Reveal())
+}
+
+// The sweep itself is tested here: a leak in a message is seen in the report,
+// the log and the error of a run.
+func TestALeakWouldBeSeen(t *testing.T) {
+	play(t, standreltio.Options{RotateRefreshToken: true}, func(s *stage) {
+		s.seed(kinds["refresh"])
+		s.wrap = func(r *rotator.Rotator) { r.Tokens = leaky{r.Tokens} }
+		s.beat()
+		s.see(s.Output())
+		if found := s.finder.Find(s.seen.String()); len(found) == 0 {
+			t.Error("a token in a message was not seen")
+		}
+		if found := s.finder.Find(s.Output()); len(found) == 0 {
+			t.Error("a token in the log was not seen")
+		}
+		s.seen.Reset()
+		s.finder = Finder{}
+	})
+}

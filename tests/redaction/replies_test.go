@@ -1,0 +1,139 @@
+package redaction
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+)
+
+// faults are those of the token endpoint's stand-in, by the function that makes
+// them, and what else a server could say.
+var faults = map[string][]standreltio.Fault{
+	"Pass":             {standreltio.Pass()},
+	"Status":           {standreltio.Status(201), standreltio.Status(204), standreltio.Status(400), standreltio.Status(401), standreltio.Status(403), standreltio.Status(404), standreltio.Status(418), standreltio.Status(500), standreltio.Status(502), standreltio.Status(503), standreltio.Status(599)},
+	"StatusRetryAfter": {standreltio.StatusRetryAfter(503, "170"), standreltio.StatusRetryAfter(503, allCanaries)},
+	"Throttled":        {standreltio.Throttled(""), standreltio.Throttled("5"), standreltio.Throttled(allCanaries)},
+	"OAuthError": {
+		standreltio.OAuthError(400, "invalid_grant", "Invalid refresh token: "+refreshToken),
+		standreltio.OAuthError(401, "invalid_token", "Invalid refresh token (expired): "+refreshToken),
+		standreltio.OAuthError(401, "invalid_client", "Bad client credentials "+clientSecret),
+		standreltio.OAuthError(400, "unauthorized_client", clientSecret), standreltio.OAuthError(400, "invalid_scope", allCanaries),
+		standreltio.OAuthError(400, "invalid_request", allCanaries), standreltio.OAuthError(400, refreshToken, password),
+	},
+	"FirewallPage":  {standreltio.FirewallPage()},
+	"Redirect":      {standreltio.Redirect(302, "https://auth.reltio.com/?"+allCanaries), standreltio.Redirect(307, allCanaries)},
+	"NotJSON":       {standreltio.NotJSON()},
+	"Huge":          {standreltio.Huge()},
+	"Empty":         {standreltio.Empty()},
+	"NoAccessToken": {standreltio.NoAccessToken()},
+	"ErrorInside":   {standreltio.ErrorInside()},
+	"NotExecuted":   {standreltio.NotExecuted()},
+	"AnswerLost":    {standreltio.AnswerLost()},
+	"CutMidBody":    {standreltio.CutMidBody(1), standreltio.CutMidBody(45), standreltio.CutMidBody(120)},
+	"Hang":          {standreltio.Hang()},
+	"Slow":          {standreltio.Slow(25 * time.Second)},
+	"SlowAnswer":    {standreltio.SlowAnswer(25 * time.Second)},
+	"": {
+		says(200, `{"access_token":ACCESS,"refresh_token":NEW,"expires_in":`), // breaks off
+		says(200, `{"access_token":ACCESS,"refresh_token":NEW,"token_type":"mac","expires_in":3599}`),
+		says(200, `{"access_token":ACCESS,"refresh_token":NEW,"token_type":SECRET,"expires_in":3599}`),
+		says(200, `{"access_token":ACCESS,"refresh_token":NEW}`),
+		says(200, `{"access_token":ACCESS,"refresh_token":NEW,"expires_in":SECRET}`),
+		says(200, `{"access_token":[ACCESS],"refresh_token":{"a":NEW},"expires_in":3599}`),
+		says(200, `{"access_token":ACCESS,"refresh_token":NEW,"expires_in":60,"scope":SECRET}`),
+		says(200, `{"access_token":ACCESS,"refresh_token":NEW,"expires_in":3599,"error":SECRET}`),
+		says(200, `{"state_token":STATE,"expires_in":599}`), says(200, `ACCESS`), says(200, `[ACCESS]`), says(200, `{ACCESS:NEW}`),
+		says(400, `{"error":ACCESS,"error_description":NEW}`), says(400, `{"error":{"code":SECRET}}`), says(401, `SECRET`), says(503, `SECRET`),
+	},
+}
+
+// says is an answer in which words stand for secrets.
+func says(status int, body string) standreltio.Fault {
+	quote := func(value string) string { text, _ := json.Marshal(value); return string(text) }
+	body = strings.NewReplacer("ACCESS", quote(accessToken), "NEW", quote(newRefresh), "STATE", quote(stateToken), "SECRET", quote(clientSecret)).Replace(body)
+	return standreltio.Fault{Name: "says", Status: status, Body: body, Header: http.Header{"Content-Type": {"application/json"}}}
+}
+
+// echoing makes a fault say every secret wherever an answer has room.
+func echoing(f standreltio.Fault) standreltio.Fault {
+	if f.Status == 0 {
+		return f // the real answer, or none
+	}
+	header := f.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	line := strings.ReplaceAll(allCanaries, "ø", "o")
+	for _, name := range []string{"Www-Authenticate", "Retry-After", "Location", "Set-Cookie", "X-Debug", "Server"} {
+		header.Add(name, line)
+	}
+	f.Header = header
+	var fields map[string]any
+	if json.Unmarshal([]byte(f.Body), &fields) == nil && fields != nil {
+		fields["error_description"], fields["debug"] = allCanaries, allCanaries
+		body, _ := json.Marshal(fields)
+		f.Body = string(body)
+	} else {
+		f.Body += allCanaries
+	}
+	return f
+}
+
+func TestEveryFaultOfTheStandInIsThere(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "../standin/reltio/fault.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made []string
+	for _, declaration := range file.Decls {
+		f, ok := declaration.(*ast.FuncDecl)
+		if !ok || f.Recv != nil || !f.Name.IsExported() || f.Type.Results.NumFields() != 1 {
+			continue
+		}
+		if result, ok := f.Type.Results.List[0].Type.(*ast.Ident); ok && result.Name == "Fault" {
+			made = append(made, f.Name.Name)
+		}
+	}
+	slices.Sort(made)
+	if there := slices.Sorted(maps.Keys(faults))[1:]; len(made) < 10 || !slices.Equal(made, there) {
+		t.Errorf("the stand-in makes %v\nthe sweep has %v", made, there)
+	}
+}
+
+// Every fault of the token endpoint, with every grant: first as the server says
+// it, then with all secrets in every corner of the answer.
+func TestReplies(t *testing.T) {
+	cells := 0
+	for name, some := range faults {
+		for _, fault := range some {
+			for kind, fields := range kinds {
+				for echo, fault := range map[string]standreltio.Fault{"": fault, ", echoing": echoing(fault)} {
+					cells++
+					t.Run(name+" of "+kind+echo, func(t *testing.T) {
+						play(t, standreltio.Options{RotateRefreshToken: true}, func(s *stage) {
+							s.seed(fields)
+							s.Reltio.Script(fault, fault, fault, fault)
+							s.beat()
+							s.force()
+							time.Sleep(time.Hour)
+							s.beat()
+							if len(s.Reltio.Requests()) == 0 {
+								t.Error("no token request was made")
+							}
+						})
+					})
+				}
+			}
+		}
+	}
+	t.Logf("%d cells: faults of the token endpoint × grants", cells)
+}

@@ -1,0 +1,206 @@
+package redaction
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	standaws "reltio-token-rotator/tests/standin/aws"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+	"reltio-token-rotator/tests/world"
+)
+
+// The canaries: what is secret from the beginning, with characters that every
+// way of writing changes. What the servers make is added as it comes.
+const (
+	clientSecret = `cS7+qZ/w=Kd%41 Lx:"v&<9>\T`
+	username     = `uN4ø@Vb.example+"\Qy`
+	password     = `pW4ø+Jm/Xe=%52 &"Hy<2>\Rb`
+	refreshToken = `rT9+aZ/k=Yv3"\Qn&Oldest<Wz>`
+	newRefresh   = `nR5+bX/j=Fw8"\Um&Newest<Ph>`
+	accessToken  = `aK6+dG/h=Ts2"\Ej&Access<Lc>`
+	stateToken   = `mF1+fB/g=Ri7"\Od&Second<Nu>`
+)
+
+var canaries = map[string]string{
+	"client secret": clientSecret, "username": username, "password": password, "refresh token": refreshToken,
+	"new refresh token": newRefresh, "access token": accessToken, "state token": stateToken,
+}
+
+// allCanaries is a text with every one of them, and with the header that the
+// client's go out in.
+var allCanaries = strings.Join([]string{
+	clientSecret, username, password, refreshToken, newRefresh, accessToken, stateToken,
+	base64.StdEncoding.EncodeToString([]byte("client:" + clientSecret)),
+}, " | ")
+
+// stage is a world whose every secret is known to a Finder, and that keeps all
+// that comes out of it where no secret may be.
+type stage struct {
+	*world.World
+	t *testing.T
+	// wrap changes the rotator of a run before it runs.
+	wrap func(*rotator.Rotator)
+
+	mu      sync.Mutex
+	finder  Finder
+	seen    bytes.Buffer
+	storage storage
+}
+
+// play runs a test in simulated time.
+func play(t *testing.T, options standreltio.Options, test func(s *stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		options.ClientSecret, options.Username, options.Password = clientSecret, username, password
+		options.EchoRefreshToken, options.TokenFormat = true, standreltio.Base64
+		s := &stage{World: world.New(t, standaws.Options{}, options), t: t, wrap: func(*rotator.Rotator) {}}
+		for name, value := range canaries {
+			s.finder.Add(name, value)
+		}
+		s.Reltio.AddRefreshToken(refreshToken)
+		s.storage = storage{stage: s, server: s.AWS}
+		s.Host("auth.reltio.com", tap{s, s.Reltio})
+		s.Host("secretsmanager.us-east-1.amazonaws.com", &s.storage)
+		s.Host("ssm.us-east-1.amazonaws.com", &s.storage)
+		test(s)
+		s.wantNothingSecret()
+	})
+}
+
+// kinds of credentials, by the grants that they lead to.
+var kinds = map[string]map[string]string{
+	"refresh":             {"refresh_token": refreshToken},
+	"refresh, then login": {"refresh_token": refreshToken, "username": username, "password": password},
+	"login":               {"username": username, "password": password},
+	"client credentials":  {},
+}
+
+func (s *stage) seed(fields map[string]string) {
+	s.Add("default")
+	document := map[string]string{"client_id": "client", "client_secret": clientSecret}
+	for name, value := range fields {
+		document[name] = value
+	}
+	s.PutCredentials("default", document)
+}
+
+// beat is a heartbeat, a minute after the last one.
+func (s *stage) beat() rotator.Report { return s.run(rotator.Event{}) }
+
+func (s *stage) force() rotator.Report {
+	return s.run(rotator.Event{Action: rotator.ActionRefresh, Force: true})
+}
+
+func (s *stage) run(event rotator.Event) rotator.Report {
+	time.Sleep(time.Minute)
+	process := s.Process()
+	s.wrap(process)
+	ctx, cancel := context.WithTimeout(s.t.Context(), world.Timeout)
+	defer cancel()
+	report, err := process.Run(ctx, "request", event)
+	document, _ := json.Marshal(report)
+	s.see(string(document))
+	s.see(fmt.Sprintf("%+v %#v", report, report))
+	if err != nil {
+		s.see(err.Error())
+		s.see(fmt.Sprintf("%v %+v %#v", err, err, err))
+	}
+	return report
+}
+
+// see keeps a text in which no secret may be.
+func (s *stage) see(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen.WriteString(text + "\n")
+}
+
+// secret adds the secrets of a document: a reply, a secret or an escrow.
+func (s *stage) secret(document string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var fields map[string]any
+	_ = json.Unmarshal([]byte(document), &fields)
+	for _, name := range []string{"access_token", "refresh_token", "state_token", "client_secret", "password", "username"} {
+		if value, ok := fields[name].(string); ok && len([]rune(value)) >= window {
+			s.finder.Add(name, value)
+		}
+	}
+}
+
+func (s *stage) wantNothingSecret() {
+	s.t.Helper()
+	for _, kind := range []string{"credentials", "token"} {
+		for _, version := range s.AWS.SecretVersions(world.SecretName("default", kind)) {
+			s.secret(version.Value)
+		}
+	}
+	s.see(s.Output())
+	if found := s.finder.Find(s.seen.String()); len(found) > 0 {
+		s.t.Errorf("%v can be seen in:\n%s", found, s.seen.String())
+	}
+}
+
+// tap notes the secrets of all replies.
+type tap struct {
+	stage *stage
+	next  http.Handler
+}
+
+func (p tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	reply := &copying{ResponseWriter: w}
+	defer func() { p.stage.secret(reply.body.String()) }()
+	p.next.ServeHTTP(reply, r)
+}
+
+type copying struct {
+	http.ResponseWriter
+	body bytes.Buffer
+}
+
+func (c *copying) Write(p []byte) (int, error) {
+	c.body.Write(p)
+	return c.ResponseWriter.Write(p)
+}
+
+func (c *copying) Flush() { c.ResponseWriter.(http.Flusher).Flush() }
+
+// storage stands before the AWS stand-in. It keeps what is written to every
+// parameter but the escrow, and can answer in the stand-in's place.
+type storage struct {
+	stage  *stage
+	server http.Handler
+	// answer, when it is not nil, is asked first; false lets a call through.
+	answer func(operation, name string, w http.ResponseWriter) bool
+}
+
+func (f *storage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	var call struct{ Name, SecretId, Path, Value string }
+	_ = json.Unmarshal(body, &call)
+	name, _, _ := strings.Cut(call.Name+call.SecretId+call.Path, ":") // without a version
+	if operation == "PutParameter" {
+		if strings.HasSuffix(name, "/escrow") {
+			f.stage.secret(call.Value)
+		} else {
+			f.stage.see(call.Value)
+		}
+	}
+	if f.answer != nil && f.answer(operation, name, w) {
+		return
+	}
+	f.server.ServeHTTP(w, r)
+}

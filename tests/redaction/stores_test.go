@@ -1,0 +1,198 @@
+package redaction
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	standaws "reltio-token-rotator/tests/standin/aws"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+	"reltio-token-rotator/tests/world"
+)
+
+// ways are courses of events that lead to every call that the rotator makes.
+// Each breaks something when broken says so, and goes on until all is over.
+var ways = map[string]func(s *stage, broken func()){
+	// A refresh whose refresh token changes.
+	"rotates": func(s *stage, broken func()) {
+		s.beat()
+		broken()
+		s.force()
+		s.beat()
+	},
+	// It could not be saved before.
+	"from escrow": func(s *stage, broken func()) {
+		s.AWS.Inject(standaws.Fault{Operation: "PutSecretValue", Name: "/credentials", Code: "AccessDeniedException", Times: -1})
+		s.beat()
+		s.AWS.ClearFaults()
+		broken()
+		s.beat()
+		s.force()
+	},
+	// It cannot be saved.
+	"into escrow": func(s *stage, broken func()) {
+		broken()
+		s.AWS.Inject(standaws.Fault{Operation: "PutSecretValue", Name: "/credentials", Code: "AccessDeniedException", Times: -1})
+		s.beat()
+		s.force()
+	},
+	// A person puts new credentials at the same time.
+	"overtaken": func(s *stage, broken func()) {
+		s.beat()
+		broken()
+		there := false
+		s.AWS.OnCall(func(operation, name string, before bool) {
+			if operation == "PutSecretValue" && strings.HasSuffix(name, "/credentials") && before && !there {
+				there = true
+				s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": newRefresh})
+			}
+		})
+		s.force()
+		s.beat()
+	},
+	// Another run claims at the same time.
+	"raced": func(s *stage, broken func()) {
+		s.beat()
+		broken()
+		there := false
+		s.AWS.OnCall(func(operation, name string, before bool) {
+			if operation == "PutParameter" && strings.HasSuffix(name, "/claim") && before && !there {
+				there = true
+				s.AWS.PutParameter(world.ParameterName("default", "claim"), "{}")
+			}
+		})
+		s.force()
+		s.beat()
+	},
+}
+
+// calls are those of the rotator, and the way that leads there.
+var calls = []struct{ operation, name, way string }{
+	{"GetParametersByPath", "", "rotates"},
+	{"GetParametersByPath", "", "from escrow"},
+	{"GetSecretValue", "/credentials", "rotates"},
+	{"GetSecretValue", "/credentials", "from escrow"},
+	{"PutParameter", "/claim", "rotates"},
+	{"PutParameter", "/state", "rotates"},
+	{"PutParameter", "/escrow", "into escrow"},
+	{"PutSecretValue", "/credentials", "rotates"},
+	{"PutSecretValue", "/credentials", "from escrow"},
+	{"PutSecretValue", "/token", "rotates"},
+	{"DescribeSecret", "/credentials", "rotates"},
+	{"DescribeSecret", "/credentials", "from escrow"},
+	{"UpdateSecretVersionStage", "/credentials", "overtaken"},
+	{"GetParameter", "/claim", "raced"},
+	{"DeleteParameter", "/escrow", "from escrow"},
+}
+
+// troubles are what a call can meet: what AWS answers, and what something that
+// stands in its place could.
+var troubles = map[string]func(w http.ResponseWriter){
+	"denied":                  refuses(400, "AccessDeniedException", allCanaries),
+	"throttled":               refuses(400, "ThrottlingException", allCanaries),
+	"failed":                  refuses(500, "InternalServiceError", allCanaries),
+	"not found":               refuses(400, "ResourceNotFoundException", allCanaries),
+	"no key":                  refuses(400, "InvalidKeyId", allCanaries),
+	"a code that is a secret": refuses(400, clientSecret, allCanaries),
+	"a page":                  page(403),
+	"a page of 200":           page(200),
+	"a redirect":              page(302),
+	"a bad gateway":           page(502),
+	"wrong types":             answers(200, `{"Parameters":"`+accessToken+`","SecretString":["x"],"Version":"nR5-bX-j-Fw8","VersionIdsToStages":5}`),
+	"an empty object":         answers(200, `{}`),
+	"JSON that breaks off":    answers(200, `{"SecretString":"{\"refresh_token\":\"`+refreshToken),
+	"an answer cut off": func(w http.ResponseWriter) {
+		_, _ = io.WriteString(w, `{"SecretString":"`+refreshToken)
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	},
+	"a connection cut off": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
+}
+
+func refuses(status int, code, message string) func(w http.ResponseWriter) {
+	return func(w http.ResponseWriter) {
+		w.Header().Set("X-Amzn-Errortype", code)
+		w.WriteHeader(status)
+		_, _ = fmt.Fprintf(w, `{"__type":%q,"message":%q,"Message":%q}`, code, message, message)
+	}
+}
+
+func page(status int) func(w http.ResponseWriter) {
+	return func(w http.ResponseWriter) {
+		w.Header().Set("Location", "https://elsewhere.example/?"+refreshToken)
+		answers(status, "<html>"+allCanaries)(w)
+	}
+}
+
+func answers(status int, body string) func(w http.ResponseWriter) {
+	return func(w http.ResponseWriter) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// Every AWS call that the rotator makes, with everything that it can meet.
+func TestStores(t *testing.T) {
+	cells := 0
+	for _, call := range calls {
+		for name, trouble := range troubles {
+			cells++
+			t.Run(call.operation+call.name+" "+call.way+" "+name, func(t *testing.T) {
+				play(t, standreltio.Options{RotateRefreshToken: true}, func(s *stage) {
+					s.seed(kinds["refresh"])
+					met := 0
+					ways[call.way](s, func() {
+						s.storage.answer = func(operation, name string, w http.ResponseWriter) bool {
+							if operation != call.operation || !strings.HasSuffix(name, call.name) {
+								return false
+							}
+							met++
+							trouble(w)
+							return true
+						}
+					})
+					s.storage.answer = nil
+					s.AWS.ClearFaults()
+					s.beat()
+					if met == 0 {
+						t.Error("it was not called")
+					}
+				})
+			})
+		}
+	}
+	t.Logf("%d cells: AWS calls × troubles", cells)
+}
+
+// A call that has no cell above fails here.
+func TestEveryCallIsThere(t *testing.T) {
+	files, err := filepath.Glob("../../rotator/awsstore/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs := regexp.MustCompile(`&(?:ssm|secretsmanager)\.(\w+)Input\{`)
+	made := map[string]bool{}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for _, input := range inputs.FindAllStringSubmatch(string(source), -1) {
+			made[input[1]] = true
+		}
+	}
+	there := map[string]bool{}
+	for _, call := range calls {
+		there[call.operation] = true
+	}
+	if len(made) < 5 || !maps.Equal(made, there) {
+		t.Errorf("the rotator calls %v\nthe sweep has %v", slices.Sorted(maps.Keys(made)), slices.Sorted(maps.Keys(there)))
+	}
+}

@@ -7,14 +7,14 @@ import (
 
 // hold compares a cell with the undisturbed run of its situation.
 func (f found) hold(t *testing.T, c cell, calm found) {
-	if f.lost(calm) && !c.mayLose(calm) {
+	if f.lost(c, calm) && !c.mayLose(calm) {
 		t.Errorf("a refresh token was lost")
 	}
 	if f.displaced && !c.mayDisplace(calm) {
 		t.Errorf("a person's credentials do not stand")
 	}
 	allowed := calm.requests + c.explained(f, calm)
-	if c.password && f.lost(calm) {
+	if c.password && f.lost(c, calm) {
 		allowed += f.refusals - calm.refusals // each was followed by a login
 	}
 	if c.person >= 0 && place(calm.calls, "Saver.Save") >= 0 {
@@ -27,8 +27,8 @@ func (f found) hold(t *testing.T, c cell, calm found) {
 
 // lost tells whether a refresh token that the server gave was never stored. A
 // password repairs that; the refused request shows it all the same.
-func (f found) lost(calm found) bool {
-	return f.rejected && !calm.rejected || calm.refusals == 0 && f.refusals > 0
+func (f found) lost(c cell, calm found) bool {
+	return f.rejected && !calm.rejected || !c.dead && f.refusals > calm.refusals
 }
 
 // mayLose tells whether the refresh token had no chance: the server changed it,

@@ -32,7 +32,7 @@ func (y *tally) add(name string, c cell, f, calm found) {
 		}
 		y.met[c.strike.call.method][c.strike.fault]++
 	}
-	if f.lost(calm) {
+	if f.lost(c, calm) {
 		y.lost = append(y.lost, name)
 	}
 	if f.loginHeld {

@@ -40,6 +40,8 @@ type situation struct {
 	meanwhile func(c call, nth int) fault
 	// crowded: each fault is tried with a person at each point, too.
 	crowded bool
+	// dead: the refresh token has ended by itself.
+	dead bool
 	// personBeforeSave: a person puts new credentials just before the save.
 	personBeforeSave bool
 }
@@ -73,11 +75,11 @@ var situations = []situation{
 		s.escrowed(refused)
 		s.reseed()
 	}},
-	{name: "the refresh token is dead", crowded: true, fits: withPassword, prepare: func(s *stage) {
+	{name: "the refresh token is dead", dead: true, crowded: true, fits: withPassword, prepare: func(s *stage) {
 		s.due()
 		s.w.Reltio.ExpireRefreshTokens()
 	}},
-	{name: "the refresh token is dead and the password wrong", fits: withPassword, prepare: func(s *stage) {
+	{name: "the refresh token is dead and the password wrong", dead: true, fits: withPassword, prepare: func(s *stage) {
 		s.due()
 		s.w.Reltio.ExpireRefreshTokens()
 		s.w.Reltio.SetOptions(func(o *standreltio.Options) { o.Password = "another" })

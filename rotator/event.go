@@ -11,7 +11,8 @@ import (
 // Event is what an invocation asks for. The zero Event is a heartbeat over all
 // connections.
 type Event struct {
-	// Action is "" for a heartbeat, or ActionRefresh.
+	// Action is "" for a heartbeat, ActionRefresh, or ActionCheck, which is for
+	// a Doctor.
 	Action string
 	// Connections are the ones named; all when there is none.
 	Connections []string
@@ -31,7 +32,8 @@ var fingerprint = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
 // possibleEvents is shown to whoever sent something else.
 const possibleEvents = `possible events: {} or a schedule's event (a heartbeat); ` +
-	`{"action":"refresh"} with "connections":["NAME"] and either "force":true or "dead_token":"FINGERPRINT" where wanted`
+	`{"action":"refresh"} with "connections":["NAME"] and either "force":true or "dead_token":"FINGERPRINT" where wanted; ` +
+	`{"action":"check"} and nothing beside it (the doctor)`
 
 // ParseEvent reads an invocation's payload. It refuses what it does not know,
 // since a misspelt field would make the event mean something else.
@@ -55,13 +57,16 @@ func ParseEvent(payload []byte) (Event, error) {
 	if e.DeadToken != "" && (e.Force || len(e.Connections) == 0) {
 		return Event{}, badEvent(`"dead_token" needs "connections" and excludes "force"`)
 	}
+	if e.Action == ActionCheck && len(fields) > 1 {
+		return Event{}, badEvent(`"check" takes nothing beside it; it looks at all connections`)
+	}
 	return e, nil
 }
 
 func (e *Event) set(name string, value json.RawMessage) error {
 	switch name {
 	case "action":
-		if !decode(value, &e.Action) || e.Action != ActionRefresh {
+		if !decode(value, &e.Action) || e.Action != ActionRefresh && e.Action != ActionCheck {
 			return badEvent(`"action" is not one of those possible`)
 		}
 	case "connections":

@@ -18,6 +18,7 @@ func TestParseEvent(t *testing.T) {
 		{`{"action":"refresh"}`, Event{Action: "refresh"}, ""},
 		{`{"action":"refresh","connections":["a","b"],"force":true}`, Event{Action: "refresh", Connections: []string{"a", "b"}, Force: true}, ""},
 		{`{"action":"refresh","connections":["a"],"dead_token":"0123456789abcdef"}`, Event{Action: "refresh", Connections: []string{"a"}, DeadToken: "0123456789abcdef"}, ""},
+		{`{"action":"check"}`, Event{Action: "check"}, ""},
 
 		{``, Event{}, "not a JSON object"},
 		{`null`, Event{}, "not a JSON object"},
@@ -28,6 +29,9 @@ func TestParseEvent(t *testing.T) {
 		{`{"action":""}`, Event{}, "not one of those possible"},
 		{`{"action":null}`, Event{}, "not one of those possible"},
 		{`{"Action":"refresh"}`, Event{}, "is not a schedule's"},
+		{`{"action":"check","connections":["a"]}`, Event{}, "takes nothing beside it"},
+		{`{"action":"check","force":true}`, Event{}, "takes nothing beside it"},
+		{`{"action":"check","verbose":true}`, Event{}, `"verbose" is unknown`},
 		{`{"action":"refresh","Force":true}`, Event{}, `"Force" is unknown`},
 		{`{"action":"refresh","connection":["a"]}`, Event{}, `"connection" is unknown`},
 		{`{"action":"refresh","connections":"a"}`, Event{}, "must be a list of names"},

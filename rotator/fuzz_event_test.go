@@ -16,6 +16,7 @@ func FuzzEvent(f *testing.F) {
 		`{"action":"refresh","connections":["default"],"dead_token":"0123456789abcdef"}`,
 		`{"action":"refresh","connections":["default"],"dead_token":"@"}`, `{"action":"refresh","connections":["@"]}`,
 		`{"action":"refresh","connections":["default","defualt"]}`, `{"action":"refresh","@":1}`, `{"action":"@"}`, `{"@":"@"}`,
+		`{"action":"check"}`, `{"action":"check","connections":["default"]}`, `{"action":"check","action":"refresh"}`,
 		`{"action":"refresh","action":"@"}`, `{"action":"refresh","force":"@"}`, `{"Action":"refresh"}`, `["@"]`, `"@"`, `@`, `null`, ``, "\ufeff{}",
 	} {
 		f.Add(payload)
@@ -31,6 +32,9 @@ func FuzzEvent(f *testing.F) {
 			return
 		}
 		wantUnderstood(t, event, object(t, payload))
+		if event.Action == ActionCheck {
+			return // a Doctor's
+		}
 		wantNoMoreThanAsked(t, event)
 	})
 }
@@ -39,8 +43,14 @@ func FuzzEvent(f *testing.F) {
 func wantUnderstood(t *testing.T, event Event, fields map[string]any) {
 	t.Helper()
 	action, _ := fields["action"].(string)
-	if event.Action != action || action != "" && action != ActionRefresh {
+	if event.Action != action || !slices.Contains([]string{"", ActionRefresh, ActionCheck}, action) {
 		t.Errorf("action %q out of %v", event.Action, fields)
+	}
+	if event.Action == ActionCheck {
+		if len(fields) > 1 || !reflect.DeepEqual(event, Event{Action: ActionCheck}) {
+			t.Errorf("%+v out of %v", event, fields)
+		}
+		return
 	}
 	if event.Heartbeat() {
 		if source := fields["source"]; len(fields) > 0 && source != "aws.scheduler" && source != "aws.events" || !reflect.DeepEqual(event, Event{}) {

@@ -47,12 +47,25 @@ func main() {
 		Metrics:     emf.New(os.Stdout, env.stack()),
 		Log:         log,
 	}
-	lambda.Start(func(ctx context.Context, payload json.RawMessage) (rotator.Report, error) {
+	doctor := &rotator.Doctor{
+		Settings:    env.settings,
+		Version:     version(),
+		Lister:      store,
+		Credentials: store,
+		Secrets:     store,
+		Parameters:  store,
+		Hosts:       endpoint,
+		Log:         log,
+	}
+	lambda.Start(func(ctx context.Context, payload json.RawMessage) (any, error) {
 		// Between invocations the process is frozen and idle connections die.
 		defer endpoint.CloseIdleConnections()
 		event, err := rotator.ParseEvent(payload)
 		if err != nil {
-			return rotator.Report{}, err
+			return nil, err
+		}
+		if event.Action == rotator.ActionCheck {
+			return doctor.Check(ctx)
 		}
 		return r.Run(ctx, requestID(ctx), event)
 	})

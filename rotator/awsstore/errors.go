@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"reltio-token-rotator/rotator"
 )
 
 // CallError is a call to AWS that failed. It prints as "OPERATION: CODE" and
@@ -30,6 +32,19 @@ func (e *CallError) Error() string { return e.Operation + ": " + e.Code }
 
 // Unwrap gives the SDK's error. Do not print it.
 func (e *CallError) Unwrap() error { return e.cause }
+
+// Is matches rotator.ErrDenied and rotator.ErrKey by the code. A key's policy
+// that denies comes as AccessDeniedException, as any other does.
+func (e *CallError) Is(target error) bool {
+	switch target {
+	case rotator.ErrDenied:
+		return e.Code == "AccessDeniedException" || e.Code == "AccessDenied"
+	case rotator.ErrKey:
+		return e.Code == "DecryptionFailure" || e.Code == "EncryptionFailure" ||
+			e.Code == "InvalidKeyId" || strings.HasPrefix(e.Code, "KMS")
+	}
+	return false
+}
 
 // callError wraps what the SDK returned; nil stays nil.
 func callError(operation string, err error) error {

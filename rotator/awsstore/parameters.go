@@ -92,10 +92,14 @@ func (s *Store) At(ctx context.Context, connection string, kind rotator.Kind, ve
 // key, which needs no KMS permission. For about 30 s after DeleteEscrow a new
 // one may be refused: repeating is the caller's.
 func (s *Store) PutEscrow(ctx context.Context, connection string, document rotator.Secret) error {
+	return s.putSecure(ctx, connection, rotator.KindEscrow, document.Reveal())
+}
+
+func (s *Store) putSecure(ctx context.Context, connection string, kind rotator.Kind, value string) error {
 	_, err := s.parameters().PutParameter(ctx, &ssm.PutParameterInput{
-		Name:      aws.String(s.parameterName(connection, rotator.KindEscrow)),
+		Name:      aws.String(s.parameterName(connection, kind)),
 		Type:      types.ParameterTypeSecureString,
-		Value:     aws.String(document.Reveal()),
+		Value:     aws.String(value),
 		Overwrite: aws.Bool(true),
 	})
 	return callError("PutParameter", err)
@@ -103,8 +107,12 @@ func (s *Store) PutEscrow(ctx context.Context, connection string, document rotat
 
 // DeleteEscrow removes the escrow. One that does not exist is no error.
 func (s *Store) DeleteEscrow(ctx context.Context, connection string) error {
+	return s.deleteParameter(ctx, connection, rotator.KindEscrow)
+}
+
+func (s *Store) deleteParameter(ctx context.Context, connection string, kind rotator.Kind) error {
 	_, err := s.parameters().DeleteParameter(ctx, &ssm.DeleteParameterInput{
-		Name: aws.String(s.parameterName(connection, rotator.KindEscrow)),
+		Name: aws.String(s.parameterName(connection, kind)),
 	})
 	if is[*types.ParameterNotFound](err) {
 		return nil

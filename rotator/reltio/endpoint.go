@@ -14,6 +14,7 @@ package reltio
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"math/rand/v2"
 	"net"
@@ -48,27 +49,41 @@ type Config struct {
 	// to send has to call the httptrace hook GotConn first, as
 	// [http.Transport] does: a failure without it counts as nothing sent.
 	Transport http.RoundTripper
+	// Dial and Roots replace the network and the system's authorities of the
+	// package's own transport and of [Endpoint.Reach]; for tests.
+	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	Roots *x509.CertPool
 }
 
 // Endpoint sends token requests. It may be used by several goroutines at once.
 type Endpoint struct {
 	transport http.RoundTripper
+	own       *http.Transport // the same, unless Config has another
 	limit     rate.Limit
 
 	mu       sync.Mutex
 	limiters map[string]*rate.Limiter // by host
 }
 
-var _ rotator.TokenEndpoint = (*Endpoint)(nil)
+var (
+	_ rotator.TokenEndpoint = (*Endpoint)(nil)
+	_ rotator.HostProber    = (*Endpoint)(nil)
+)
 
 // New returns an Endpoint.
 func New(config Config) *Endpoint {
+	own := newTransport()
+	own.TLSClientConfig.RootCAs = config.Roots
+	if config.Dial != nil {
+		own.DialContext = config.Dial
+	}
 	transport := config.Transport
 	if transport == nil {
-		transport = newTransport()
+		transport = own
 	}
 	return &Endpoint{
 		transport: transport,
+		own:       own,
 		limit:     rate.Limit(max(1, config.RequestsPerSecond)),
 		limiters:  map[string]*rate.Limiter{},
 	}

@@ -21,12 +21,12 @@ const (
 func TestPermissionsAreThese(t *testing.T) {
 	function := []string{
 		"Allow ssm:GetParametersByPath on " + parameter + ", " + parameter + "/*",
-		"Allow ssm:PutParameter on " + parameter + "/*/state, " + parameter + "/*/claim, " + parameter + "/*/escrow",
+		"Allow ssm:PutParameter on " + parameter + "/*/state, " + parameter + "/*/claim, " + parameter + "/*/escrow, " + parameter + "/*/check",
 		"Allow ssm:GetParameter on " + parameter + "/*/claim",
-		"Allow ssm:DeleteParameter on " + parameter + "/*/escrow",
+		"Allow ssm:DeleteParameter on " + parameter + "/*/escrow, " + parameter + "/*/check",
 		"Allow secretsmanager:GetSecretValue, secretsmanager:PutSecretValue, secretsmanager:DescribeSecret, secretsmanager:UpdateSecretVersionStage on " +
 			secret + "/*/credentials-??????",
-		"Allow secretsmanager:PutSecretValue on " + secret + "/*/token-??????",
+		"Allow secretsmanager:PutSecretValue, secretsmanager:DescribeSecret, secretsmanager:UpdateSecretVersionStage on " + secret + "/*/token-??????",
 		"Allow logs:CreateLogStream, logs:PutLogEvents on arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/reltio-token-rotator/STACK:*",
 	}
 	withKey := map[string]string{"KmsKeyArn": key}

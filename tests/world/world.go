@@ -43,6 +43,8 @@ type World struct {
 	Reltio *standreltio.Server
 	// Settings may be changed before the first heartbeat.
 	Settings rotator.Settings
+	// Network is what the doctor meets on the way to the token host.
+	Network Network
 
 	hosts map[string]http.Handler
 	out   *output
@@ -99,11 +101,7 @@ func (w *World) PutCredentials(name string, fields map[string]string) (versionID
 // Process returns a rotator as one Lambda process has it.
 func (w *World) Process() *rotator.Rotator {
 	transport := standin.Transport(w.hosts)
-	store := awsstore.New(aws.Config{
-		Region:      "us-east-1",
-		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-		HTTPClient:  &http.Client{Transport: transport, Timeout: 5 * time.Second},
-	}, Prefix)
+	store := w.store(transport)
 	return &rotator.Rotator{
 		Settings: w.Settings, Version: "test",
 		Lister: store, Parameters: store, Credentials: store, Saver: store, Escrow: store, Tokens: store,
@@ -111,6 +109,14 @@ func (w *World) Process() *rotator.Rotator {
 		Metrics:  emf.New(w.out, Stack),
 		Log:      slog.New(slog.NewJSONHandler(w.out, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
+}
+
+func (w *World) store(transport http.RoundTripper) *awsstore.Store {
+	return awsstore.New(aws.Config{
+		Region:      "us-east-1",
+		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+		HTTPClient:  &http.Client{Transport: transport, Timeout: 5 * time.Second},
+	}, Prefix)
 }
 
 // Invoke runs one event in a process of its own, under the function's timeout.

@@ -1,0 +1,128 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/tests/world"
+)
+
+// checkup is everything that one check left behind.
+type checkup struct {
+	t      *testing.T
+	report rotator.CheckReport
+	err    error
+	calls  map[string]int
+	logs   []map[string]any
+}
+
+// check runs the doctor and sees that it did no harm: no token request, no
+// current value changed, nothing left lying about, nothing secret said.
+func (s *stage) check() checkup {
+	s.t.Helper()
+	before := s.currentValues()
+	c := s.checkBeside(nil)
+	if after := s.currentValues(); !reflect.DeepEqual(after, before) {
+		s.t.Errorf("the check changed current values from\n%v\nto\n%v", before, after)
+	}
+	return c
+}
+
+// checkBeside is check without a look at current values: something else may be
+// changing them. The hook is told of each call.
+func (s *stage) checkBeside(hook func(operation, name string, before bool)) checkup {
+	s.t.Helper()
+	sent, printed := len(s.Reltio.Requests()), len(s.Output())
+	s.AWS.ResetCalls()
+	c := checkup{t: s.t}
+	s.AWS.OnCall(hook)
+	c.report, c.err = s.Check(s.t.Context())
+	s.AWS.OnCall(nil)
+	synctest.Wait()
+	c.calls = s.AWS.Calls()
+	c.logs, _ = parseOutput(s.t, s.Output()[printed:])
+	if requests := s.Reltio.Requests()[sent:]; hook == nil && len(requests) > 0 {
+		s.t.Errorf("the check sent token requests: %v", requests)
+	}
+	if received := s.Network.Received(); len(received) > 0 {
+		s.t.Errorf("the check sent %q to the token host", received)
+	}
+	said, _ := json.Marshal(c.report)
+	s.wantNothingSecret(run{t: s.t, err: c.err}, s.Output()[printed:]+string(said))
+	for _, check := range c.report.Checks {
+		if check.Message == "" || strings.Contains(check.Message, "\n") {
+			s.t.Errorf("not one line: %+v", check)
+		}
+	}
+	return c
+}
+
+// currentValues are all parameters with their versions, and of each secret
+// what is current and what was before.
+func (s *stage) currentValues() map[string]any {
+	values := map[string]any{}
+	for _, name := range []string{"default", "a", "b"} {
+		for _, kind := range []string{"config", "state", "claim", "escrow", "check"} {
+			parameter := world.ParameterName(name, kind)
+			if value, version, ok := s.AWS.Parameter(parameter); ok {
+				values[parameter] = []any{value, version}
+			}
+		}
+		for _, kind := range []string{"credentials", "token"} {
+			secret := world.SecretName(name, kind)
+			for id, version := range s.AWS.SecretVersions(secret) {
+				for _, label := range version.Stages {
+					values[secret+" "+label] = []string{id, version.Value}
+				}
+			}
+		}
+	}
+	return values
+}
+
+// wantWrong checks what is not ok, as "check" or "connection check" and words
+// that its message must hold; all else must be ok.
+func (c checkup) wantWrong(want map[string]string) {
+	c.t.Helper()
+	if c.err != nil {
+		c.t.Errorf("the check failed: %v", c.err)
+	}
+	want = maps.Clone(want)
+	for _, check := range c.report.Checks {
+		name := string(check.Check)
+		if _, ok := want[name]; !ok {
+			name = check.Connection + " " + name
+		}
+		words, expected := want[name]
+		switch {
+		case check.OK == expected:
+			c.t.Errorf("%s is ok: %t: %s", name, check.OK, check.Message)
+		case expected && !strings.Contains(check.Message, words):
+			c.t.Errorf("%s does not say %q: %s", name, words, check.Message)
+		}
+		delete(want, name)
+	}
+	if len(want) > 0 {
+		c.t.Errorf("not looked at: %v", slices.Sorted(maps.Keys(want)))
+	}
+}
+
+// says returns the message of a check that is ok.
+func (c checkup) says(name rotator.CheckName, words string) {
+	c.t.Helper()
+	for _, check := range c.report.Checks {
+		if check.Check == name {
+			if !check.OK || !strings.Contains(check.Message, words) {
+				c.t.Errorf("%s (ok: %t) does not say %q: %s", name, check.OK, words, check.Message)
+			}
+			return
+		}
+	}
+	c.t.Errorf("%s was not looked at", name)
+}

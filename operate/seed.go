@@ -27,17 +27,23 @@ func (o *operator) seed(ctx context.Context, opts options) error {
 	if connection == "" {
 		connection = defaultConnection
 	}
-	// First, so that nobody types secrets for a stack that is not there.
+	var document rotator.Secret
+	var err error
+	given := opts.file != "" || !isTerminal(os.Stdin)
+	if given {
+		if document, err = readCredentials(opts.file); err != nil {
+			return err
+		}
+	}
+	// Before asking, so that nobody types secrets for a stack that is not there.
 	stack, err := o.deployed(ctx)
 	if err != nil {
 		return err
 	}
-	document, err := o.credentials(ctx, opts.file)
-	if err != nil {
-		return err
-	}
-	if err := rotator.CheckCredentials(document); err != nil {
-		return fmt.Errorf("nothing was written. %s", sentence(err))
+	if !given {
+		if document, err = askCredentials(ctx); err != nil {
+			return err
+		}
 	}
 	if err := o.put(ctx, connection, document); err != nil {
 		return err
@@ -54,17 +60,16 @@ func sentence(err error) string {
 	return err.Error()
 }
 
-// credentials reads the document from where the person wants to give it.
-func (o *operator) credentials(ctx context.Context, file string) (rotator.Secret, error) {
-	if file == "" {
-		info, err := os.Stdin.Stat()
-		if err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return askCredentials(ctx)
-		}
-		file = "-"
-	}
+func isTerminal(file *os.File) bool {
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// readCredentials reads a document from a file or, where it is "" or "-", from
+// standard input, and checks it.
+func readCredentials(file string) (rotator.Secret, error) {
 	in := os.Stdin
-	if file != "-" {
+	if file != "" && file != "-" {
 		opened, err := os.Open(file)
 		if err != nil {
 			return rotator.Secret{}, err
@@ -84,7 +89,15 @@ func (o *operator) credentials(ctx context.Context, file string) (rotator.Secret
 	if info, err := in.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
 		fmt.Fprintln(os.Stderr, "Others on this machine may read that file (chmod 600), and it is not needed any more once this has worked: remove it.")
 	}
-	return rotator.NewSecret(string(text)), nil
+	return checked(rotator.NewSecret(string(text)))
+}
+
+// checked refuses what the function could not use.
+func checked(document rotator.Secret) (rotator.Secret, error) {
+	if err := rotator.CheckCredentials(document); err != nil {
+		return rotator.Secret{}, fmt.Errorf("nothing was written. %s", sentence(err))
+	}
+	return document, nil
 }
 
 // askCredentials asks for each field at the terminal.
@@ -141,7 +154,7 @@ func document(fields map[string]string) (rotator.Secret, error) {
 	if err := encoder.Encode(fields); err != nil {
 		return rotator.Secret{}, errors.New("the answers cannot be written as JSON")
 	}
-	return rotator.NewSecret(strings.TrimSuffix(text.String(), "\n")), nil
+	return checked(rotator.NewSecret(strings.TrimSuffix(text.String(), "\n")))
 }
 
 // put writes the credentials secret. It goes through the SDK and not the AWS

@@ -38,7 +38,7 @@ func TestSeedingAtATerminalLeavesNoTraces(t *testing.T) {
 	a := newAccount(t, reltio.Options{ClientSecret: secret, Password: password})
 	_, refreshToken := a.Reltio.Login()
 
-	found := watch(t, a.home, secret, password, refreshToken)
+	w := watch(a.home, secret, password, refreshToken)
 	s := atTerminal(t, a.command(t, "seed", "-stack", world.Stack))
 	s.after("Client id:", "cliemt\x7f\x7fnt\r") // with a slip of the finger
 	s.after("Client secret", secret+"\r")
@@ -49,9 +49,10 @@ func TestSeedingAtATerminalLeavesNoTraces(t *testing.T) {
 	}
 	s.after("Password", password+"\r")
 	err := s.end()
-	if places := found(); len(places) > 0 {
+	if places := w.places(); len(places) > 0 {
 		t.Errorf("a secret was seen in %v", places)
 	}
+	t.Logf("looked %d times", w.rounds.Load())
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, s.text())
 	}

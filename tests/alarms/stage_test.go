@@ -1,0 +1,272 @@
+package alarms_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/emf"
+	"reltio-token-rotator/tests/alarms"
+	"reltio-token-rotator/tests/cfn"
+	"reltio-token-rotator/tests/simulation/memory"
+)
+
+const (
+	stackName = "STACK" // as tests/cfn names it
+	user      = "user"
+	day       = 24 * time.Hour
+	// timeout is the function's, as the template sets it.
+	timeout = 120 * time.Second
+)
+
+// definitions are the alarms of template.yaml, by the last part of their names.
+func definitions(t testing.TB) map[string]alarms.Alarm {
+	t.Helper()
+	template, err := cfn.Load(filepath.Join("..", "..", "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stack, err := cfn.New(template, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]alarms.Alarm{}
+	for id, raw := range template["Resources"].(cfn.Object) {
+		if raw.(cfn.Object)["Type"] != "AWS::CloudWatch::Alarm" {
+			continue
+		}
+		resource, _ := stack.Resource(id)
+		alarm, err := alarms.Read(resource)
+		if err != nil {
+			t.Fatalf("%s: %v", id, err)
+		}
+		all[alarm.Name[strings.LastIndex(alarm.Name, "/")+1:]] = alarm
+	}
+	return all
+}
+
+// stage is a stack that lives in a bubble of simulated time; its alarms are made
+// before its first heartbeat.
+type stage struct {
+	t       *testing.T
+	aws     *memory.AWS
+	reltio  *memory.Reltio
+	record  *alarms.Record
+	created time.Time
+
+	random  *rand.Rand
+	running sync.WaitGroup
+
+	mu      sync.Mutex
+	outage  bool // of the token endpoint
+	blind   bool // the listing fails
+	stopped bool // no heartbeat comes
+	runs    int
+}
+
+func newStage(t *testing.T, options memory.Options) *stage {
+	s := &stage{
+		t: t, aws: memory.NewAWS(), record: alarms.NewRecord(), random: rand.New(rand.NewPCG(6, 1)),
+		// In the middle of a minute, as stacks are.
+		created: time.Now().Add(37 * time.Second),
+	}
+	options.Weather = func() memory.TokenFault {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return memory.TokenFault{Unreachable: s.outage, Before: 150 * time.Millisecond}
+	}
+	s.reltio = memory.NewReltio(options)
+	s.aws.Weather = func(c memory.Call) memory.Fault {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		fault := memory.Fault{Latency: 15 * time.Millisecond}
+		if s.blind && c.Operation == "GetParametersByPath" {
+			fault.Code = "AccessDeniedException"
+		}
+		return fault
+	}
+	time.Sleep(time.Until(s.created))
+	return s
+}
+
+// set changes what is wrong, under the lock that the weather reads it with.
+func (s *stage) set(what *bool, is bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*what = is
+}
+
+// seed makes a person write credentials with a fresh refresh token, and with a
+// login where asked for.
+func (s *stage) seed(connection string, login bool) {
+	_, refreshToken := s.reltio.Login(user + connection)
+	s.write(connection, refreshToken, login)
+}
+
+func (s *stage) write(connection, refreshToken string, login bool) {
+	fields := map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken}
+	if login {
+		fields["username"], fields["password"] = user+connection, "password"
+	}
+	document, _ := json.Marshal(fields)
+	s.aws.PutSecret(connection, memory.Credentials, string(document))
+}
+
+// live lets the schedule send its heartbeats for a while: each up to 25 s late,
+// so that it may miss its clock minute and the next has two, now and then none,
+// now and then two. Two in a row are never missing: that lifts an alarm of "2 of
+// 3 minutes" and raises it again, which is no more than a second message.
+func (s *stage) live(d time.Duration) {
+	missed := false
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		beats := 1
+		switch luck := s.random.Float64(); {
+		case luck < 0.01 && !missed:
+			beats = 0
+		case luck < 0.02:
+			beats = 2
+		}
+		missed = beats == 0
+		s.mu.Lock()
+		if s.stopped {
+			beats = 0
+		}
+		s.mu.Unlock()
+		for range beats {
+			late := time.Duration(s.random.Int64N(int64(25 * time.Second)))
+			s.running.Go(func() {
+				time.Sleep(late)
+				s.heartbeat()
+			})
+		}
+		time.Sleep(time.Minute)
+	}
+}
+
+func (s *stage) heartbeat() {
+	s.mu.Lock()
+	s.runs++
+	id := fmt.Sprint("request-", s.runs)
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	store := s.aws.Process()
+	r := &rotator.Rotator{
+		Settings: rotator.Settings{
+			TokenURL: "https://auth.reltio.com/oauth/token", TokenHosts: []string{"reltio.com"},
+			RefreshBefore: 10 * time.Minute, Heartbeat: time.Minute,
+		},
+		Version: "simulated",
+		Lister:  store, Parameters: store, Credentials: store, Saver: store, Escrow: store, Tokens: store,
+		Endpoint: s.reltio.Process(), Metrics: emf.New(s.record, stackName), Log: slog.New(slog.DiscardHandler),
+	}
+	// Failures are what the metrics tell.
+	_, _ = r.Run(ctx, id, rotator.Event{})
+}
+
+// expiry is when the published token ends.
+func (s *stage) expiry(connection string) time.Time {
+	s.t.Helper()
+	document, ok := s.aws.Secret(connection, memory.Token)
+	var token struct {
+		ExpiresAt time.Time `json:"expires_at"`
+	}
+	if !ok || json.Unmarshal([]byte(document), &token) != nil {
+		s.t.Fatal("no token was published")
+	}
+	return token.ExpiresAt
+}
+
+// works tells whether a job that reads the token secret now can work.
+func (s *stage) works(connection string) bool {
+	document, _ := s.aws.Secret(connection, memory.Token)
+	var token struct {
+		AccessToken string `json:"access_token"`
+	}
+	_ = json.Unmarshal([]byte(document), &token)
+	return s.reltio.Alive(token.AccessToken)
+}
+
+// clouds are the ways in which CloudWatch may see the same record.
+var clouds = []alarms.CloudWatch{
+	{FurtherBack: 1, Delay: 0}, {FurtherBack: 2, Delay: 1}, {FurtherBack: 3, Delay: 2},
+}
+
+// history is what the alarms did.
+type history map[string][]alarms.Change
+
+// judge ends the stage and replays its record, in each way that CloudWatch may
+// see it.
+func (s *stage) judge(check func(t *testing.T, h history)) {
+	s.t.Helper()
+	s.running.Wait()
+	until := time.Now()
+	if err := s.record.Err(); err != nil {
+		s.t.Fatal(err)
+	}
+	all := definitions(s.t)
+	for _, cloud := range clouds {
+		h := history{}
+		for name, alarm := range all {
+			changes, err := cloud.Replay(alarm, s.record, s.created, until)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			h[name] = changes
+		}
+		s.t.Logf("looking %d periods further back, %d min late: %s", cloud.FurtherBack, cloud.Delay, h.pages(s.created))
+		check(s.t, h)
+	}
+}
+
+// pages shows when alarms were raised and lifted.
+func (h history) pages(created time.Time) string {
+	var all []string
+	for name, changes := range h {
+		for _, c := range changes {
+			if raised := c.To == alarms.InAlarm; raised || c.To == alarms.OK && !first(changes, c) {
+				all = append(all, fmt.Sprintf("%s %s after %v", name, c.To, c.At.Sub(created).Round(time.Minute)))
+			}
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+func first(changes []alarms.Change, c alarms.Change) bool { return changes[0] == c }
+
+// raised returns when an alarm went off.
+func (h history) raised(name string) []time.Time {
+	var all []time.Time
+	for _, c := range h[name] {
+		if c.To == alarms.InAlarm {
+			all = append(all, c.At)
+		}
+	}
+	return all
+}
+
+// only fails where another alarm than those named went off, where one of them
+// did not go off exactly once, and where any is not OK in the end.
+func (h history) only(t *testing.T, names ...string) {
+	t.Helper()
+	want := map[string]int{}
+	for _, name := range names {
+		want[name] = 1
+	}
+	for name, changes := range h {
+		if got := len(h.raised(name)); got != want[name] {
+			t.Errorf("%s went off %d times, want %d: %v", name, got, want[name], changes)
+		}
+		if len(changes) == 0 || changes[len(changes)-1].To != alarms.OK {
+			t.Errorf("%s is not OK in the end: %v", name, changes)
+		}
+	}
+}

@@ -96,10 +96,10 @@ logs: $(AWS_CLI) ## what the function said: STACK=name [SINCE=1h] [FOLLOW=true]
 	$(call operate,logs,$(if $(SINCE),-since "$(SINCE)") $(call yes,$(FOLLOW),-follow))
 
 add-connection: $(AWS_CLI) ## a further tenant or user: STACK=name CONNECTION=name [TOKEN_URL=https://…]
-	$(call operate,add-connection,$(if $(TOKEN_URL),-token-url "$(TOKEN_URL)"))
+	$(call operate,add-connection,$(if $(TOKEN_URL),-token-url "$(TOKEN_URL)") $(if $(PARAMETERS),-parameters "$(PARAMETERS)"))
 
-remove-connection: $(AWS_CLI) ## delete it, its secrets too: STACK=name CONNECTION=name [YES=true]
-	$(call operate,remove-connection,$(call yes,$(YES),-yes))
+remove-connection: $(AWS_CLI) ## delete it, its secrets too: STACK=name CONNECTION=name [KEEP_SECRETS=true] [YES=true]
+	$(call operate,remove-connection,$(call yes,$(YES),-yes) $(call yes,$(KEEP_SECRETS),-keep-secrets))
 
 clean: ## remove what was built; .tools stays
 	rm -rf .aws-sam .build

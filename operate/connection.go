@@ -56,22 +56,31 @@ func (o *operator) addConnection(ctx context.Context, opts options) error {
 	if err != nil {
 		return err
 	}
+	parameters := []string{"Stack=" + o.stack, "Connection=" + opts.connection}
 	_, err = o.connectionDescribed(ctx, opts.connection)
 	switch {
 	case answered(err, "ValidationError"):
 		if err := o.removeLeftovers(ctx, opts.connection); err != nil {
 			return err
 		}
+		kept, err := o.keptSecrets(ctx, opts.connection)
+		if err != nil {
+			return err
+		}
+		if kept {
+			o.say("The secrets of an earlier connection %s are still there and are used again, with what they hold.", opts.connection)
+			parameters = append(parameters, "CreateSecrets=false")
+		}
 	case err != nil:
 		return err
 	}
-	parameters := []string{"Stack=" + o.stack, "Connection=" + opts.connection}
 	if key := stack.parameters["KmsKeyArn"]; key != "" {
 		parameters = append(parameters, "KmsKeyArn="+key)
 	}
 	if opts.tokenURL != "" {
 		parameters = append(parameters, "TokenUrl="+opts.tokenURL)
 	}
+	parameters = append(parameters, strings.Fields(opts.parameters)...)
 	name := o.connectionStack(opts.connection)
 	o.say("Making the stack %s …", name)
 	if _, err := o.cli.run(ctx, nil, append([]string{
@@ -116,7 +125,45 @@ func (o *operator) removeLeftovers(ctx context.Context, connection string) error
 	return nil
 }
 
-// removeConnection is make remove-connection. Its secrets go with it.
+// keptSecrets tells whether an earlier connection of this name left its secrets.
+func (o *operator) keptSecrets(ctx context.Context, connection string) (bool, error) {
+	kept := 0
+	for _, kind := range secretKinds() {
+		name := o.secret(connection, kind)
+		var answer struct{ DeletedDate any }
+		err := o.ask(ctx, &answer, "secretsmanager", "describe-secret", "--secret-id", name)
+		switch {
+		case answered(err, "ResourceNotFoundException"):
+		case err != nil:
+			return false, err
+		case answer.DeletedDate != nil:
+			return false, fmt.Errorf("nothing was changed: the secret %s waits to be deleted. Either have it back or end it, then add the connection:\n  aws secretsmanager restore-secret --secret-id %s\n  aws secretsmanager delete-secret --force-delete-without-recovery --secret-id %s", name, name, name)
+		default:
+			kept++
+		}
+	}
+	if kept == 1 {
+		return false, fmt.Errorf("nothing was changed: only one of the secrets %s and %s exists; delete it or make the other, then add the connection", o.secret(connection, "credentials"), o.secret(connection, "token"))
+	}
+	return kept > 0, nil
+}
+
+func secretKinds() []string { return []string{"credentials", "token"} }
+
+// deleteSecrets deletes what the connection's stack keeps, so that a later
+// connection of the same name begins anew.
+func (o *operator) deleteSecrets(ctx context.Context, connection string) error {
+	for _, kind := range secretKinds() {
+		_, err := o.cli.run(ctx, nil, "secretsmanager", "delete-secret", "--force-delete-without-recovery", "--secret-id", o.secret(connection, kind))
+		if err != nil && !answered(err, "ResourceNotFoundException") {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeConnection is make remove-connection. Its secrets go with it, unless
+// they are to be kept.
 func (o *operator) removeConnection(ctx context.Context, opts options) error {
 	if err := o.further(opts, "remove-connection"); err != nil {
 		return err
@@ -132,8 +179,8 @@ func (o *operator) removeConnection(ctx context.Context, opts options) error {
 	if err := o.unused(ctx, made.outputs["ReaderPolicyArn"]); err != nil {
 		return err
 	}
-	if !opts.yes && !o.confirmed(ctx, connection) {
-		return errors.New("nothing was changed (YES=true does it without asking)")
+	if !opts.yes && !opts.keepSecrets && !o.confirmed(ctx, connection) {
+		return errors.New("nothing was changed (YES=true does it without asking, KEEP_SECRETS=true leaves the secrets)")
 	}
 	if err := o.rest(ctx, connection); err != nil {
 		return err
@@ -146,6 +193,13 @@ func (o *operator) removeConnection(ctx context.Context, opts options) error {
 		return fmt.Errorf("the stack %s was not deleted; see why: aws cloudformation describe-stack-events --stack-name %s", name, name)
 	}
 	if err := o.removeLeftovers(ctx, connection); err != nil {
+		return err
+	}
+	if opts.keepSecrets {
+		o.say("The connection %s is gone. Its secrets are kept; a new connection of this name uses them again.", connection)
+		return nil
+	}
+	if err := o.deleteSecrets(ctx, connection); err != nil {
 		return err
 	}
 	o.say("The connection %s is gone, with its secrets, parameters and policy.", connection)

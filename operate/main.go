@@ -50,13 +50,15 @@ func main() {
 
 // options are what the commands can be told. None of them is secret.
 type options struct {
-	connection string
-	file       string
-	tokenURL   string
-	since      time.Duration
-	follow     bool
-	json       bool
-	yes        bool
+	connection  string
+	file        string
+	tokenURL    string
+	parameters  string
+	since       time.Duration
+	follow      bool
+	json        bool
+	yes         bool
+	keepSecrets bool
 }
 
 func run(ctx context.Context, args []string) error {
@@ -74,10 +76,12 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.connection, "connection", "", "the connection's `name`")
 	flags.StringVar(&o.file, "file", "", "seed: a JSON `file` with the credentials; - is standard input")
 	flags.StringVar(&o.tokenURL, "token-url", "", "add-connection: its token endpoint; empty for the stack's")
+	flags.StringVar(&o.parameters, "parameters", "", "add-connection: more parameters of connection.yaml, `NAME=VALUE` separated by blanks")
 	flags.DurationVar(&o.since, "since", time.Hour, "logs: how far back")
 	flags.BoolVar(&o.follow, "follow", false, "logs: go on until Ctrl-C")
 	flags.BoolVar(&o.json, "json", false, "check: for machines")
 	flags.BoolVar(&o.yes, "yes", false, "remove-connection: do not ask")
+	flags.BoolVar(&o.keepSecrets, "keep-secrets", false, "remove-connection: leave its secrets")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}

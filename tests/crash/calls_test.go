@@ -291,8 +291,19 @@ func (f fault) String() string {
 
 func (f fault) kills() bool { return f == killedBefore || f == killedAfter }
 
-// momentary: it cannot go on.
-func (f fault) momentary() bool { return f == cancelled || f == overtaken }
+// lasts tells whether a fault can go on for so long. A process dies once in a
+// run, and what is slow for a run is slow for long enough.
+func (f fault) lasts(l lasting) bool {
+	switch f {
+	case refused, answerLost:
+		return true
+	case slow, slowLate:
+		return l != fourMinutes
+	case killedBefore, killedAfter:
+		return l != thisRun
+	}
+	return l == once
+}
 
 // lasting is how long a fault goes on.
 type lasting int

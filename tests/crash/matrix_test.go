@@ -84,24 +84,24 @@ func TestMatrix(t *testing.T) {
 // row is every fault at every call of one situation.
 func (y *tally) row(t *testing.T, name string, c cell) {
 	calm := y.play(t, name, c, nil)
-	c.each(calm, []lasting{once, thisRun, fourMinutes}, func(c cell) found { return y.play(t, name, c, &calm) })
+	c.each(calm, faults, []lasting{once, thisRun, fourMinutes}, func(c cell) found { return y.play(t, name, c, &calm) })
 
 	for at := range len(calm.calls) + 1 {
 		c.person = at
 		calm := y.play(t, name, c, nil)
 		if c.crowded && c.provider.crowded && (!c.password || c.fits != nil && !c.fits(c.provider, false)) {
-			c.each(calm, []lasting{once}, func(c cell) found { return y.play(t, name, c, &calm) })
+			c.each(calm, []fault{refused, answerLost, killedBefore, killedAfter}, []lasting{once}, func(c cell) found { return y.play(t, name, c, &calm) })
 		}
 	}
 }
 
 // each makes the cells of every call of an undisturbed run.
-func (c cell) each(calm found, lastings []lasting, do func(cell) found) {
+func (c cell) each(calm found, faults []fault, lastings []lasting, do func(cell) found) {
 	for at, met := range calm.calls {
 		for _, f := range faults {
 			repeated := true
 			for _, lasts := range lastings {
-				if lasts != once && f.momentary() || lasts == thisRun && (f.kills() || !repeated) {
+				if !f.lasts(lasts) || lasts == thisRun && !repeated {
 					continue // impossible, or the same as once
 				}
 				c.strike = strike{at, met, f, lasts}

@@ -18,6 +18,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go/logging"
 
 	"reltio-token-rotator/rotator"
 )
@@ -64,6 +65,9 @@ var (
 // timeout, which is what config.LoadDefaultConfig leaves there.
 func New(cfg aws.Config, prefix string) *Store {
 	cfg.HTTPClient = withTimeouts(cfg.HTTPClient)
+	// The SDK complains to standard error about answers that it cannot read, and
+	// quotes them: what comes out of an answer stays in the returned error.
+	cfg.Logger = logging.Nop{}
 	return &Store{
 		prefix:     prefix,
 		parameters: sync.OnceValue(func() *ssm.Client { return ssm.NewFromConfig(cfg) }),

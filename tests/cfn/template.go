@@ -3,6 +3,7 @@
 package cfn
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -15,19 +16,31 @@ import (
 // !Sub are in their long form, {"Fn::Sub": …}.
 type Object = map[string]any
 
-// Load reads a template in YAML.
+// Load reads a template's file.
 func Load(file string) (Object, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
+	template, err := Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return template, nil
+}
+
+// Parse reads a template in YAML or JSON.
+func Parse(text []byte) (Object, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, err
+	}
+	if len(document.Content) == 0 {
+		return nil, errors.New("nothing in it")
 	}
 	template, ok := long(document.Content[0]).(Object)
 	if !ok {
-		return nil, fmt.Errorf("%s: not a mapping", file)
+		return nil, errors.New("not a mapping")
 	}
 	return template, nil
 }

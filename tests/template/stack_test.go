@@ -106,6 +106,7 @@ func TestOutputs(t *testing.T) {
 		"TokenSecretArn":        "TokenSecret",
 		"ReaderPolicyArn":       "ReaderPolicy",
 		"ReporterPolicyArn":     "ReporterPolicy",
+		"AlarmTopicArn":         "AlarmTopic",
 	}
 	for name, value := range want {
 		if got[name] != value {
@@ -145,6 +146,7 @@ func TestParameterValues(t *testing.T) {
 			[]string{"", key, "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-1234abcd"},
 			[]string{"alias/my-key", "arn:aws:kms:eu-west-1:123456789012:alias/my-key", "11111111-2222-3333-4444-555555555555"},
 		},
+		{"AlarmEmail", []string{"", "oncall@example.com", "a.b+c@d-e.example.co.uk"}, []string{"oncall", "a@b", "a@b.c, d@e.f", "A <a@b.c>"}},
 		{"SubnetIds", []string{"", "subnet-0123abcd"}, []string{"vpc-1", "subnet-", "Subnet-1"}},
 		{"SecurityGroupIds", []string{"", "sg-0123abcd"}, []string{"default", "sg-"}},
 		{

@@ -1,0 +1,107 @@
+package template_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"reltio-token-rotator/tests/cfn"
+)
+
+// translated is template.yaml as the SAM transform makes it.
+func translated(t *testing.T, parameters map[string]string) stack {
+	t.Helper()
+	python := filepath.Join(root, ".tools", "sam", "bin", "python")
+	if _, err := os.Stat(python); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("no SAM CLI: run make tools")
+		}
+		t.Skip("no SAM CLI: run make tools to have this tested")
+	}
+	text, err := exec.Command(python, "translate.py", filepath.Join(root, "template.yaml")).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, err := cfn.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := cfn.New(template, parameters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stack{s, s.Template, s.Parameters}
+}
+
+// SAM makes roles of its own; no boundary, no deployment in many companies.
+func TestEveryTranslatedRoleTakesTheBoundary(t *testing.T) {
+	const boundary = "arn:aws:iam::123456789012:policy/boundary"
+	s := translated(t, map[string]string{"PermissionsBoundaryArn": boundary})
+	roles := 0
+	for id, resource := range s.template["Resources"].(object) {
+		if resource.(object)["Type"] != "AWS::IAM::Role" {
+			continue
+		}
+		roles++
+		if got := s.properties(t, id)["PermissionsBoundary"]; got != boundary {
+			t.Errorf("%s has the boundary %v", id, got)
+		}
+	}
+	if roles != 2 {
+		t.Errorf("%d roles, want the function's and the schedule's", roles)
+	}
+}
+
+// What the stack makes is found, and its costs are counted, by one tag.
+func TestEverythingIsTagged(t *testing.T) {
+	without := map[string]bool{ // CloudFormation takes no tags for these
+		"AWS::IAM::ManagedPolicy": true, "AWS::Lambda::EventInvokeConfig": true, "AWS::Scheduler::Schedule": true,
+		"AWS::SNS::Subscription": true, "AWS::SNS::TopicPolicy": true,
+	}
+	for file, s := range map[string]stack{
+		"template.yaml": translated(t, map[string]string{"AlarmEmail": "a@example.com"}), "connection.yaml": emea(t, nil),
+	} {
+		for id, raw := range s.template["Resources"].(object) {
+			if kind := raw.(object)["Type"].(string); without[kind] {
+				continue
+			}
+			tagged := false
+			switch tags := s.properties(t, id)["Tags"].(type) {
+			case object:
+				tagged = tags["reltio-token-rotator"] == "STACK"
+			case []any:
+				for _, tag := range tags {
+					tagged = tagged || reflect.DeepEqual(tag, object{"Key": "reltio-token-rotator", "Value": "STACK"})
+				}
+			}
+			if !tagged {
+				t.Errorf("%s: %s is not tagged", file, id)
+			}
+		}
+	}
+}
+
+// What tests/alarms replays is what is deployed, and what an alarm waits for is
+// something that SAM makes.
+func TestTranslationLeavesAlarmsAsTheyAre(t *testing.T) {
+	s := translated(t, nil)
+	resources := s.template["Resources"].(object)
+	seen := 0
+	for id, raw := range newStack(t, nil).template["Resources"].(object) {
+		if raw.(object)["Type"] != "AWS::CloudWatch::Alarm" {
+			continue
+		}
+		seen++
+		if !reflect.DeepEqual(raw, resources[id]) {
+			t.Errorf("%s becomes %v", id, resources[id])
+		}
+		if first := raw.(object)["DependsOn"].(string); resources[first] == nil {
+			t.Errorf("%s waits for %s, which there is not", id, first)
+		}
+	}
+	if seen != 5 {
+		t.Errorf("%d alarms, want 5", seen)
+	}
+}

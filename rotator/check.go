@@ -192,7 +192,8 @@ func (d *Doctor) examineAll(ctx, tidy context.Context, now time.Time, all []Conn
 		running.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			found[i] = (&examination{Doctor: d, Connection: c, now: now}).examine(ctx, tidy)
+			e := &examination{Doctor: d, Connection: c, now: now}
+			found[i] = safely(CheckedConfig, func() []Check { return e.examine(ctx, tidy) })
 		})
 	}
 	running.Wait()
@@ -243,7 +244,7 @@ func (d *Doctor) reach(ctx context.Context, url string) Check {
 	if failure := firstOf(err); failure != nil {
 		return wrong(CheckedTokenHost, "%s", failure.Message)
 	}
-	return fine(CheckedTokenHost, "%s", seen)
+	return Check{Check: CheckedTokenHost, OK: err == nil, Message: seen}
 }
 
 // logCheck logs what is wrong; what is well is counted.

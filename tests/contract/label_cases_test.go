@@ -71,6 +71,38 @@ func labelCases() []contractCase {
 			differs: map[string]string{ministack: "b:AWSPREVIOUS c:AWSCURRENT d:MINE e:MINE"},
 		},
 		{
+			does: "a label of one's own is taken off, and AWSCURRENT stays where it is",
+			try: func(a account) string {
+				three(a)
+				a.put("d", "4", "MINE")
+				return seen(a.move("MINE", "d", ""), a.labels())
+			},
+			want: "ok, b:AWSPREVIOUS c:AWSCURRENT",
+			page: pageStage,
+		},
+		{
+			does: "taking a label off a version that does not bear it is refused",
+			try: func(a account) string {
+				three(a)
+				return seen(a.move("MINE", "b", ""), a.labels())
+			},
+			want: "InvalidParameterException, b:AWSPREVIOUS c:AWSCURRENT",
+			page: pageStage,
+		},
+		{
+			does: "the same write again does not put its label back",
+			try: func(a account) string {
+				three(a)
+				a.put("d", "4", "MINE")
+				a.move("MINE", "d", "")
+				return seen(a.put("d", "4", "MINE"), a.labels())
+			},
+			want: "ok, b:AWSPREVIOUS c:AWSCURRENT",
+			page: pagePut,
+			// It removes versions without labels at once, so this one is new.
+			differs: map[string]string{ministack: "ok, b:AWSPREVIOUS c:AWSCURRENT d:MINE"},
+		},
+		{
 			does: "the first version is AWSCURRENT whatever label is asked for",
 			try: func(a account) string {
 				return seen(a.create(), a.put("a", "1", "MINE"), a.labels())

@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"crypto/x509"
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standaws "reltio-token-rotator/tests/standin/aws"
 	standreltio "reltio-token-rotator/tests/standin/reltio"
 	"reltio-token-rotator/tests/world"
 )
@@ -178,223 +176,6 @@ func TestCheckFinds(t *testing.T) {
 	}
 }
 
-// A person who runs the doctor often must not use up the versions that a secret
-// may have in a day: the rotator may need nearly all of them.
-func TestCheckOften(t *testing.T) {
-	playAWS(t, standaws.Options{RecreateAfter: 30 * time.Second, WritesPerSecond: 3}, standreltio.Options{}, func(t *testing.T, s *stage) {
-		s.seed("default", s.credentials())
-		s.beat().want("default", rotator.Refreshed)
-		begun := time.Now()
-		for range 3 { // the check parameter may not be made again at once
-			s.check().wantWrong(nil)
-		}
-		if took := time.Since(begun); took > 75*time.Second {
-			t.Errorf("three checks took %v", took)
-		}
-		for time.Since(begun) < 24*time.Hour {
-			s.check().wantWrong(nil)
-			time.Sleep(20 * time.Minute)
-		}
-		for _, kind := range []string{"credentials", "token"} {
-			if n := len(s.AWS.SecretVersions(world.SecretName("default", kind))); n > 1+2 {
-				t.Errorf("%s has %d versions", kind, n)
-			}
-		}
-	})
-}
-
-// The version that the check writes: nobody can take it for anything, and its
-// label is gone, also when an earlier check or a person left one behind.
-func TestCheckVersion(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
-		s.seed("default", s.credentials())
-		s.beat().want("default", rotator.Refreshed)
-		denied("UpdateSecretVersionStage", "default/token", "AccessDeniedException")(s)
-		// Only here does it leave something: a label.
-		c := s.checkBeside(nil)
-		c.wantWrong(map[string]string{
-			"token_write": "could not be taken off again, where it does no harm: denied (UpdateSecretVersionStage: AccessDeniedException); allow the function's role secretsmanager:UpdateSecretVersionStage on " + secretARN + "token-??????",
-		})
-		versions := s.AWS.SecretVersions(world.SecretName("default", "token"))
-		left := versions["check-by-the-rotator-on-2000-01-01"]
-		if fields := decode(t, left.Value); !slices.Equal(left.Stages, []string{"ROTATOR_CHECK"}) || len(fields) != 1 || fields["rotator_check"] == nil {
-			t.Errorf("the version is %+v", left)
-		}
-		s.wantWorking("default")
-
-		allowed(s)
-		for range 2 { // the next day, and once more
-			time.Sleep(24 * time.Hour)
-			s.checkBeside(nil).wantWrong(nil)
-			s.wantNoLabel("default")
-		}
-	})
-}
-
-func (s *stage) wantNoLabel(connection string) {
-	s.t.Helper()
-	for _, kind := range []string{"credentials", "token"} {
-		for id, version := range s.AWS.SecretVersions(world.SecretName(connection, kind)) {
-			if slices.Contains(version.Stages, "ROTATOR_CHECK") || strings.HasPrefix(id, "check") && len(version.Stages) > 0 {
-				s.t.Errorf("%s %s bears %v", kind, id, version.Stages)
-			}
-		}
-	}
-	if _, _, left := s.AWS.Parameter(world.ParameterName(connection, "check")); left {
-		s.t.Error("the check parameter is left")
-	}
-}
-
-// A refresh that changes both secrets runs at each instant of a check, and a
-// check at each instant of such a refresh.
-func TestCheckBesideAHeartbeat(t *testing.T) {
-	type side struct {
-		name  string
-		outer func(s *stage, hook func(string, string, bool))
-		inner func(s *stage)
-	}
-	refresh := func(s *stage) {
-		if report, err := s.Invoke(s.t.Context(), rotator.Event{}); err != nil || report.Connections[0].Outcome != rotator.Refreshed {
-			s.t.Errorf("the heartbeat: %+v, %v", report, err)
-		}
-	}
-	examine := func(s *stage, hook func(string, string, bool)) { s.checkBeside(hook).wantWrong(nil) }
-	for _, side := range []side{
-		{"a heartbeat in a check", examine, refresh},
-		{"a check in a heartbeat", func(s *stage, hook func(string, string, bool)) {
-			s.AWS.OnCall(hook)
-			refresh(s)
-			s.AWS.OnCall(nil)
-		}, func(s *stage) {
-			report, err := s.Check(s.t.Context())
-			checkup{t: s.t, report: report, err: err}.wantWrong(nil)
-		}},
-	} {
-		t.Run(side.name, func(t *testing.T) {
-			moments := 0
-			for more := true; more; moments++ {
-				play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
-					s.seeded("default", s.credentials())
-					old := s.refreshToken("default")
-					moment, inside, where := 0, false, ""
-					side.outer(s, func(operation, name string, before bool) {
-						if inside || where != "" {
-							return
-						}
-						if moment++; moment > moments {
-							inside, where = true, fmt.Sprintf("%s %s before=%t", operation, name, before)
-							side.inner(s)
-							inside = false
-						}
-					})
-					if more = where != ""; !more {
-						return
-					}
-					s.wantWorking("default")
-					s.wantNoLabel("default")
-					if token := s.refreshToken("default"); token == old || token == "" {
-						t.Error("the changed refresh token is not current")
-					}
-					if state := s.State("default"); state.Error != "" || state.Failures > 0 {
-						t.Errorf("the state is %+v", state)
-					}
-					if t.Failed() {
-						t.Logf("at %s", where)
-					}
-				})
-			}
-			if moments < 14 {
-				t.Errorf("only %d moments were tried", moments)
-			}
-		})
-	}
-}
-
-func TestCheckOfManyConnections(t *testing.T) {
-	playAWS(t, standaws.Options{WritesPerSecond: 3, Latency: 50 * time.Millisecond}, standreltio.Options{MultiToken: true}, func(t *testing.T, s *stage) {
-		var names []string
-		for i := range 100 {
-			names = append(names, fmt.Sprintf("tenant-%02d", i))
-			s.seed(names[i], clientOnly())
-		}
-		s.config("tenant-41", `{"refresh_before_seconds":"900"}`)
-		s.AWS.Inject(standaws.Fault{Operation: "PutSecretValue", Name: "tenant-42/credentials", Code: "AccessDeniedException", Times: -1})
-		begun := time.Now()
-		c := s.checkBeside(nil)
-		c.wantWrong(map[string]string{
-			"tenant-41 config": "refresh_before_seconds must be a whole number", "tenant-41 token_host": "correct the config first",
-			"tenant-42 credentials_write": "PutSecretValue",
-		})
-		if len(c.report.Checks) != 800 || time.Since(begun) > 60*time.Second || s.Network.Dialled() != 1 {
-			t.Errorf("%d checks took %v and %d connections", len(c.report.Checks), time.Since(begun), s.Network.Dialled())
-		}
-	})
-}
-
-func TestCheckOfCredentials(t *testing.T) {
-	t.Run("says which grant would be used", func(t *testing.T) {
-		for _, c := range []struct {
-			fields map[string]string
-			says   string
-		}{
-			{map[string]string{"refresh_token": "r", "username": "user", "password": password}, "refresh_token would be used; a login when that is refused"},
-			{map[string]string{"username": "user", "password": password}, "password would be used: one login"},
-			{nil, "client_credentials would be used"},
-		} {
-			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
-				fields := clientOnly()
-				for name, value := range c.fields {
-					fields[name] = value
-				}
-				s.seed("default", fields)
-				found := s.check()
-				found.wantWrong(nil)
-				found.says(rotator.CheckedGrant, c.says)
-			})
-		}
-	})
-	t.Run("says that they were refused", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
-			s.seeded("default", s.credentials())
-			s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", ""))
-			s.beat().wantFailed("default", rotator.RefreshTokenRejected)
-			s.check().wantWrong(map[string]string{"grant": "refused by the token endpoint at the last try (refresh_token_rejected): the refresh token is refused; log in again"})
-			s.PutCredentials("default", s.credentials())
-			s.check().wantWrong(nil)
-		})
-	})
-	t.Run("tells a refresh token's age", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
-			s.seed("default", s.credentials())
-			s.beat().want("default", rotator.Refreshed)
-			time.Sleep(20 * 24 * time.Hour)
-			s.check().says(rotator.CheckedRefreshTokenAge, "20 days, it ends on 2000-01-29")
-			// The same token, put again, is no younger.
-			s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": s.refreshToken("default")})
-			time.Sleep(24 * time.Hour)
-			s.check().wantWrong(map[string]string{"refresh_token_age": "21 days, it ends on 2000-01-29: log in again and " + putCommand})
-			time.Sleep(7 * 24 * time.Hour)
-			s.check().wantWrong(map[string]string{"refresh_token_age": "28 days, and Reltio's refresh tokens live 28: log in again"})
-			s.PutCredentials("default", map[string]string{
-				"client_id": "client", "client_secret": clientSecret, "refresh_token": s.refreshToken("default"), "username": "user", "password": password,
-			})
-			c := s.check()
-			c.wantWrong(nil)
-			c.says(rotator.CheckedRefreshTokenAge, "28 days; when it dies, a login replaces it")
-		})
-	})
-	t.Run("counts what waits in escrow", func(t *testing.T) {
-		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
-			s.seeded("default", s.credentials())
-			denied("PutSecretValue", "/credentials", "AccessDeniedException")(s)
-			s.beat().wantFailed("default", rotator.CredentialsNotSaved)
-			c := s.check() // which leaves the escrow as it is
-			c.wantWrong(map[string]string{"credentials_write": "PutSecretValue"})
-			c.says(rotator.CheckedGrant, "with the refresh token that waits in escrow")
-		})
-	})
-}
-
 func TestCheckOfWhatIsNotThere(t *testing.T) {
 	t.Run("no secrets", func(t *testing.T) {
 		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
@@ -444,21 +225,5 @@ func TestCheckThatCannotListFails(t *testing.T) {
 		if len(c.report.Checks) > 0 || len(c.logs) != 1 || c.logs[0]["level"] != "ERROR" {
 			t.Errorf("%+v, %v", c.report, c.logs)
 		}
-	})
-}
-
-// What the check leaves when it cannot take it away again does no harm, and the
-// next check takes it along.
-func TestCheckParameterThatCannotBeDeleted(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
-		s.seed("default", s.credentials())
-		denied("DeleteParameter", "", "AccessDeniedException")(s)
-		s.checkBeside(nil).wantWrong(map[string]string{
-			"parameters": "was written and could not be deleted: denied (DeleteParameter: AccessDeniedException); allow the function's role ssm:DeleteParameter on " + ssmARN + "check and, for the escrow, " + ssmARN + "escrow",
-		})
-		s.beat().want("default", rotator.Refreshed)
-		allowed(s)
-		s.checkBeside(nil).wantWrong(nil)
-		s.wantNoLabel("default")
 	})
 }

@@ -1,0 +1,73 @@
+package e2e_test
+
+import (
+	"testing"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+)
+
+func TestCheckOfCredentials(t *testing.T) {
+	t.Run("says which grant would be used", func(t *testing.T) {
+		for _, c := range []struct {
+			fields map[string]string
+			says   string
+		}{
+			{map[string]string{"refresh_token": "r3fr3sh", "username": "user", "password": password}, "refresh_token would be used; a login when that is refused"},
+			{map[string]string{"username": "user", "password": password}, "password would be used: one login"},
+			{nil, "client_credentials would be used"},
+		} {
+			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+				fields := clientOnly()
+				for name, value := range c.fields {
+					fields[name] = value
+				}
+				s.seed("default", fields)
+				found := s.check()
+				found.wantWrong(nil)
+				found.says(rotator.CheckedGrant, c.says)
+			})
+		}
+	})
+	t.Run("says that they were refused", func(t *testing.T) {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			s.seeded("default", s.credentials())
+			s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", ""))
+			s.beat().wantFailed("default", rotator.RefreshTokenRejected)
+			s.check().wantWrong(map[string]string{"grant": "refused by the token endpoint at the last try (refresh_token_rejected): the refresh token is refused; log in again"})
+			s.PutCredentials("default", s.credentials())
+			s.check().wantWrong(nil)
+		})
+	})
+	t.Run("tells a refresh token's age", func(t *testing.T) {
+		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			s.seed("default", s.credentials())
+			s.beat().want("default", rotator.Refreshed)
+			time.Sleep(20 * 24 * time.Hour)
+			s.check().says(rotator.CheckedRefreshTokenAge, "20 days, it ends on 2000-01-29")
+			// The same token, put again, is no younger.
+			s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": s.refreshToken("default")})
+			time.Sleep(24 * time.Hour)
+			s.check().wantWrong(map[string]string{"refresh_token_age": "21 days, it ends on 2000-01-29: log in again and " + putCommand})
+			time.Sleep(7 * 24 * time.Hour)
+			s.check().wantWrong(map[string]string{"refresh_token_age": "28 days, and Reltio's refresh tokens live 28: log in again"})
+			s.PutCredentials("default", map[string]string{
+				"client_id": "client", "client_secret": clientSecret, "refresh_token": s.refreshToken("default"), "username": "user", "password": password,
+			})
+			c := s.check()
+			c.wantWrong(nil)
+			c.says(rotator.CheckedRefreshTokenAge, "28 days; when it dies, a login replaces it")
+		})
+	})
+	t.Run("counts what waits in escrow", func(t *testing.T) {
+		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+			s.seeded("default", s.credentials())
+			denied("PutSecretValue", "/credentials", "AccessDeniedException")(s)
+			s.beat().wantFailed("default", rotator.CredentialsNotSaved)
+			c := s.check() // which leaves the escrow as it is
+			c.wantWrong(map[string]string{"credentials_write": "PutSecretValue"})
+			c.says(rotator.CheckedGrant, "with the refresh token that waits in escrow")
+		})
+	})
+}

@@ -78,9 +78,16 @@ func requestID(ctx context.Context) string {
 	return ""
 }
 
-// version is the module's version as the build recorded it.
+// release is what git said of the sources when the Makefile built them.
+var release string
+
+// version is the release, or where the function was built without the Makefile,
+// the module's version as Go recorded it.
 func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+	if release != "" {
+		return release
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return info.Main.Version
 	}
 	return "unknown"

@@ -49,8 +49,8 @@ func TestCheckOfAConnectionThatIsWell(t *testing.T) {
 		if !reflect.DeepEqual(c.calls, calls) {
 			t.Errorf("AWS calls were %v, want %v", c.calls, calls)
 		}
-		if n := s.Network.Dialled(); n != 1 {
-			t.Errorf("dialled %d times", n)
+		if dialled := s.Network.Dialled(); !slices.Equal(dialled, []string{"auth.reltio.com:443"}) {
+			t.Errorf("dialled %q", dialled)
 		}
 		if len(c.logs) != 1 || c.logs[0]["msg"] != "check" || c.logs[0]["level"] != "INFO" {
 			t.Errorf("logged %v", c.logs)
@@ -168,6 +168,11 @@ func TestCheckFinds(t *testing.T) {
 				c.breaks(s)
 				found := s.check()
 				found.wantWrong(c.wrong)
+				for _, address := range s.Network.Dialled() {
+					if !strings.HasSuffix(address, ".reltio.com:443") {
+						t.Errorf("dialled %s, which is not within TOKEN_HOSTS", address)
+					}
+				}
 				if len(found.logs) != 1 || found.logs[0]["level"] != "WARN" {
 					t.Errorf("logged %v", found.logs)
 				}

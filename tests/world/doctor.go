@@ -52,13 +52,13 @@ type Network struct {
 	Plain bool
 
 	mu        sync.Mutex
-	dialled   int
+	dialled   []string
 	received  []byte
 	authority *authority
 }
 
-// Dialled counts the connections that came about.
-func (n *Network) Dialled() int {
+// Dialled are the addresses that were tried.
+func (n *Network) Dialled() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.dialled
@@ -72,6 +72,9 @@ func (n *Network) Received() []byte {
 }
 
 func (n *Network) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	n.mu.Lock()
+	n.dialled = append(n.dialled, address)
+	n.mu.Unlock()
 	host, _, _ := net.SplitHostPort(address)
 	fail := func(err error) (net.Conn, error) { return nil, &net.OpError{Op: "dial", Net: network, Err: err} }
 	switch {
@@ -83,9 +86,6 @@ func (n *Network) dial(ctx context.Context, network, address string) (net.Conn, 
 	case n.Refuse:
 		return fail(syscall.ECONNREFUSED)
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.dialled++
 	client, server := net.Pipe()
 	go n.serve(server, host)
 	return client, nil

@@ -9,22 +9,12 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"reltio-token-rotator/rotator"
 )
 
 // finding is one line of the report, the function's or the operator's.
-type finding struct {
-	// Connection is empty for what concerns the whole stack.
-	Connection string `json:"connection"`
-	Check      string `json:"check"`
-	OK         bool   `json:"ok"`
-	Message    string `json:"message"`
-}
-
-// diagnosis is what make check says.
-type diagnosis struct {
-	Version string    `json:"version"`
-	Checks  []finding `json:"checks"`
-}
+type finding = rotator.Check
 
 // check is make check: the doctor inside the function, and what only somebody
 // outside it can see. It changes nothing.
@@ -37,12 +27,12 @@ func (o *operator) check(ctx context.Context, opts options) error {
 	if err != nil {
 		return err
 	}
-	var all diagnosis
+	var all rotator.CheckReport
 	all.Checks = append(all.Checks, o.schedule(ctx, resources))
 	all.Checks = append(all.Checks, o.fired(ctx))
 	all.Checks = append(all.Checks, o.alarms(ctx, resources)...)
 	all.Checks = append(all.Checks, o.listeners(ctx, stack))
-	var inside diagnosis
+	var inside rotator.CheckReport
 	if err := o.invoke(ctx, stack.outputs["FunctionName"], event{Action: "check"}, &inside); err != nil {
 		inside.Checks = []finding{wrong("function", "%v; see its log: make logs STACK=%s", err, o.stack)}
 	}
@@ -55,7 +45,7 @@ func (o *operator) check(ctx context.Context, opts options) error {
 }
 
 // tell prints the report; errWrong when something in it is not ok.
-func (o *operator) tell(all diagnosis, machine bool) error {
+func (o *operator) tell(all rotator.CheckReport, machine bool) error {
 	var err error
 	if slices.ContainsFunc(all.Checks, func(f finding) bool { return !f.OK }) {
 		err = errWrong
@@ -76,7 +66,7 @@ func (o *operator) tell(all diagnosis, machine bool) error {
 			word = "WRONG"
 		}
 		message := strings.ReplaceAll(strings.ReplaceAll(f.Message, "\t", " "), "\n", " ")
-		fmt.Fprintln(table, plain(strings.Join([]string{word, cmp.Or(f.Connection, "stack"), f.Check, message}, "\t")))
+		fmt.Fprintln(table, plain(strings.Join([]string{word, cmp.Or(f.Connection, "stack"), string(f.Check), message}, "\t")))
 	}
 	if flushErr := table.Flush(); flushErr != nil {
 		return flushErr
@@ -84,11 +74,11 @@ func (o *operator) tell(all diagnosis, machine bool) error {
 	return err
 }
 
-func ok(check, format string, args ...any) finding {
+func ok(check rotator.CheckName, format string, args ...any) finding {
 	return finding{Check: check, OK: true, Message: fmt.Sprintf(format, args...)}
 }
 
-func wrong(check, format string, args ...any) finding {
+func wrong(check rotator.CheckName, format string, args ...any) finding {
 	return finding{Check: check, Message: fmt.Sprintf(format, args...)}
 }
 
@@ -139,11 +129,12 @@ func (o *operator) schedule(ctx context.Context, resources []resource) finding {
 // enable is the command that switches a schedule on. The API wants all of it
 // again.
 func enable(name string) string {
-	return "aws scheduler get-schedule --name " + name + ` --output json --query '{Name:Name,Description:Description,ScheduleExpression:ScheduleExpression,FlexibleTimeWindow:FlexibleTimeWindow,Target:Target,State:` + "`\"ENABLED\"`" + `}' | aws scheduler update-schedule --cli-input-json file:///dev/stdin`
+	const all = "{Name:Name,Description:Description,ScheduleExpression:ScheduleExpression,FlexibleTimeWindow:FlexibleTimeWindow,Target:Target,State:`\"ENABLED\"`}"
+	return `aws scheduler update-schedule --cli-input-json "$(aws scheduler get-schedule --name ` + name + " --output json --query '" + all + `')"`
 }
 
 // unseen is the finding where the operator's own permissions do not reach.
-func unseen(check, action string, err error) finding {
+func unseen(check rotator.CheckName, action string, err error) finding {
 	return wrong(check, "cannot be seen (%v); your own role needs %s", err, action)
 }
 
@@ -169,9 +160,9 @@ func (o *operator) fired(ctx context.Context) finding {
 	}
 	switch age := now.Sub(last); {
 	case last.IsZero():
-		return wrong(check, "none in the last 15 min; see what the function says, make logs STACK=%s, and %s", o.stack, page("HeartbeatsMissing"))
+		return wrong(check, "none in the last 15 min; see what the function says, make logs STACK=%s, and %s", o.stack, page("heartbeats"))
 	case age > recent:
-		return wrong(check, "the last was %s ago; see %s", span(age), page("HeartbeatsMissing"))
+		return wrong(check, "the last was %s ago; see %s", span(age), page("heartbeats"))
 	default:
 		return ok(check, "the last was %s ago", span(max(age, 0)))
 	}
@@ -209,12 +200,13 @@ type alarmState struct {
 	ActionsEnabled                     bool
 }
 
-func (s alarmState) finding(check, id string) finding {
+// The last part of an alarm's name is its page in the runbook.
+func (s alarmState) finding(check rotator.CheckName, id string) finding {
 	switch {
 	case !s.ActionsEnabled:
 		return wrong(check, "%s: it tells nobody; aws cloudwatch enable-alarm-actions --alarm-names %s", id, s.AlarmName)
 	case s.StateValue == "ALARM":
-		return wrong(check, "%s: it rings (%s); see %s", id, s.StateReason, page(strings.TrimSuffix(id, "Alarm")))
+		return wrong(check, "%s: it rings (%s); see %s", id, s.StateReason, page(s.AlarmName[strings.LastIndex(s.AlarmName, "/")+1:]))
 	case s.StateValue == "INSUFFICIENT_DATA":
 		return ok(check, "%s: no data yet", id)
 	}

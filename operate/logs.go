@@ -35,7 +35,7 @@ func (o *operator) logEvents(ctx context.Context, since time.Time) ([]logEvent, 
 
 // logs is make logs.
 func (o *operator) logs(ctx context.Context, opts options) error {
-	since, shown, lines := o.now().Add(-opts.since), map[string]bool{}, 0
+	since, shown, lines := o.now().Add(-opts.since), map[logEvent]bool{}, 0
 	for {
 		events, err := o.logEvents(ctx, since)
 		if answered(err, "ResourceNotFoundException") {
@@ -45,10 +45,10 @@ func (o *operator) logs(ctx context.Context, opts options) error {
 			return err
 		}
 		for _, event := range events {
-			if shown[event.EventID] {
+			if shown[event] {
 				continue
 			}
-			shown[event.EventID] = true
+			shown[event] = true
 			at := time.UnixMilli(event.Timestamp).UTC().Format("2006-01-02 15:04:05")
 			for _, line := range readable(event.Message) {
 				o.say("%s  %s", at, line)

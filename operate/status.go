@@ -139,7 +139,7 @@ func (c *seen) notes(o *operator, name string) []string {
 		notes = append(notes, "a changed refresh token waits in escrow; see "+page(string(rotator.CredentialsNotSaved)))
 	}
 	if age := o.now().Sub(s.RefreshTokenSince); s.RefreshTokenFingerprint != "" && !s.CanLogIn && age >= refreshTokenLife-7*24*time.Hour {
-		notes = append(notes, fmt.Sprintf("the refresh token ends after %s; see %s", span(refreshTokenLife), page("RefreshTokenAge")))
+		notes = append(notes, fmt.Sprintf("the refresh token ends after %s; see %s", span(refreshTokenLife), page("refresh-token-age")))
 	}
 	return notes
 }

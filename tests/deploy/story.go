@@ -25,10 +25,13 @@ func (w *world) story(ctx context.Context) error {
 		return err
 	}
 	w.console.Say("sam build", "built the function")
+	if err := w.release(ctx); err != nil {
+		return err
+	}
 	s := stack{w, stackName}
 	local := []string{
 		"AwsEndpointUrl=" + w.endpoint, "TokenUrl=" + w.reltioWeb.URL + "/oauth/token", "TokenHosts=127.0.0.1",
-		"RefreshBeforeSeconds=120",
+		"RefreshBeforeSeconds=120", "AlarmEmail=operator@example.com",
 	}
 	if err := s.deploy(ctx, local...); err != nil {
 		return err
@@ -95,7 +98,10 @@ func (w *world) story(ctx context.Context) error {
 	if _, err := s.refreshed(ctx, current); err != nil {
 		return err
 	}
-	return s.read(ctx, job)
+	if err := s.read(ctx, job); err != nil {
+		return err
+	}
+	return s.operate(ctx)
 }
 
 // seed writes the first credentials as a person would.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,18 +112,15 @@ func TestCheckBesideAHeartbeat(t *testing.T) {
 				play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
 					s.seeded("default", s.credentials())
 					old := s.refreshToken("default")
-					moment, inside, where := 0, false, ""
+					var moment atomic.Int64 // a check's calls come side by side
+					var where atomic.Value
 					side.outer(s, func(operation, name string, before bool) {
-						if inside || where != "" {
-							return
-						}
-						if moment++; moment > moments {
-							inside, where = true, fmt.Sprintf("%s %s before=%t", operation, name, before)
+						if moment.Add(1) == int64(moments+1) {
+							where.Store(fmt.Sprintf("%s %s before=%t", operation, name, before))
 							side.inner(s)
-							inside = false
 						}
 					})
-					if more = where != ""; !more {
+					if more = where.Load() != nil; !more {
 						return
 					}
 					s.wantWorking("default")
@@ -134,7 +132,7 @@ func TestCheckBesideAHeartbeat(t *testing.T) {
 						t.Errorf("the state is %+v", state)
 					}
 					if t.Failed() {
-						t.Logf("at %s", where)
+						t.Logf("at %s", where.Load())
 					}
 				})
 			}

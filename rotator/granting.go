@@ -88,10 +88,7 @@ func (a *attempt) announce(ctx context.Context) error {
 	}
 	now := time.Now()
 	a.next.LoginAttempted = a.creds.Version
-	lost := a.next.endedBy(now).failed(a.began, now, &Error{Code: AnswerLost})
-	if lost.Failures > 1 {
-		lost.NotBefore = a.began.Add(maxHold)
-	}
+	lost := a.loginLost(a.next.endedBy(now), now, &Error{Code: AnswerLost})
 	// The claim stays open: its version is not in this record.
 	if err := a.writeState(ctx, lost); err != nil {
 		a.next.LoginAttempted = a.c.State.LoginAttempted
@@ -99,6 +96,21 @@ func (a *attempt) announce(ctx context.Context) error {
 	}
 	a.announced = true
 	return nil
+}
+
+// loginLost is the state after a login whose answer was lost, or will be should
+// this process die. The first is tried again at the next heartbeat, as after any
+// lost answer; a second one in a row is held, since it may count as a wrong one.
+// Lost answers to other requests before it are not counted.
+func (a *attempt) loginLost(s State, now time.Time, failure *Error) State {
+	if a.c.State.LoginAttempted != a.creds.Version {
+		s.Failures = 0
+	}
+	s = s.failed(a.began, now, failure)
+	if s.Failures > 1 {
+		s.NotBefore = a.began.Add(maxHold)
+	}
+	return s
 }
 
 // send makes one token request and counts it.

@@ -135,8 +135,12 @@ func (a *attempt) recordFailure(ctx context.Context, err error) (Outcome, error)
 		a.next = a.next.endedBy(now) // a job says so, and it could not be replaced
 	}
 	a.describeCredentials(a.creds.Version, a.creds.RefreshToken, a.creds.CreatedAt)
-	a.next = a.next.failed(a.began, now, failure)
-	if a.announced && (failure.Code == AnswerLost && a.next.Failures > 1 || failure.Code == RequestRejected || failure.Code == BadResponse) {
+	if a.announced && failure.Code == AnswerLost {
+		a.next = a.loginLost(a.next, now, failure)
+	} else {
+		a.next = a.next.failed(a.began, now, failure)
+	}
+	if a.announced && (failure.Code == RequestRejected || failure.Code == BadResponse) {
 		a.next.NotBefore = a.began.Add(maxHold) // such logins may count as wrong ones
 	}
 	// A failure outside the window, of a forced try, does not make the token

@@ -36,7 +36,7 @@ PROGRAMS    := $(SAM_CLI) \
                $(TOOLS)/python/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lint-templates fmt tools build deploy deploy-local invoke-local clean build-RotateFunction
+.PHONY: help run test simulate lint lint-templates fmt tools build deploy deploy-local invoke-local clean build-RotateFunction
 .PHONY: seed status refresh logs check add-connection remove-connection
 
 help: ## this list
@@ -48,6 +48,9 @@ run: ## watch the real function keep a token fresh on this machine, without AWS
 
 test: ## all tests that need only Go
 	go test ./...
+
+simulate: ## 90 days of trouble: this rotator beside what people use in its place [SEED=1]
+	@cd tests/simulation && go test -count=1 -timeout 10m -args -long -seed $(or $(SEED),1)
 
 lint: $(GOFUMPT) $(STATICCHECK) ## formatting and static checks of the code and, after make tools, the templates
 	@test -z "$$(gofumpt -l .)" || { gofumpt -d .; echo "run: make fmt"; exit 1; }

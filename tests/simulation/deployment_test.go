@@ -24,14 +24,6 @@ const (
 	watching = 5 * time.Minute
 )
 
-// settings are the function's, as the template sets them.
-func settings() rotator.Settings {
-	return rotator.Settings{
-		TokenURL: "https://auth.reltio.com/oauth/token", TokenHosts: []string{"reltio.com"},
-		RefreshBefore: 10 * time.Minute, Heartbeat: time.Minute,
-	}
-}
-
 // deployment is a stack under one policy, living through a trace.
 type deployment struct {
 	t      testing.TB
@@ -196,6 +188,9 @@ func (d *deployment) watch() {
 			usable, unusable = d.now(), 0
 		}
 	}
+	if unusable > 0 { // and nobody came before the end
+		d.tally.withoutCredentials = append(d.tally.withoutCredentials, span{usable, d.trace.length})
+	}
 }
 
 // published is the token secret as a job reads it.
@@ -212,20 +207,36 @@ func (d *deployment) published() (published, bool) {
 
 // invokeRotator runs one event in a process of its own.
 func (d *deployment) invokeRotator(event rotator.Event) {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	store := d.aws.Process()
-	r := &rotator.Rotator{
-		Settings: settings(), Version: "simulated",
-		Lister: store, Parameters: store, Credentials: store, Saver: store, Escrow: store, Tokens: store,
-		Endpoint: d.reltio.Process(), Metrics: noMetrics{}, Log: slog.New(slog.DiscardHandler),
-	}
-	report, _ := r.Run(ctx, fmt.Sprint("request-", d.runs.Add(1)), event)
+	report, _ := invoke(d.aws, d.reltio, fmt.Sprint("request-", d.runs.Add(1)), event)
 	for _, result := range report.Connections {
+		// Two logins in a row whose answers were lost: the next is an hour later,
+		// since accounts get locked.
+		if until := result.RetryAt.Sub(d.start); result.Error == rotator.AnswerLost && until > d.now()+window {
+			d.mu.Lock()
+			d.tally.loginsHeld = append(d.tally.loginsHeld, span{d.now(), until})
+			d.mu.Unlock()
+		}
 		if strings.Contains(result.Message, "has a bug") {
 			d.t.Errorf("seed %d, after %v: %s", d.trace.seed, d.now(), result.Message)
 		}
 	}
+}
+
+// invoke runs one event in a process of its own.
+func invoke(aws *memory.AWS, reltio *memory.Reltio, requestID string, event rotator.Event) (rotator.Report, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	store := aws.Process()
+	r := &rotator.Rotator{
+		Settings: rotator.Settings{ // as the template has them
+			TokenURL: "https://auth.reltio.com/oauth/token", TokenHosts: []string{"reltio.com"},
+			RefreshBefore: 10 * time.Minute, Heartbeat: time.Minute,
+		},
+		Version: "simulated",
+		Lister:  store, Parameters: store, Credentials: store, Saver: store, Escrow: store, Tokens: store,
+		Endpoint: reltio.Process(), Metrics: noMetrics{}, Log: slog.New(slog.DiscardHandler),
+	}
+	return r.Run(ctx, requestID, event)
 }
 
 type noMetrics struct{}

@@ -133,7 +133,7 @@ func newTrace(seed uint64, length time.Duration) *trace {
 	for at := range arrivals(random, time.Hour/perHour, time.Hour, length-time.Hour) {
 		j := job{span{at, at + logUniform(random, time.Minute, time.Hour)}}
 		for range perJob {
-			t.reads = append(t.reads, read{at + rand.N(j.to-j.from), len(t.jobs)})
+			t.reads = append(t.reads, read{at + time.Duration(random.Int64N(int64(j.to-j.from))), len(t.jobs)})
 		}
 		t.jobs = append(t.jobs, j)
 	}

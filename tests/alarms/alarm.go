@@ -53,7 +53,7 @@ type Series string
 
 // NewSeries names a metric of one dimension.
 func NewSeries(namespace, name, dimension, value string) Series {
-	return Series(fmt.Sprintf("%s/%s{%s=%s}", namespace, name, dimension, value))
+	return Series(namespace + "/" + name + "{" + dimension + "=" + value + "}")
 }
 
 // Read returns the alarm that a resource of a stack is.

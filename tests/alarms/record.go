@@ -1,10 +1,10 @@
 package alarms
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -32,27 +32,28 @@ type minute struct {
 // NewRecord returns an empty record.
 func NewRecord() *Record { return &Record{series: map[Series]*minutes{}} }
 
+// metadata is what a line says of itself under "_aws".
+type metadata struct {
+	Timestamp         int64
+	CloudWatchMetrics []struct {
+		Namespace  string
+		Dimensions [][]string
+		Metrics    []struct{ Name string }
+	}
+}
+
 // Write takes one line.
 func (r *Record) Write(line []byte) (int, error) {
-	var metadata struct {
-		AWS struct {
-			Timestamp         int64
-			CloudWatchMetrics []struct {
-				Namespace  string
-				Dimensions [][]string
-				Metrics    []struct{ Name string }
-			}
-		} `json:"_aws"`
-	}
 	var root map[string]json.RawMessage
-	err := json.Unmarshal(bytes.TrimSpace(line), &metadata)
-	if err == nil {
-		err = json.Unmarshal(line, &root)
-	}
-	if err != nil {
+	var about metadata
+	if err := json.Unmarshal(line, &root); err != nil {
 		return 0, r.failed(err)
 	}
-	for _, directive := range metadata.AWS.CloudWatchMetrics {
+	if err := json.Unmarshal(root["_aws"], &about); err != nil {
+		return 0, r.failed(err)
+	}
+	at := time.UnixMilli(about.Timestamp)
+	for _, directive := range about.CloudWatchMetrics {
 		for _, set := range directive.Dimensions {
 			if len(set) != 1 {
 				return 0, r.failed(fmt.Errorf("dimensions %v: one is expected", set))
@@ -66,7 +67,7 @@ func (r *Record) Write(line []byte) (int, error) {
 				if err != nil {
 					return 0, r.failed(fmt.Errorf("%s: %w", metric.Name, err))
 				}
-				r.add(NewSeries(directive.Namespace, metric.Name, set[0], value), time.UnixMilli(metadata.AWS.Timestamp), values)
+				r.add(NewSeries(directive.Namespace, metric.Name, set[0], value), at, values)
 			}
 		}
 	}
@@ -96,12 +97,12 @@ func (r *Record) Has(series Series) bool {
 
 // numbers reads a value or an array of them.
 func numbers(raw json.RawMessage) ([]float64, error) {
-	var many []float64
-	if json.Unmarshal(raw, &many) == nil {
-		return many, nil
+	if len(raw) > 0 && raw[0] == '[' {
+		var many []float64
+		err := json.Unmarshal(raw, &many)
+		return many, err
 	}
-	var one float64
-	err := json.Unmarshal(raw, &one)
+	one, err := strconv.ParseFloat(string(raw), 64)
 	return []float64{one}, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -100,9 +101,12 @@ func TestAlarmsSpeak(t *testing.T) {
 	}
 }
 
-// anchors are what the headings of a page are linked by.
+// anchors are what the headings of a page are linked by, and those set by hand.
 func anchors(page string) []string {
 	var all []string
+	for _, match := range regexp.MustCompile(`<a (?:id|name)="([^"]+)">`).FindAllStringSubmatch(page, -1) {
+		all = append(all, match[1])
+	}
 	for line := range strings.Lines(page) {
 		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && strings.HasPrefix(line, "#") {
 			title = strings.ToLower(strings.TrimSpace(title))

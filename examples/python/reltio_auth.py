@@ -7,7 +7,8 @@
 A refresh ends the old token at once: on a 401 the secret is read again, for up
 to 5 s until it holds another token, and the request is sent once more. The
 token is cached for 5 minutes at most, never past its end; threads share it; it
-does not follow a redirect to another host. Give `function`, the stack's output
+does not follow a redirect to another host. The secret's ARN, TokenSecretArn,
+says the region too, where nothing else does. Give `function`, the stack's output
 FunctionName, to report a token that Reltio refuses although it is the one in
 the secret (the role needs ReporterPolicyArn): it is then replaced in seconds.
 """
@@ -37,8 +38,9 @@ class ReltioAuth(AuthBase):
 
     def __init__(self, secret_id: str, function: str | None = None) -> None:
         self._secret_id, self._function = secret_id, function
-        self._secrets = boto3.client("secretsmanager")
-        self._lambda = boto3.client("lambda") if function else None
+        region = secret_id.split(":")[3] if secret_id.startswith("arn:") else None
+        self._secrets = boto3.client("secretsmanager", region_name=region)
+        self._lambda = boto3.client("lambda", region_name=region) if function else None
         self._lock = threading.Lock()
         self._token, self._connection, self._read_again = "", "", 0.0
         self._searched, self._search_again = "", 0.0

@@ -23,7 +23,10 @@ import (
 // rotate is the real function.
 var rotate binary.Once
 
-func TestMain(m *testing.M) { os.Exit(rotate.Run(m)) }
+func TestMain(m *testing.M) {
+	asQuickAWS()
+	os.Exit(rotate.Run(m))
+}
 
 // stack is the real function, AWS and Reltio on loopback, for jobs that are
 // processes. Nothing sends heartbeats: the test refreshes when it wants to.
@@ -55,6 +58,7 @@ func deploy(t *testing.T) *stack {
 	api := http.NewServeMux()
 	api.Handle("/oauth/token", s.reltio)
 	api.HandleFunc("POST /api", s.serveAPI)
+	api.HandleFunc("GET /api/{path...}", s.serveEntity)
 	api.HandleFunc("POST /away", func(w http.ResponseWriter, r *http.Request) {
 		_, port, _ := strings.Cut(r.Host, ":")
 		http.Redirect(w, r, "http://localhost:"+port+"/thief", http.StatusTemporaryRedirect)
@@ -100,12 +104,26 @@ func (s *stack) serveInvoke(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, `{"Message":"no such function"}`, http.StatusNotFound)
 }
 
-// serveAPI is Reltio's API.
+// letsIn tells whether a request has a live token.
+func (s *stack) letsIn(r *http.Request) bool {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return s.reltio.Alive(token)
+}
+
+// serveEntity is Reltio's API where it is read.
+func (s *stack) serveEntity(w http.ResponseWriter, r *http.Request) {
+	if !s.letsIn(r) {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	_, _ = io.WriteString(w, "got "+r.PathValue("path"))
+}
+
+// serveAPI is Reltio's API where it is written.
 func (s *stack) serveAPI(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	switch {
-	case !s.reltio.Alive(token):
+	case !s.letsIn(r):
 		w.WriteHeader(http.StatusUnauthorized)
 	case string(body) != "body":
 		w.WriteHeader(http.StatusBadRequest)

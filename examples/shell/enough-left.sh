@@ -9,8 +9,9 @@
 # the old token at once, and comes by that time, and a fifth of it, before
 # expires_at: what is left after that does not count.
 #
-# Needs bash and GNU date. Where it is not enough, waits until the refresh is over and ends with 75 ("try
-# again"): the container that is started next gets the new token.
+# Where it is not enough, waits until the refresh is over and ends with 75 ("try
+# again"): the container that is started next gets the new token. Needs bash and
+# GNU date.
 set -euo pipefail
 
 needed=$1

@@ -21,13 +21,13 @@ import (
 const callTime = 3 * time.Minute
 
 // kinds are what the examples are to a process, and how to run a job of it.
-var kinds = map[string]func(t *testing.T) *exec.Cmd{
-	"python": func(t *testing.T) *exec.Cmd { return exec.Command(python(t), "jobs/job.py") },
-	"naive":  func(t *testing.T) *exec.Cmd { return exec.Command(python(t), "jobs/naive.py") },
-	"shell": func(t *testing.T) *exec.Cmd {
+var kinds = map[string]func(t *testing.T, s *stack) *exec.Cmd{
+	"python": func(t *testing.T, s *stack) *exec.Cmd { return exec.Command(python(t), "jobs/job.py") },
+	"naive":  func(t *testing.T, s *stack) *exec.Cmd { return exec.Command(python(t), "jobs/naive.py") },
+	"shell": func(t *testing.T, s *stack) *exec.Cmd {
 		return bash(t, quickAWSFolder(t))
 	},
-	"ecs": func(t *testing.T) *exec.Cmd {
+	"ecs": func(t *testing.T, s *stack) *exec.Cmd {
 		folder, process := t.TempDir(), bash(t, quickAWSFolder(t))
 		for _, file := range []string{"ecs/entrypoint.sh", "shell/reltio.sh"} { // as in an image
 			text, err := os.ReadFile(filepath.Join("../../examples", file))
@@ -41,10 +41,13 @@ var kinds = map[string]func(t *testing.T) *exec.Cmd{
 		process.Args[1] = filepath.Join(folder, "entrypoint.sh")
 		return process
 	},
-	"glue": func(t *testing.T) *exec.Cmd {
-		return exec.Command(python(t), "jobs/partition.py")
+	"glue": func(t *testing.T, s *stack) *exec.Cmd {
+		process := exec.Command(python(t), "jobs/partition.py")
+		// Only the ARN says which region an executor is in.
+		process.Env = []string{"RELTIO_SECRET=" + s.tokenARN(t), "AWS_REGION=", "AWS_DEFAULT_REGION="}
+		return process
 	},
-	"shell with the AWS CLI": func(t *testing.T) *exec.Cmd {
+	"shell with the AWS CLI": func(t *testing.T, s *stack) *exec.Cmd {
 		return bash(t, filepath.Dir(find(t, "aws")))
 	},
 }
@@ -174,8 +177,9 @@ func (s *stack) start(t *testing.T, kind, api string) *job {
 			t.Fatal(err)
 		}
 	}
-	process := kinds[kind](t)
-	process.Env = append(append(os.Environ(), process.Env...),
+	process := kinds[kind](t, s)
+	own := process.Env
+	process.Env = append(os.Environ(),
 		"PYTHONPATH="+filepath.Join(examples, "python")+string(os.PathListSeparator)+filepath.Join(examples, "glue"), "PYTHONDONTWRITEBYTECODE=1",
 		"RELTIO_SH="+filepath.Join(examples, "shell", "reltio.sh"),
 		"RELTIO_SECRET="+world.SecretName("default", "token"), "RELTIO_FUNCTION=rotate", "RELTIO_API="+api,
@@ -184,6 +188,7 @@ func (s *stack) start(t *testing.T, kind, api string) *job {
 		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
 		"NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost",
 	)
+	process.Env = append(process.Env, own...)
 	orders, err := process.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

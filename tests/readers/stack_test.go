@@ -12,6 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/tests/binary"
 	standaws "reltio-token-rotator/tests/standin/aws"
@@ -136,6 +140,19 @@ func (s *stack) serveThief(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	s.thefts = append(s.thefts, r.Header.Get("Authorization"))
 	w.WriteHeader(http.StatusUnauthorized)
+}
+
+// tokenARN is the stack's output TokenSecretArn.
+func (s *stack) tokenARN(t *testing.T) string {
+	t.Helper()
+	secret, err := secretsmanager.New(secretsmanager.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(s.awsURL),
+		Credentials: credentials.NewStaticCredentialsProvider("job", "job", ""),
+	}).GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String(world.SecretName("default", "token"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aws.ToString(secret.ARN)
 }
 
 // refresh gives a new token, as the schedule does once an hour.

@@ -1,0 +1,304 @@
+// Package docs_test holds the pages for people to what the code does: what they
+// name exists, and what exists has its page.
+package docs_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+var root = filepath.Join("..", "..")
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// pages are the project's documents, by path.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, pattern := range []string{"*.md", "docs/*.md", "examples/*.md", "examples/*/*.md"} {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			name, err := filepath.Rel(root, file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[filepath.ToSlash(name)] = read(t, name)
+		}
+	}
+	return all
+}
+
+// sections are a page's headings, as links name them, with the text below.
+func sections(page string) map[string]string {
+	all, anchor, fenced := map[string]string{}, "", false
+	for line := range strings.Lines(page) {
+		if strings.HasPrefix(line, "```") {
+			fenced = !fenced
+		}
+		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && strings.HasPrefix(line, "#") && !fenced {
+			anchor = regexp.MustCompile(`[^a-z0-9_ -]`).ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), "")
+			anchor = strings.ReplaceAll(anchor, " ", "-")
+			all[anchor] = ""
+			continue
+		}
+		all[anchor] += line
+	}
+	return all
+}
+
+// constants are the string constants of a type in a package of the project.
+func constants(t *testing.T, file, typeName string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	ast.Inspect(parsed, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 {
+			return true
+		}
+		name, ok := spec.Type.(*ast.Ident)
+		literal, isText := spec.Values[0].(*ast.BasicLit)
+		if ok && isText && name.Name == typeName {
+			value, err := strconv.Unquote(literal.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, value)
+		}
+		return true
+	})
+	if len(found) == 0 {
+		t.Fatalf("%s has no constant of type %s", file, typeName)
+	}
+	return found
+}
+
+// Every error code has a page that says what happened and what to do, and a row
+// in the README.
+func TestEveryErrorCodeHasItsPage(t *testing.T) {
+	runbook, readme := sections(read(t, "docs/runbook.md")), read(t, "README.md")
+	for _, code := range constants(t, "rotator/errors.go", "Code") {
+		page, ok := runbook[code]
+		if !ok || !strings.Contains(page, "**What happened.**") || !strings.Contains(page, "**What to do.**") {
+			t.Errorf("docs/runbook.md: %s has no page that says what happened and what to do", code)
+		}
+		if !strings.Contains(readme, "| `"+code+"` |") {
+			t.Errorf("README.md has no row for %s", code)
+		}
+	}
+}
+
+// An alarm names its page, and the page is there. The last part of an alarm's
+// name is the page.
+func TestEveryAlarmHasItsPage(t *testing.T) {
+	runbook := sections(read(t, "docs/runbook.md"))
+	names := regexp.MustCompile(`AlarmName: !Sub reltio-token-rotator/\$\{AWS::StackName\}/([a-z-]+)`).FindAllStringSubmatch(read(t, "template.yaml"), -1)
+	if len(names) < 5 {
+		t.Errorf("the template has %d alarms that are named as the runbook's pages are", len(names))
+	}
+	for _, name := range names {
+		page, ok := runbook[name[1]]
+		if !ok || !strings.Contains(page, "**What happened.**") || !strings.Contains(page, "**What to do.**") {
+			t.Errorf("docs/runbook.md: the alarm %s has no page that says what happened and what to do", name[1])
+		}
+	}
+}
+
+func TestEveryOutcomeIsInTheReadme(t *testing.T) {
+	readme := read(t, "README.md")
+	for _, outcome := range constants(t, "rotator/report.go", "Outcome") {
+		if !strings.Contains(readme, "| `"+outcome+"` |") {
+			t.Errorf("README.md has no row for %s", outcome)
+		}
+	}
+}
+
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+// What one page says of another must lead somewhere.
+func TestLinksLeadSomewhere(t *testing.T) {
+	all := pages(t)
+	checked := 0
+	for name, text := range all {
+		for _, match := range link.FindAllStringSubmatch(text, -1) {
+			target, anchor, _ := strings.Cut(match[1], "#")
+			if strings.Contains(target, "://") {
+				continue
+			}
+			checked++
+			file := name
+			if target != "" {
+				file = filepath.ToSlash(filepath.Join(filepath.Dir(name), target))
+			}
+			if _, err := os.Stat(filepath.Join(root, file)); err != nil {
+				t.Errorf("%s links to %s, which is not there", name, match[1])
+				continue
+			}
+			if _, ok := sections(all[file])[anchor]; anchor != "" && !ok {
+				t.Errorf("%s links to %s, where no such heading is", name, match[1])
+			}
+		}
+	}
+	if checked == 0 {
+		t.Error("no links found: does this test still see them?")
+	}
+}
+
+// The pages that programs print exist, whatever names them: the code, the
+// template, the tests.
+func TestPagesNamedByTheCodeExist(t *testing.T) {
+	runbook := sections(read(t, "docs/runbook.md"))
+	named := regexp.MustCompile(`docs/runbook\.md#([a-z0-9_-]+)|page\("([a-z0-9_-]+)"\)`)
+	seen := 0
+	for _, pattern := range []string{"*.yaml", "operate/*.go", "rotator/*.go", "rotator/*/*.go", "functions/*/*.go"} {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, match := range named.FindAllStringSubmatch(string(text), -1) {
+				seen++
+				if _, ok := runbook[match[1]+match[2]]; !ok {
+					t.Errorf("%s names the page %s, which docs/runbook.md does not have", file, match[1]+match[2])
+				}
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("nothing names a page: does this test still see it?")
+	}
+}
+
+// A page that says "this test shows it" names one that is there.
+func TestTestsNamedInThePagesExist(t *testing.T) {
+	there := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && path != root:
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		for _, match := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllStringSubmatch(string(text), -1) {
+			there[match[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for name, text := range pages(t) {
+		for _, match := range regexp.MustCompile("`((?:Test|Fuzz)[A-Z0-9]\\w+)`").FindAllStringSubmatch(text, -1) {
+			seen++
+			if !there[match[1]] {
+				t.Errorf("%s names %s, which is not there", name, match[1])
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no page names a test: does this test still see them?")
+	}
+}
+
+// The sums of the table of costs are those of its rows, and the rows those of
+// what they say they are calculated from.
+func TestCostsAddUp(t *testing.T) {
+	var together []float64
+	sum := make([]float64, 3)
+	for line := range strings.Lines(sections(read(t, "docs/runbook.md"))["costs"]) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if len(cells) != 5 {
+			continue
+		}
+		var amounts []float64
+		for _, cell := range cells[2:] {
+			amount, err := strconv.ParseFloat(strings.Trim(cell, " *"), 64)
+			if err == nil {
+				amounts = append(amounts, amount)
+			}
+		}
+		switch {
+		case len(amounts) != 3: // the heading
+		case strings.Contains(cells[0], "together"):
+			together = amounts
+		case strings.TrimSpace(cells[0]) != "":
+			for i, amount := range amounts {
+				sum[i] += amount
+			}
+		}
+	}
+	for i := range sum {
+		if len(together) != 3 || math.Abs(sum[i]-together[i]) > 0.001 {
+			t.Fatalf("the rows add up to %.2f, the table says %v", sum, together)
+		}
+	}
+	template := read(t, "template.yaml")
+	for what, says := range map[string]string{
+		fmt.Sprintf("%d × 0.10", strings.Count(template, "Type: AWS::CloudWatch::Alarm")): "alarms",
+		fmt.Sprintf("%d × 0.30", len(metrics(t))):                                         "metrics",
+	} {
+		if !strings.Contains(read(t, "docs/runbook.md"), "| "+says+" | "+what) {
+			t.Errorf("the costs of %s are not calculated as %s", says, what)
+		}
+	}
+}
+
+// metrics are the names that the function writes.
+func metrics(t *testing.T) []string {
+	t.Helper()
+	found := map[string]bool{}
+	for _, match := range regexp.MustCompile(`(?:add\(|\{)"([A-Z][A-Za-z]+)", (?:unit|m\.)`).FindAllStringSubmatch(read(t, "rotator/emf/emf.go"), -1) {
+		found[match[1]] = true
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// Every metric that the specification of the function names is written and on
+// the dashboard, and none besides.
+func TestEveryMetricIsWrittenAndOnTheDashboard(t *testing.T) {
+	want := []string{
+		"Failures", "GrantMilliseconds", "Heartbeats", "Late", "NeedsPerson", "RefreshTokenAgeDays",
+		"Refreshes", "Throttles", "TokenSecondsRemaining", "Unseeded",
+	}
+	if got := metrics(t); !slices.Equal(got, want) {
+		t.Errorf("rotator/emf writes %v, wanted %v", got, want)
+	}
+	_, dashboard, _ := strings.Cut(read(t, "template.yaml"), "DashboardBody")
+	for _, name := range want {
+		if !strings.Contains(dashboard, `"`+name+`"`) {
+			t.Errorf("%s is not on the dashboard", name)
+		}
+	}
+}

@@ -58,7 +58,7 @@ func (e *examination) checkWrite(ctx, tidy context.Context, kind SecretKind, abo
 		return wrong(check, "the secret was written, and the label %s could not be taken off again, where it does no harm: %s", checkLabel,
 			whyNoSecret(removed, name, "secretsmanager:UpdateSecretVersionStage", ""))
 	}
-	return fine(check, "a version under the label %s was written, and the label taken off again", checkLabel)
+	return fine(check, "writable: shown by the day's version under the label %s, which is off it again", checkLabel)
 }
 
 func (e *examination) putLabelled(ctx context.Context, kind SecretKind, id string) (current bool, err error) {

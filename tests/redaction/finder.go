@@ -44,12 +44,14 @@ func (f *Finder) Add(name, value string) {
 		f.byLength = map[int]map[string]form{}
 	}
 	for from := range len(runes) - window + 1 {
-		for kind, written := range written(string(runes[from : from+window])) {
-			for _, text := range written {
+		for _, way := range ways(string(runes[from : from+window])) {
+			for _, text := range way.written {
 				if f.byLength[len(text)] == nil {
 					f.byLength[len(text)] = map[string]form{}
 				}
-				f.byLength[len(text)][text] = form{name, kind}
+				if _, there := f.byLength[len(text)][text]; !there { // what most ways leave as it is, is plain text
+					f.byLength[len(text)][text] = form{name, way.kind}
+				}
 			}
 		}
 	}
@@ -70,22 +72,28 @@ func (f *Finder) Find(text string) []string {
 	return slices.Compact(found)
 }
 
-// written returns the ways to write a piece of a secret. Each of them writes
+// way is one of the ways to write a piece of a secret.
+type way struct {
+	kind    string
+	written []string
+}
+
+// ways returns the ways to write a piece of a secret. Each of them writes
 // character by character, or in base64 by the three alignments, so that a piece
 // looks the same whatever stands around it.
-func written(piece string) map[string][]string {
-	return map[string][]string{
-		"plain text":        {piece},
-		"base64":            base64Forms(piece),
-		"hex":               bothCases(hex.EncodeToString([]byte(piece)), fmt.Sprintf("% x", piece)),
-		"bytes":             {decimals(piece, " "), decimals(piece, ",")},
-		"URL encoding":      bothCases(url.QueryEscape(piece), url.PathEscape(piece), everyByte(piece, "%%%02x")),
-		"JSON":              jsonForms(piece),
-		"JSON inside JSON":  jsonForms(jsonForms(piece)[0]),
-		"a Go string":       {inside(strconv.Quote(piece)), inside(strconv.QuoteToASCII(piece)), everyByte(piece, `\x%02x`)},
-		"HTML":              {html.EscapeString(piece)},
-		"a Unicode escape":  bothCases(everyRune(piece, `\u%04x`)),
-		"an HTML character": {everyRune(piece, "&#%d;")},
+func ways(piece string) []way {
+	return []way{
+		{"plain text", []string{piece}},
+		{"base64", base64Forms(piece)},
+		{"hex", bothCases(hex.EncodeToString([]byte(piece)), fmt.Sprintf("% x", piece))},
+		{"bytes", []string{decimals(piece, " "), decimals(piece, ",")}},
+		{"URL encoding", bothCases(url.QueryEscape(piece), url.PathEscape(piece), everyByte(piece, "%%%02x"))},
+		{"JSON", jsonForms(piece)},
+		{"JSON inside JSON", jsonForms(jsonForms(piece)[0])},
+		{"a Go string", []string{inside(strconv.Quote(piece)), inside(strconv.QuoteToASCII(piece)), everyByte(piece, `\x%02x`)}},
+		{"HTML", []string{html.EscapeString(piece)}},
+		{"a Unicode escape", bothCases(everyRune(piece, `\u%04x`))},
+		{"an HTML character", []string{everyRune(piece, "&#%d;")}},
 	}
 }
 

@@ -150,7 +150,7 @@ func TestPanicsInWhatTheRotatorCalls(t *testing.T) {
 				gone := false
 				play(t, standreltio.Options{RotateRefreshToken: true}, func(s *stage) {
 					s.seed(kinds["refresh"])
-					ways[way](s, func() { s.wrap = bomb{in: method, value: value, gone: &gone}.lay })
+					courses[way](s, func() { s.wrap = bomb{in: method, value: value, gone: &gone}.lay })
 				})
 				if !gone {
 					t.Error("it did not go off")

@@ -17,9 +17,9 @@ import (
 	"reltio-token-rotator/tests/world"
 )
 
-// ways are courses of events that lead to every call that the rotator makes.
+// courses of events that lead to every call that the rotator makes.
 // Each breaks something when broken says so, and goes on until all is over.
-var ways = map[string]func(s *stage, broken func()){
+var courses = map[string]func(s *stage, broken func()){
 	// A refresh whose refresh token changes.
 	"rotates": func(s *stage, broken func()) {
 		s.beat()
@@ -148,7 +148,7 @@ func TestStores(t *testing.T) {
 				play(t, standreltio.Options{RotateRefreshToken: true}, func(s *stage) {
 					s.seed(kinds["refresh"])
 					met := 0
-					ways[call.way](s, func() {
+					courses[call.way](s, func() {
 						s.storage.answer = func(operation, name string, w http.ResponseWriter) bool {
 							if operation != call.operation || !strings.HasSuffix(name, call.name) {
 								return false

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -67,25 +68,27 @@ const (
 // refreshNow refreshes connections, all when none is named, and shows what came
 // of it.
 func (o *operator) refreshNow(ctx context.Context, function string, connections ...string) error {
+	var wrong error // of those that are done
 	for began := o.now(); ; {
 		var report rotator.Report
 		if err := o.invoke(ctx, function, event{"refresh", connections, true}, &report); err != nil {
 			return err
 		}
 		var busy []string
+		done := report
+		done.Connections = nil
 		for _, result := range report.Connections {
 			if result.Outcome == rotator.Busy || result.Outcome == rotator.Deferred {
 				busy = append(busy, result.Name)
+			} else {
+				done.Connections = append(done.Connections, result)
 			}
 		}
 		if len(busy) == 0 || o.now().Sub(began) > patience {
-			return o.show(report)
+			return cmp.Or(wrong, o.show(report))
 		}
-		if len(busy) < len(report.Connections) {
-			report.Connections = without(report.Connections, busy)
-			if err := o.show(report); err != nil {
-				return err
-			}
+		if len(done.Connections) > 0 {
+			wrong = cmp.Or(wrong, o.show(done))
 		}
 		connections = busy
 		o.say("%s: another run is at it; asking again in %s", strings.Join(busy, ", "), span(askAgain))
@@ -95,20 +98,6 @@ func (o *operator) refreshNow(ctx context.Context, function string, connections 
 		case <-time.After(askAgain):
 		}
 	}
-}
-
-func without(results []rotator.Result, names []string) []rotator.Result {
-	var rest []rotator.Result
-	for _, result := range results {
-		busy := false
-		for _, name := range names {
-			busy = busy || name == result.Name
-		}
-		if !busy {
-			rest = append(rest, result)
-		}
-	}
-	return rest
 }
 
 // show prints a report; errWrong when a connection has no fresh token by it.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -242,7 +241,7 @@ func (o *operator) confirmed(ctx context.Context, connection string) bool {
 		o.secret(connection, "credentials"), o.secret(connection, "token"))
 	answer := make(chan string, 1)
 	go func() {
-		line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+		line, _ := bufio.NewReader(o.in).ReadString('\n')
 		answer <- strings.TrimSpace(line)
 	}()
 	select {

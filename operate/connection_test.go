@@ -104,10 +104,14 @@ func TestRemoveConnection(t *testing.T) {
 		name        string
 		answers     map[string]string
 		absent      bool
+		typed       string
 		opts        options
 		refused     string
 		did, didNot []string
 	}{
+		{name: "when the name was typed", typed: "emea\n", did: []string{deleteStack, deleteSecret}},
+		{name: "when another name was typed", typed: "default\n", refused: "nothing was changed", didNot: []string{"ssm put-parameter", deleteStack, deleteSecret}},
+		{name: "when nobody is there to ask", refused: "nothing was changed", didNot: []string{"ssm put-parameter", deleteStack, deleteSecret}},
 		{
 			name: "with its secrets", opts: options{yes: true},
 			did: []string{
@@ -146,6 +150,7 @@ func TestRemoveConnection(t *testing.T) {
 			test.opts.connection = ""
 		}
 		o, _ := person(a)
+		o.in = strings.NewReader(test.typed)
 		judge(t, test.name, o.removeConnection(t.Context(), test.opts), test.refused, a, test.did, test.didNot)
 	}
 }

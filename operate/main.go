@@ -95,7 +95,7 @@ func run(ctx context.Context, args []string) error {
 	case o.connection != "" && !connectionName.MatchString(o.connection):
 		return errors.New("CONNECTION is not a connection's name: 1 to 32 lower-case letters, digits and hyphens, beginning with a letter or digit")
 	}
-	return act(&operator{stack: *stack, cli: awsCLI{}, out: os.Stdout, now: time.Now}, ctx, o)
+	return act(&operator{stack: *stack, cli: awsCLI{}, in: os.Stdin, out: os.Stdout, now: time.Now}, ctx, o)
 }
 
 func command(name string) func(*operator, context.Context, options) error {

@@ -15,6 +15,7 @@ const defaultConnection = "default"
 type operator struct {
 	stack string
 	cli   cli
+	in    io.Reader
 	out   io.Writer
 	now   func() time.Time
 }

@@ -199,7 +199,7 @@ func TestSeedingSaysWhatIsWrong(t *testing.T) {
 			[]string{"nothing was written", "make add-connection STACK=test CONNECTION=emea"},
 		},
 		{
-			"a stack that is not there", "",
+			"a stack that is not there", `{"client_id":"client","client_secret":"secret"}`,
 			[]string{"-stack", "other"},
 			2,
 			[]string{"there is no stack other", "make deploy STACK=other"},

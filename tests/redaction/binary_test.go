@@ -188,6 +188,7 @@ func TestTheRealFunctionAtEveryLogLevel(t *testing.T) {
 				d.put(document)
 				d.invoke(`{}`)
 			}
+			d.invoke(`{"action":"check"}`)
 			d.aws.PutParameter(world.ParameterName("default", "config"), `{"token_url":"https://client:secret@127.0.0.1/"}`)
 			d.invoke(`{}`)
 			d.wantNothingSecret("LOG_LEVEL=" + level)

@@ -1,0 +1,198 @@
+package redaction
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/awsstore"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+	"reltio-token-rotator/tests/world"
+)
+
+// The doctor reads the credentials too, and says more than a run does.
+
+// seeReport keeps a doctor's report.
+func (s *stage) seeReport(report rotator.CheckReport, err error) {
+	document, _ := json.Marshal(report)
+	s.see(fmt.Sprintf("%s %+v %#v", document, report, report))
+	if err != nil {
+		s.see(fmt.Sprintf("%v %+v %#v", err, err, err))
+	}
+}
+
+func TestTheDoctorOfBadDocuments(t *testing.T) {
+	check := func(prepare func(s *stage)) {
+		play(t, standreltio.Options{}, func(s *stage) {
+			s.finder.Add("client secret in a URL", "cS7qZwKd41LxvT")
+			s.seed(kinds["refresh, then login"])
+			prepare(s)
+			s.seeReport(s.Check(s.t.Context()))
+		})
+	}
+	for _, document := range badCredentials {
+		check(func(s *stage) { s.AWS.PutSecret(world.SecretName("default", "credentials"), with(document)) })
+		check(func(s *stage) { s.AWS.PutParameter(world.ParameterName("default", "escrow"), with(document)) })
+	}
+	for _, document := range badConfigs {
+		check(func(s *stage) { s.AWS.PutParameter(world.ParameterName("default", "config"), with(document)) })
+	}
+	for _, change := range []func(n *world.Network){
+		func(*world.Network) {},
+		func(n *world.Network) { n.NoRoute = true },
+		func(n *world.Network) { n.Refuse = true },
+		func(n *world.Network) { n.Untrusted = true },
+		func(n *world.Network) { n.Plain = true },
+		func(n *world.Network) {
+			n.Certificate = func(c *x509.Certificate) { c.DNSNames = []string{"elsewhere.example"} }
+		},
+		func(n *world.Network) {
+			n.Certificate = func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }
+		},
+	} {
+		check(func(s *stage) { change(&s.Network) })
+	}
+}
+
+// Every AWS call that the doctor makes, with everything that it can meet.
+func TestTheDoctorInTrouble(t *testing.T) {
+	cells := 0
+	for _, call := range []struct{ operation, name string }{
+		{"GetParametersByPath", ""},
+		{"GetSecretValue", "/credentials"},
+		{"DescribeSecret", "/credentials"},
+		{"DescribeSecret", "/token"},
+		{"PutSecretValue", "/credentials"},
+		{"PutSecretValue", "/token"},
+		{"UpdateSecretVersionStage", "/credentials"},
+		{"PutParameter", "/check"},
+		{"DeleteParameter", "/check"},
+	} {
+		for name, trouble := range troubles {
+			cells++
+			t.Run(call.operation+call.name+" "+name, func(t *testing.T) {
+				play(t, standreltio.Options{RotateRefreshToken: true}, func(s *stage) {
+					s.seed(kinds["refresh"])
+					s.beat()
+					met := false
+					s.storage.answer = func(operation, name string, w http.ResponseWriter) bool {
+						if operation != call.operation || !strings.HasSuffix(name, call.name) {
+							return false
+						}
+						met = true
+						trouble(w)
+						return true
+					}
+					s.seeReport(s.Check(s.t.Context()))
+					if !met {
+						t.Error("it was not called")
+					}
+				})
+			})
+		}
+	}
+	t.Logf("%d cells: AWS calls of the doctor × troubles", cells)
+}
+
+// doctorBomb works until the method is called that it is to go off in.
+type doctorBomb struct {
+	*awsstore.Store
+	bomb
+}
+
+func (b doctorBomb) List(ctx context.Context) ([]rotator.Parameter, error) {
+	b.at("List")
+	return b.Store.List(ctx)
+}
+
+func (b doctorBomb) Read(ctx context.Context, c string) (rotator.SecretVersion, error) {
+	b.at("Read")
+	return b.Store.Read(ctx, c)
+}
+
+func (b doctorBomb) SecretName(c string, k rotator.SecretKind) string {
+	b.at("SecretName")
+	return b.Store.SecretName(c, k)
+}
+
+func (b doctorBomb) Describe(ctx context.Context, c string, k rotator.SecretKind) (rotator.SecretDescription, error) {
+	b.at("Describe")
+	return b.Store.Describe(ctx, c, k)
+}
+
+func (b doctorBomb) PutLabelled(ctx context.Context, c string, k rotator.SecretKind, id, label, document string) (bool, error) {
+	b.at("PutLabelled")
+	return b.Store.PutLabelled(ctx, c, k, id, label, document)
+}
+
+func (b doctorBomb) RemoveLabel(ctx context.Context, c string, k rotator.SecretKind, id, label string) error {
+	b.at("RemoveLabel")
+	return b.Store.RemoveLabel(ctx, c, k, id, label)
+}
+
+func (b doctorBomb) ParameterName(c string, k rotator.Kind) string {
+	b.at("ParameterName")
+	return b.Store.ParameterName(c, k)
+}
+
+func (b doctorBomb) WaitToWrite(ctx context.Context, p rotator.Priority) error {
+	b.at("WaitToWrite")
+	return b.Store.WaitToWrite(ctx, p)
+}
+
+func (b doctorBomb) PutCheck(ctx context.Context, c string) error {
+	b.at("PutCheck")
+	return b.Store.PutCheck(ctx, c)
+}
+
+func (b doctorBomb) DeleteCheck(ctx context.Context, c string) error {
+	b.at("DeleteCheck")
+	return b.Store.DeleteCheck(ctx, c)
+}
+
+func (b doctorBomb) Reach(context.Context, string) (string, error) {
+	b.at("Reach")
+	return "reached", nil
+}
+
+func TestPanicsInWhatTheDoctorCalls(t *testing.T) {
+	called := methods(reflect.TypeFor[rotator.Doctor]())
+	if len(called) < 10 {
+		t.Fatalf("the doctor calls only %v", called)
+	}
+	// Names of secrets are said only where something is wrong with them.
+	denied := map[string]string{"SecretName": "DescribeSecret", "ParameterName": "GetParametersByPath"}
+	for _, method := range called {
+		for name, value := range thrown {
+			t.Run(method+" throws "+name, func(t *testing.T) {
+				gone := false
+				play(t, standreltio.Options{}, func(s *stage) {
+					s.seed(kinds["refresh"])
+					s.storage.answer = func(operation, _ string, w http.ResponseWriter) bool {
+						if operation != denied[method] {
+							return false
+						}
+						troubles["denied"](w)
+						return true
+					}
+					process := s.Process()
+					b := doctorBomb{process.Lister.(*awsstore.Store), bomb{in: method, value: value, gone: &gone}}
+					doctor := &rotator.Doctor{Settings: s.Settings, Lister: b, Credentials: b, Secrets: b, Parameters: b, Hosts: b, Log: process.Log}
+					ctx, cancel := context.WithTimeout(s.t.Context(), world.Timeout)
+					defer cancel()
+					s.seeReport(doctor.Check(ctx))
+				})
+				if !gone {
+					t.Error("it did not go off")
+				}
+			})
+		}
+	}
+}

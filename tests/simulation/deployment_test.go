@@ -157,7 +157,7 @@ func (d *deployment) durable() []string {
 func (d *deployment) watch() {
 	var unsaved, lost string
 	var usable, unusable time.Duration
-	for d.now() < d.trace.length-4*time.Hour {
+	for d.now() < d.trace.length-watching {
 		time.Sleep(watching)
 		kept := map[string]bool{}
 		alive := d.trace.password
@@ -213,7 +213,8 @@ func (d *deployment) invokeRotator(event rotator.Event) {
 		// since accounts get locked.
 		if until := result.RetryAt.Sub(d.start); result.Error == rotator.AnswerLost && until > d.now()+window {
 			d.mu.Lock()
-			d.tally.loginsHeld = append(d.tally.loginsHeld, span{d.now(), until})
+			since := min(d.now(), result.ExpiresAt.Sub(d.start)) // when the first answer was lost
+			d.tally.loginsHeld = append(d.tally.loginsHeld, span{since, until})
 			d.mu.Unlock()
 		}
 		if strings.Contains(result.Message, "has a bug") {

@@ -42,6 +42,8 @@ type stack struct {
 	// a live token and the body "body".
 	awsURL, apiURL string
 	reports        atomic.Int64
+	// firstOnPath is a folder of commands that take the place of others in jobs.
+	firstOnPath string
 
 	mu     sync.Mutex
 	thefts []string // Authorization headers that reached another host

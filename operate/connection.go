@@ -59,11 +59,11 @@ func (o *operator) addConnection(ctx context.Context, opts options) error {
 	_, err = o.connectionDescribed(ctx, opts.connection)
 	switch {
 	case answered(err, "ValidationError"):
-		if err := o.removeLeftovers(ctx, opts.connection); err != nil {
-			return err
-		}
 		kept, err := o.keptSecrets(ctx, opts.connection)
 		if err != nil {
+			return err
+		}
+		if err := o.removeLeftovers(ctx, opts.connection, kept); err != nil {
 			return err
 		}
 		if kept {
@@ -99,8 +99,10 @@ func (o *operator) addConnection(ctx context.Context, opts options) error {
 
 // removeLeftovers deletes parameters that a run wrote after the connection was
 // removed; CloudFormation could not make them again otherwise. A config means
-// that the connection exists, whoever made it.
-func (o *operator) removeLeftovers(ctx context.Context, connection string) error {
+// that the connection exists, whoever made it. An escrow stays with secrets that
+// are kept, since it can hold the only refresh token that works; a later run
+// brings it home or gives it up.
+func (o *operator) removeLeftovers(ctx context.Context, connection string, secretsKept bool) error {
 	all, err := o.parameters(ctx, o.parameter(connection, ""))
 	if err != nil {
 		return err
@@ -113,7 +115,7 @@ func (o *operator) removeLeftovers(ctx context.Context, connection string) error
 		return fmt.Errorf("the connection %s exists already, made by something else than the stack %s; nothing was changed", connection, o.connectionStack(connection))
 	}
 	for _, kind := range ownParameters() {
-		if !slices.Contains(left.present, kind) {
+		if !slices.Contains(left.present, kind) || kind == "escrow" && secretsKept {
 			continue
 		}
 		_, err := o.cli.run(ctx, nil, "ssm", "delete-parameter", "--name", o.parameter(connection, kind))
@@ -191,7 +193,7 @@ func (o *operator) removeConnection(ctx context.Context, opts options) error {
 	if _, err := o.cli.run(ctx, nil, "cloudformation", "wait", "stack-delete-complete", "--stack-name", name); err != nil {
 		return fmt.Errorf("the stack %s was not deleted; see why: aws cloudformation describe-stack-events --stack-name %s", name, name)
 	}
-	if err := o.removeLeftovers(ctx, connection); err != nil {
+	if err := o.removeLeftovers(ctx, connection, opts.keepSecrets); err != nil {
 		return err
 	}
 	if opts.keepSecrets {

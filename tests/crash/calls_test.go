@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,6 +56,13 @@ func (p *process) wrap(real rotator.Rotator) *rotator.Rotator {
 	real.Metrics = metrics{p, real.Metrics}
 	real.Log = slog.New(logs{p, real.Log.Handler()})
 	return &real
+}
+
+// made are the calls so far.
+func (p *process) made() []call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.calls)
 }
 
 // die ends the calling goroutine, and with it everything that the process would

@@ -30,7 +30,7 @@ func (c cell) String() string {
 type found struct {
 	calls []call
 	// requests and refusals are those until all was quiet again.
-	requests, refusals int
+	requests, refusals, logins int
 	// rejected: the refresh token that was stored in the end is dead.
 	rejected bool
 	// loginHeld: see stage.
@@ -83,7 +83,7 @@ func (c cell) play(t *testing.T) (f found) {
 	dead := 0
 	for beats := 1; ; beats++ {
 		s.sleepUntil(s.nextBeat())
-		if beats == 1 && c.person >= len(first.calls) {
+		if beats == 1 && first.over() && c.person >= len(first.made()) {
 			s.reseed()
 		}
 		last := runs[len(runs)-1]
@@ -120,8 +120,9 @@ func (c cell) play(t *testing.T) (f found) {
 		}
 		disturbed()
 	}
-	f.calls = first.calls
+	f.calls = first.made()
 	f.requests, f.refusals = s.requests(sent)
+	f.logins = s.logins(sent)
 	if s.persons > 0 && !s.personStands() {
 		f.displaced = true
 		if !s.personReported() {

@@ -13,6 +13,10 @@ func (f found) hold(t *testing.T, c cell, calm found) {
 	if f.displaced && !c.mayDisplace(calm) {
 		t.Errorf("a person's credentials do not stand")
 	}
+	// A login whose answer was lost is sent once more and then not for an hour.
+	if f.logins > max(1, calm.logins)+2 {
+		t.Errorf("%d logins in a row, an account could get locked", f.logins)
+	}
 	allowed := calm.requests + c.explained(f, calm)
 	if c.password && f.lost(c, calm) {
 		allowed += f.refusals - calm.refusals // each was followed by a login

@@ -126,6 +126,16 @@ func (s *stage) requests(n int) (count, refusals int) {
 	return len(seen), refusals
 }
 
+// logins counts the logins since the first n requests.
+func (s *stage) logins(n int) (count int) {
+	for _, r := range s.w.Reltio.Requests()[n:] {
+		if r.Grant == "password" {
+			count++
+		}
+	}
+	return count
+}
+
 // deceives tells whether jobs have a dead token while the state says it lives.
 // While a claim is open nobody says so: the token is in doubt.
 func (s *stage) deceives() bool {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -172,7 +173,7 @@ func TestPanicsInWhatTheDoctorCalls(t *testing.T) {
 	for _, method := range called {
 		for name, value := range thrown {
 			t.Run(method+" throws "+name, func(t *testing.T) {
-				gone := false
+				var gone atomic.Bool
 				play(t, standreltio.Options{}, func(s *stage) {
 					s.seed(kinds["refresh"])
 					s.storage.answer = func(operation, _ string, w http.ResponseWriter) bool {
@@ -189,7 +190,7 @@ func TestPanicsInWhatTheDoctorCalls(t *testing.T) {
 					defer cancel()
 					s.seeReport(doctor.Check(ctx))
 				})
-				if !gone {
+				if !gone.Load() {
 					t.Error("it did not go off")
 				}
 			})

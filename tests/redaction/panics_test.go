@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,12 +37,12 @@ type bomb struct {
 	*rotator.Rotator
 	in    string
 	value any
-	gone  *bool
+	gone  *atomic.Bool
 }
 
 func (b bomb) at(method string) {
 	if method == b.in {
-		*b.gone = true
+		b.gone.Store(true)
 		panic(b.value)
 	}
 }
@@ -147,12 +148,12 @@ func TestPanicsInWhatTheRotatorCalls(t *testing.T) {
 				if way == "" {
 					way = "rotates"
 				}
-				gone := false
+				var gone atomic.Bool
 				play(t, standreltio.Options{RotateRefreshToken: true}, func(s *stage) {
 					s.seed(kinds["refresh"])
 					courses[way](s, func() { s.wrap = bomb{in: method, value: value, gone: &gone}.lay })
 				})
-				if !gone {
+				if !gone.Load() {
 					t.Error("it did not go off")
 				}
 			})

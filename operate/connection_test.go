@@ -45,6 +45,12 @@ func TestAddConnection(t *testing.T) {
 		},
 		{name: "with secrets that were kept", errors: []string{describeConnection}, did: []string{"cloudformation deploy --template-file connection.yaml --stack-name tokens-connection-emea --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset --parameter-overrides Stack=tokens Connection=emea CreateSecrets=false"}},
 		{
+			name: "with secrets and an escrow that were kept", errors: []string{describeConnection},
+			answers: map[string]string{listParameters: listing(map[string]string{"emea/state": "{}", "emea/escrow": "x"})},
+			did:     []string{"ssm delete-parameter --name /reltio-token-rotator/tokens/emea/state", deploy},
+			didNot:  []string{"ssm delete-parameter --name /reltio-token-rotator/tokens/emea/escrow"},
+		},
+		{
 			name: "with one secret that was kept", errors: []string{describeConnection, describeSecret + " --secret-id reltio-token-rotator/tokens/emea/token"},
 			refused: "only one of the secrets", didNot: []string{deploy},
 		},
@@ -120,7 +126,12 @@ func TestRemoveConnection(t *testing.T) {
 				deleteSecret + " --secret-id reltio-token-rotator/tokens/emea/credentials", deleteSecret + " --secret-id reltio-token-rotator/tokens/emea/token",
 			},
 		},
-		{name: "without its secrets", opts: options{keepSecrets: true}, did: []string{deleteStack}, didNot: []string{deleteSecret}},
+		{
+			name: "without its secrets", opts: options{keepSecrets: true},
+			answers: map[string]string{listParameters: listing(map[string]string{"emea/claim": "{}", "emea/escrow": "x"})},
+			did:     []string{deleteStack, "ssm delete-parameter --name /reltio-token-rotator/tokens/emea/claim"},
+			didNot:  []string{deleteSecret, "ssm delete-parameter --name /reltio-token-rotator/tokens/emea/escrow"},
+		},
 		{
 			name: "that jobs still use", opts: options{yes: true},
 			answers: map[string]string{usersOfPolicy: `{"PolicyRoles":[{"RoleName":"job"}]}`},
@@ -136,7 +147,7 @@ func TestRemoveConnection(t *testing.T) {
 		{name: "that is not said", opts: options{yes: true, connection: "-"}, refused: "say which connection", didNot: []string{deleteStack, deleteSecret}},
 	} {
 		a := &account{answers: map[string]string{
-			describeConnection: made, listParameters: listing(nil), usersOfPolicy: `{}`, "ssm put-parameter": "{}",
+			describeConnection: made, listParameters: listing(nil), usersOfPolicy: `{}`, "ssm put-parameter": "{}", "ssm delete-parameter": "{}",
 			deleteStack: "", "cloudformation wait": "", deleteSecret: "{}",
 		}, errors: map[string]error{}}
 		maps.Copy(a.answers, test.answers)

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -21,6 +22,8 @@ import (
 )
 
 func main() {
+	stdlog.SetFlags(stdlog.Llongfile)
+	stdlog.SetOutput(libraryLog{os.Stderr})
 	env, err := readEnvironment(os.Getenv)
 	log := slog.New(newLogHandler(os.Stdout, env.logLevel))
 	if err != nil {

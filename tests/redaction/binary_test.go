@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -209,7 +210,7 @@ func raw(w http.ResponseWriter, text string) {
 
 // malformed are answers that are not HTTP, or not quite, with a secret where a
 // client's complaint would quote it. SAID is what the client sent, BODY the real
-// answer's body.
+// answer's body, LENGTH its length.
 var malformed = map[string]string{
 	"no HTTP":                "SAID\r\n\r\n",
 	"a status":               "HTTP/1.1 SAID\r\n\r\n",
@@ -224,6 +225,7 @@ var malformed = map[string]string{
 	"a trailer":              "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nSAID\r\n\r\n",
 	"another protocol":       "HTTP/1.1 101 SAID\r\nUpgrade: SAID\r\nConnection: upgrade\r\n\r\nSAID",
 	"early hints":            "HTTP/1.1 103 SAID\r\nLink: SAID\r\n\r\nSAID",
+	"a body that goes on":    "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: LENGTH\r\n\r\nBODYSAID",
 	"a body that breaks off": "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: 9999\r\n\r\nBODY",
 }
 
@@ -268,7 +270,7 @@ func (d *deployed) spoil(where, text string) {
 			return
 		}
 		said = strings.NewReplacer("\r", "", "\n", "").Replace(said + allCanaries)
-		raw(w, strings.NewReplacer("SAID", said, "BODY", answer.Body.String()).Replace(text))
+		raw(w, strings.NewReplacer("SAID", said, "BODY", answer.Body.String(), "LENGTH", strconv.Itoa(answer.Body.Len())).Replace(text))
 	}
 	if where == "the token endpoint" {
 		d.token.set(spoil)

@@ -19,7 +19,7 @@ import (
 // token for a round trip, not for a heartbeat.
 func TestSameTokenUntilExpiredLeavesNoGap(t *testing.T) {
 	const (
-		days   = 6
+		days   = 30
 		jitter = 20 * time.Second
 		// The beats drift by a second an hour against the tokens, which live a
 		// whole number of minutes here: every phase of the one to the other is met.
@@ -35,7 +35,7 @@ func TestSameTokenUntilExpiredLeavesNoGap(t *testing.T) {
 		aws.Weather = func(memory.Call) memory.Fault { return memory.Fault{Latency: 15 * time.Millisecond} }
 		aws.Add(connection)
 		reltio := memory.NewReltio(memory.Options{
-			SameTokenUntilExpired: true, Lifetime: 3599 * time.Second,
+			SameTokenUntilExpired: true, Lifetime: 3599 * time.Second, RefreshLifetime: 60 * 24 * time.Hour,
 			Weather: func() memory.TokenFault { return memory.TokenFault{Before: latency} },
 		})
 		_, refreshToken := reltio.Login(user)

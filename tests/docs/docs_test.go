@@ -302,3 +302,26 @@ func TestEveryMetricIsWrittenAndOnTheDashboard(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryMakeTargetNamedExists(t *testing.T) {
+	makefile := read(t, "Makefile")
+	targets := map[string]bool{}
+	for _, match := range regexp.MustCompile(`(?m)^([a-zA-Z-]+):`).FindAllStringSubmatch(makefile, -1) {
+		targets[match[1]] = true
+	}
+	// In code alone: prose says "make sure" as well.
+	code := regexp.MustCompile("(?m)`make ([a-z][a-z-]*)|^(?:\\$ )?make ([a-z][a-z-]*)")
+	named := 0
+	all := pages(t)
+	for file, text := range all {
+		for _, match := range code.FindAllStringSubmatch(text, -1) {
+			named++
+			if target := match[1] + match[2]; !targets[target] {
+				t.Errorf("%s says make %s, which the Makefile does not have", file, target)
+			}
+		}
+	}
+	if named == 0 && len(all) > 0 {
+		t.Error("no document names a make target: does this test still see them?")
+	}
+}

@@ -146,28 +146,6 @@ func TestEveryParameterIsUsed(t *testing.T) {
 	}
 }
 
-func TestEveryMakeTargetNamedExists(t *testing.T) {
-	makefile := read(t, "Makefile")
-	targets := map[string]bool{}
-	for _, match := range regexp.MustCompile(`(?m)^([a-zA-Z-]+):`).FindAllStringSubmatch(makefile, -1) {
-		targets[match[1]] = true
-	}
-	// In code alone: prose says "make sure" as well.
-	code := regexp.MustCompile("(?m)`make ([a-z][a-z-]*)|^(?:\\$ )?make ([a-z][a-z-]*)")
-	named := 0
-	for _, file := range documents(t) {
-		for _, match := range code.FindAllStringSubmatch(read(t, file), -1) {
-			named++
-			if target := match[1] + match[2]; !targets[target] {
-				t.Errorf("%s says make %s, which the Makefile does not have", file, target)
-			}
-		}
-	}
-	if named == 0 && len(documents(t)) > 0 {
-		t.Error("no document names a make target: does this test still see them?")
-	}
-}
-
 // What make deploy-local types is what the README tells people to type.
 func TestReadmeHoldsTheCommandsThatAreTried(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(root, "README.md")); err != nil {
@@ -189,26 +167,6 @@ func TestReadmeHoldsTheCommandsThatAreTried(t *testing.T) {
 			}
 		}
 	}
-}
-
-// documents are the project's pages for people.
-func documents(t *testing.T) []string {
-	t.Helper()
-	var all []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "examples/*.md", "examples/*/*.md"} {
-		found, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range found {
-			file, err := filepath.Rel(root, file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, file)
-		}
-	}
-	return all
 }
 
 func read(t *testing.T, file string) string {

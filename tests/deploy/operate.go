@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"reltio-token-rotator/rotator"
 )
@@ -42,16 +43,29 @@ func (s stack) operate(ctx context.Context) error {
 		return fmt.Errorf("make refresh published no new token: %s", text)
 	}
 	s.console.Say("make refresh", "%s", text)
-	log, err := s.make(ctx, "logs")
+	log, err := s.logged(ctx, "default  refreshed (forced)")
 	if err != nil {
 		return err
-	}
-	if !strings.Contains(log, "default  refreshed (forced)") {
-		return fmt.Errorf("make logs does not show the refresh:\n%s", log)
 	}
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	s.console.Say("make logs", "%d lines, the last: %s", len(lines), lines[len(lines)-1])
 	return s.further(ctx)
+}
+
+// logged waits until make logs shows what. A line that comes a few milliseconds
+// after the one before it reaches the emulator's log with the next heartbeat.
+func (s stack) logged(ctx context.Context, what string) (string, error) {
+	var log string
+	for patience := time.Now().Add(firing); time.Now().Before(patience); time.Sleep(time.Second) {
+		var err error
+		if log, err = s.make(ctx, "logs"); err != nil {
+			return "", err
+		}
+		if strings.Contains(log, what) {
+			return log, nil
+		}
+	}
+	return "", fmt.Errorf("make logs does not show %q:\n%s", what, log)
 }
 
 // make runs a make target for this stack.

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"reltio-token-rotator/tests/binary"
+)
+
+// bench is what the measurements share.
+type bench struct {
+	// repeat is how often each time is measured.
+	repeat int
+	// function and hello are programs, built as the function is deployed.
+	function, hello string
+	// dir goes away at the end.
+	dir string
+	// notes stand below the table.
+	notes []string
+}
+
+func newBench(ctx context.Context, repeat int) (*bench, error) {
+	dir, err := os.MkdirTemp("", "bench-*")
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{repeat: repeat, dir: dir}
+	b.say("building …")
+	if b.function, err = binary.Build(ctx, dir); err == nil {
+		b.hello, err = b.buildHello(ctx)
+	}
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// buildHello uses the flags of the Makefile's build-RotateFunction, as
+// binary.Build does.
+func (b *bench) buildHello(ctx context.Context) (string, error) {
+	path := filepath.Join(b.dir, "hello")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", path, "reltio-token-rotator/tests/bench/hello")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, output)
+	}
+	return path, nil
+}
+
+// say tells on standard error how far the run is.
+func (b *bench) say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+// note adds a line below the table.
+func (b *bench) note(format string, args ...any) {
+	b.notes = append(b.notes, fmt.Sprintf(format, args...))
+}
+
+func (b *bench) close() { _ = os.RemoveAll(b.dir) }

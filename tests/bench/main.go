@@ -1,0 +1,86 @@
+// Command bench measures the function against what people would use in its
+// place, and against its limits: `make bench`.
+//
+// Everything is the real function, built as it is deployed, under a Lambda
+// Runtime API on this machine, between stand-ins for AWS and Reltio. A figure
+// and its reference are measured by turns in the same run, so that their ratio
+// holds on any machine. The run fails when a count is above its goal (calls,
+// bytes in memory, bytes of the package); a time that misses its goal is only
+// marked, since a busy machine can make it do so.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"syscall"
+	"time"
+)
+
+// atMost ends a run that hangs.
+const atMost = 10 * time.Minute
+
+func main() {
+	repeat := flag.Int("repeat", 15, "how often each time is measured")
+	only := flag.String("only", "", "measure only the sections that match this pattern")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, atMost)
+	defer cancel()
+	if err := run(ctx, *repeat, *only); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run measures, prints the table, and fails when a count is above its goal.
+func run(ctx context.Context, repeat int, only string) error {
+	pattern, err := regexp.Compile("(?i)" + only)
+	if err != nil {
+		return err
+	}
+	if repeat < 1 {
+		return errors.New("-repeat must be at least 1")
+	}
+	b, err := newBench(ctx, repeat)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+
+	var t table
+	for _, m := range measurements() {
+		if !pattern.MatchString(m.section) {
+			continue
+		}
+		b.say("%s …", m.section)
+		rows, err := m.measure(ctx, b)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.section, err)
+		}
+		t.add(m.section, rows)
+	}
+	fmt.Print(&t)
+	for _, note := range b.notes {
+		fmt.Println(note)
+	}
+	return t.failure()
+}
+
+// measurement is one section of the table.
+type measurement struct {
+	section string
+	measure func(context.Context, *bench) ([]row, error)
+}
+
+// measurements are the sections in the order of the table.
+func measurements() []measurement {
+	return []measurement{
+		{"Cold start", coldStart},
+	}
+}

@@ -36,7 +36,7 @@ PROGRAMS    := $(SAM_CLI) \
                $(TOOLS)/python/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate lint lint-templates fmt tools build deploy deploy-local invoke-local clean build-RotateFunction
+.PHONY: help run test simulate bench lint lint-templates fmt tools build deploy deploy-local invoke-local clean build-RotateFunction
 .PHONY: seed status refresh logs check add-connection remove-connection
 
 help: ## this list
@@ -51,6 +51,10 @@ test: ## all tests that need only Go
 
 simulate: ## 90 days of trouble: this rotator beside what people use in its place [SEED=1]
 	@cd tests/simulation && go test -count=1 -timeout 10m -args -long -seed $(or $(SEED),1)
+
+bench: ## speed, memory, calls and size, beside what people would use instead: [REPEAT=15]
+	@go build -o .build/bench ./tests/bench
+	@.build/bench $(if $(REPEAT),-repeat $(REPEAT)) $(if $(ONLY),-only "$(ONLY)")
 
 lint: $(GOFUMPT) $(STATICCHECK) ## formatting and static checks of the code and, after make tools, the templates
 	@test -z "$$(gofumpt -l .)" || { gofumpt -d .; echo "run: make fmt"; exit 1; }
@@ -159,8 +163,8 @@ $(TOOLS)/checkov/installed-%:
 	$(call pip,checkov,checkov,checkov==$*)
 
 # Its versions are in the file; what is checked is what a job would run.
-$(TOOLS)/python/installed: tests/readers/requirements.txt
-	$(call pip,python,mypy,-r $<)
+$(TOOLS)/python/installed: tests/readers/requirements.txt tests/bench/peer/requirements.txt
+	$(call pip,python,mypy,$(addprefix -r ,$^))
 
 $(GOFUMPT):
 	GOBIN=$(TOOLS)/bin go install mvdan.cc/gofumpt@$(GOFUMPT_VERSION)

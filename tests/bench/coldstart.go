@@ -2,23 +2,95 @@ package main
 
 import (
 	"context"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"reltio-token-rotator/tests/standin/lambda"
 )
 
+// inRegion is about what a call takes within one's own region.
+const inRegion = 15 * time.Millisecond
+
+// coldStart measures new processes: until they ask for their first event, and
+// what that then takes.
 func coldStart(ctx context.Context, b *bench) ([]row, error) {
-	var hello []float64
-	for range b.repeat {
-		f, err := lambda.Start(lambda.Config{Binary: b.hello})
-		if err != nil {
-			return nil, err
-		}
-		result, err := f.Invoke(ctx, []byte(`{}`))
-		f.Stop()
-		if err != nil {
-			return nil, err
-		}
-		hello = append(hello, result.InitDuration.Seconds())
+	st, err := b.newStage(setting{connections: 1, latency: inRegion})
+	if err != nil {
+		return nil, err
 	}
-	return []row{{what: "hello world", unit: milliseconds, figures: hello}}, nil
+	defer st.close()
+	// What follows are heartbeats with nothing to do.
+	if _, err := st.once(ctx, b.function, `{}`, "refreshed"); err != nil {
+		return nil, err
+	}
+	python, err := b.python(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var starts, floors, pythons, heartbeats, firsts []float64
+	for range b.repeat {
+		floor, err := invokeOnce(ctx, func() (*lambda.Function, error) { return st.start(b.hello) })
+		if err != nil {
+			return nil, err
+		}
+		listing, err := st.listing(ctx)
+		if err != nil {
+			return nil, err
+		}
+		own, err := st.once(ctx, b.function, `{}`, "not_due")
+		if err != nil {
+			return nil, err
+		}
+		floors = append(floors, floor.InitDuration.Seconds())
+		starts = append(starts, own.InitDuration.Seconds())
+		heartbeats = append(heartbeats, own.Duration.Seconds())
+		firsts = append(firsts, (floor.Duration + listing).Seconds())
+		if python != "" {
+			other, err := invokeOnce(ctx, func() (*lambda.Function, error) { return st.startPython(python) })
+			if err != nil {
+				return nil, err
+			}
+			pythons = append(pythons, other.InitDuration.Seconds())
+		}
+	}
+	rows := []row{
+		{what: "process start to first event", unit: milliseconds, figures: starts, references: floors, against: "hello world in Go", goal: 2},
+		{what: "first idle heartbeat, calls of 15 ms", unit: milliseconds, figures: heartbeats, references: firsts, against: "hello world + one call", goal: 1.5},
+	}
+	if python != "" {
+		rows = append(rows, row{what: "process start to first event", unit: milliseconds, figures: starts, references: pythons, against: "Python with boto3", goal: 1.0 / 30})
+	}
+	return rows, nil
+}
+
+// invokeOnce runs one event in a new process; one that fails is an error.
+func invokeOnce(ctx context.Context, start func() (*lambda.Function, error)) (lambda.Result, error) {
+	f, err := start()
+	if err != nil {
+		return lambda.Result{}, err
+	}
+	defer f.Stop()
+	result, err := f.Invoke(ctx, []byte(`{}`))
+	if err == nil {
+		err = failure(result)
+	}
+	return result, err
+}
+
+// listing is how long a heartbeat's one call takes from a process that is warm:
+// what cannot be had for less. As in a new process the connection is new.
+func (st *stage) listing(ctx context.Context) (time.Duration, error) {
+	transport := st.awsServer.Client().Transport.(*http.Transport).Clone()
+	defer transport.CloseIdleConnections()
+	cfg := st.config()
+	cfg.HTTPClient = &http.Client{Transport: transport}
+	client := ssm.NewFromConfig(cfg)
+	began := time.Now()
+	_, err := client.GetParametersByPath(ctx, &ssm.GetParametersByPathInput{
+		Path: aws.String("/" + prefix), Recursive: aws.Bool(true), WithDecryption: aws.Bool(true), MaxResults: aws.Int32(10),
+	})
+	return time.Since(began), err
 }

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	standaws "reltio-token-rotator/tests/standin/aws"
+	"reltio-token-rotator/tests/standin/lambda"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+)
+
+const prefix = "reltio-token-rotator/bench"
+
+// setting is what a stage is made of.
+type setting struct {
+	connections int
+	// latency is how long each call of AWS takes.
+	latency time.Duration
+	// rotate: the server changes the refresh token with every refresh.
+	rotate bool
+	// onToken is told when an answer of the token endpoint has been written,
+	// onCall of every call of AWS (see the stand-in's OnCall).
+	onToken func()
+	onCall  func(operation, name string, before bool)
+}
+
+// stage is a stack between the stand-ins. Both speak TLS, as the real ones do.
+type stage struct {
+	aws       *standaws.Server
+	reltio    *standreltio.Server
+	awsServer *httptest.Server
+	tokenURL  string
+	// certificates is a file with this machine's root certificates and the
+	// stand-ins' own: to load as many of them as on Lambda is part of a call.
+	certificates string
+	close        func()
+}
+
+// newStage has connections that were never refreshed. The caller closes it.
+func (b *bench) newStage(s setting) (*stage, error) {
+	st := &stage{
+		aws:          standaws.New(standaws.Options{Latency: s.latency}),
+		reltio:       standreltio.New(standreltio.Options{RotateRefreshToken: s.rotate}),
+		certificates: filepath.Join(b.dir, "certificates.pem"),
+	}
+	st.aws.OnCall(s.onCall)
+	st.awsServer = serve(st.aws)
+	token := serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		st.reltio.ServeHTTP(w, r)
+		if s.onToken != nil {
+			_ = http.NewResponseController(w).Flush() // a client that is gone is its own affair
+			s.onToken()
+		}
+	}))
+	st.tokenURL = token.URL + "/oauth/token"
+	st.close = func() { st.reltio.Close(); st.awsServer.Close(); token.Close() }
+	for i := range s.connections {
+		st.seed(i)
+	}
+	roots, _ := os.ReadFile("/etc/ssl/certs/ca-certificates.crt") // elsewhere they are fewer
+	own := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: token.Certificate().Raw})
+	return st, os.WriteFile(st.certificates, append(roots, own...), 0o600)
+}
+
+func serve(handler http.Handler) *httptest.Server {
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // processes are killed in mid-air
+	server.StartTLS()
+	return server
+}
+
+func secretName(connection int, kind string) string {
+	return fmt.Sprintf("%s/c%02d/%s", prefix, connection, kind)
+}
+
+// seed does what the stack and a person do.
+func (st *stage) seed(connection int) {
+	for _, kind := range []string{"config", "state", "claim"} {
+		st.aws.PutParameter("/"+secretName(connection, kind), "{}")
+	}
+	st.aws.CreateSecret(secretName(connection, "token"))
+	refreshToken := fmt.Sprintf("b2c3d4e5-0000-4000-8000-%012d", connection)
+	st.reltio.AddRefreshToken(refreshToken)
+	document, _ := json.Marshal(map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken}) // strings
+	st.aws.PutSecret(secretName(connection, "credentials"), string(document))
+}
+
+// start deploys a program of which no process runs yet. The caller stops it.
+func (st *stage) start(program string, env ...string) (*lambda.Function, error) {
+	return lambda.Start(lambda.Config{Binary: program, Env: append([]string{
+		"PREFIX=" + prefix,
+		"TOKEN_URL=" + st.tokenURL,
+		"TOKEN_HOSTS=127.0.0.1",
+		"REFRESH_BEFORE=10m",
+		"HEARTBEAT=1m",
+		"TOKEN_REQUESTS_PER_SECOND=5",
+		"AWS_ENDPOINT_URL=" + st.awsServer.URL,
+		"SSL_CERT_FILE=" + st.certificates,
+	}, env...)})
+}
+
+// The clients of a warm process, to measure what one call takes.
+
+func (st *stage) config() aws.Config {
+	return aws.Config{
+		Region: "us-east-1", BaseEndpoint: aws.String(st.awsServer.URL), HTTPClient: st.awsServer.Client(),
+		Credentials: credentials.NewStaticCredentialsProvider("standin", "standin", ""),
+	}
+}
+
+func (st *stage) secrets() *secretsmanager.Client { return secretsmanager.NewFromConfig(st.config()) }
+
+func (st *stage) parameters() *ssm.Client { return ssm.NewFromConfig(st.config()) }
+
+// report is the part of the function's report that is looked at.
+type report struct {
+	Connections []struct {
+		Name, Outcome, Error string
+	}
+}
+
+// invoke runs an event that must have the same outcome for every connection.
+func invoke(ctx context.Context, f *lambda.Function, event, outcome string) (lambda.Result, error) {
+	result, err := f.Invoke(ctx, []byte(event))
+	if err != nil {
+		return result, err
+	}
+	var r report
+	if err := json.Unmarshal(result.Payload, &r); err != nil || len(r.Connections) == 0 {
+		return result, fmt.Errorf("the function answered %s", bytes.TrimSpace(result.Payload))
+	}
+	for _, c := range r.Connections {
+		if c.Outcome != outcome {
+			return result, fmt.Errorf("%s is %s (%s), not %s", c.Name, c.Outcome, c.Error, outcome)
+		}
+	}
+	return result, nil
+}
+
+// failure makes an error of a failed invocation.
+func failure(result lambda.Result) error {
+	if result.ErrorType == "" {
+		return nil
+	}
+	return fmt.Errorf("%s: %s", result.ErrorType, result.ErrorMessage)
+}
+
+// once runs an event in a process of its own.
+func (st *stage) once(ctx context.Context, program, event, outcome string) (lambda.Result, error) {
+	f, err := st.start(program)
+	if err != nil {
+		return lambda.Result{}, err
+	}
+	defer f.Stop()
+	return invoke(ctx, f, event, outcome)
+}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
-	"github.com/aws/aws-sdk-go-v2/config"
 
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/awsstore"
@@ -30,7 +29,7 @@ func main() {
 		log.Error("the function cannot start: " + err.Error())
 		os.Exit(1)
 	}
-	cfg, err := config.LoadDefaultConfig(context.Background())
+	cfg, err := awsConfig()
 	if err != nil {
 		log.Error("the function cannot start: the AWS SDK's configuration could not be loaded; check the function's environment")
 		os.Exit(1)

@@ -23,6 +23,7 @@ import (
 func main() {
 	stdlog.SetFlags(stdlog.Llongfile)
 	stdlog.SetOutput(libraryLog{os.Stderr})
+	readRootsOnce(rootsBundle)
 	env, err := readEnvironment(os.Getenv)
 	log := slog.New(newLogHandler(os.Stdout, env.logLevel))
 	if err != nil {

@@ -11,11 +11,7 @@ import (
 // version v and whose write became v+1 wrote directly after what it saw. An
 // empty outcome means: claimed.
 func (a *attempt) claim(ctx context.Context) (Outcome, error) {
-	needed := startTime
-	if !a.c.waitUntil.IsZero() {
-		needed = startTimeAfterWait
-	}
-	turn, cancel := context.WithDeadline(ctx, a.deadline.Add(-needed))
+	turn, cancel := context.WithDeadline(ctx, a.startBy)
 	defer cancel()
 	if a.Parameters.WaitToWrite(turn, a.rank) != nil {
 		return Deferred, nil

@@ -31,9 +31,10 @@ type attempt struct {
 	// run is the run's name in claims; rank the attempt's place by urgency.
 	run  string
 	rank Priority
-	// began is the run's clock reading, deadline its end; until is the claim's
-	// end, after which nothing is written.
-	began, deadline, until time.Time
+	// began is the run's clock reading, deadline its end; what has not claimed
+	// by startBy is left to a later run; until is the claim's end, after which
+	// nothing is written.
+	began, deadline, startBy, until time.Time
 
 	claimVersion int64
 

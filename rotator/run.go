@@ -155,7 +155,7 @@ func (r *Rotator) decide(now, deadline time.Time, requestID string, event Event,
 		if d.waitUntil.Add(startTimeAfterWait).After(deadline) {
 			d = decision{outcome: NotDue}
 		}
-		attempts[i] = &attempt{Rotator: r, c: decided{c, d}, run: run, began: now, deadline: deadline, next: c.State}
+		attempts[i] = &attempt{Rotator: r, c: decided{c, d}, run: run, began: now, deadline: deadline, startBy: r.startBy(now, deadline, event, d), next: c.State}
 	}
 	byUrgency := slices.SortedStableFunc(slices.Values(attempts), func(a, b *attempt) int {
 		return cmp.Or(a.c.urgency().Compare(b.c.urgency()), cmp.Compare(a.c.Name, b.c.Name))
@@ -164,6 +164,21 @@ func (r *Rotator) decide(now, deadline time.Time, requestID string, event Event,
 		a.rank = PriorityRecord + 1 + Priority(i)
 	}
 	return attempts
+}
+
+// startBy is when an attempt that is still waiting for its turn is left to a
+// later run. Where many are due, that is the next heartbeat: its process knows
+// nothing of this one's writes, and both together would be above the limit of
+// Parameter Store. A second before it, so that the records of the attempts under
+// way are out. What somebody asked for would not be taken up there.
+func (r *Rotator) startBy(now, deadline time.Time, event Event, d decision) time.Time {
+	switch {
+	case !d.waitUntil.IsZero():
+		return deadline.Add(-startTimeAfterWait)
+	case event.Heartbeat():
+		return earlier(now.Add(r.Settings.Heartbeat*59/60), deadline.Add(-startTime))
+	}
+	return deadline.Add(-startTime)
 }
 
 // rotateAll takes the due connections through the story, side by side.

@@ -1,0 +1,91 @@
+package scale_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/tests/world"
+)
+
+// Whatever the number of connections that are due at the same moment, their
+// tokens are there as soon as the limits allow, no limit is touched, and as many
+// heartbeats take part as it needs.
+func TestAllDueAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		connections int
+		// most is how much longer than ideal it may take. A thousand wait 4.5 s for
+		// their listing in each heartbeat.
+		most float64
+	}{{1, 1.1}, {10, 1.1}, {30, 1.1}, {100, 1.1}, {300, 1.1}, {1000, 1.15}} {
+		t.Run(fmt.Sprint(c.connections), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, c.connections)
+				s.live(int(c.most*ideal(c.connections).Minutes()) + 2)
+				s.running.Wait()
+				ratio := s.last().Seconds() / ideal(c.connections).Seconds()
+				t.Logf("%d connections: the last token after %.1f s, ideal %.1f s, ratio %.2f, in %d heartbeats",
+					c.connections, s.last().Seconds(), ideal(c.connections).Seconds(), ratio, len(s.refreshes))
+				if ratio > c.most {
+					t.Errorf("the last token came after %v, %.2f × the %v that the limits take", s.last(), ratio, ideal(c.connections))
+				}
+				s.wantNothingRefused()
+				s.wantCalls("PutParameter", 2*c.connections)
+				s.wantCalls("PutSecretValue", c.connections)
+				if sent := len(s.Reltio.Requests()); sent != c.connections {
+					t.Errorf("%d token requests for %d connections", sent, c.connections)
+				}
+			})
+		})
+	}
+}
+
+// The token that ends first is replaced first, also by a later heartbeat.
+func TestTheMostUrgentFirst(t *testing.T) {
+	const connections = 120 // more than one heartbeat's
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, connections)
+		ends := map[string]time.Time{}
+		for i, name := range s.names {
+			// All within their windows, in no order of the names: 7 and 120 have no
+			// factor in common.
+			end := s.begun.Add(time.Duration(60+4*(i*7%connections)) * time.Second)
+			s.AWS.PutParameter(world.ParameterName(name, "state"), fmt.Sprintf(`{"expires_at":%q,"refreshed_at":%q,"token_fingerprint":"0123456789abcdef"}`,
+				end.UTC().Format(time.RFC3339), end.Add(-time.Hour).UTC().Format(time.RFC3339)))
+			ends[name] = end
+		}
+		s.live(4)
+		s.running.Wait()
+		// The very first write of a run is anybody's: nobody else waits yet.
+		before := 0
+		for i, p := range s.published[1:] {
+			if ends[p.name].Before(ends[s.published[i].name]) {
+				before++
+			}
+		}
+		if len(s.published) != connections || len(s.refreshes) != 2 || before > len(s.refreshes) {
+			t.Errorf("%d published in %d heartbeats, %d of them after one that ends later: %v", len(s.published), len(s.refreshes), before, s.published)
+		}
+	})
+}
+
+// Heartbeats that come 20 s early find another run at work. Both together are
+// above the limit of Parameter Store then, and some claims are refused; nothing
+// is done twice, and the next heartbeats do what is left.
+func TestHeartbeatsThatComeEarly(t *testing.T) {
+	const connections = 150
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, connections)
+		for _, at := range []time.Duration{0, 40, 120, 160, 240, 280} { // seconds
+			time.Sleep(time.Until(s.begun.Add(at * time.Second)))
+			s.running.Go(func() { s.beat(int(at)) })
+		}
+		s.running.Wait()
+		if len(s.Reltio.Requests()) != connections || s.outcomes[rotator.Refreshed] != connections {
+			t.Errorf("%d token requests, %v", len(s.Reltio.Requests()), s.outcomes)
+		}
+		t.Logf("the last token after %v; %v", s.last(), s.outcomes)
+	})
+}

@@ -1,0 +1,149 @@
+// Package scale_test finds out how many connections one function serves, and
+// holds docs/scale.md to it: the real rotator between the stand-ins, which keep
+// the limits of AWS and of the token endpoint, in simulated time. Heartbeats
+// come every minute whether the one before has ended or not, as they do on AWS.
+package scale_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	standaws "reltio-token-rotator/tests/standin/aws"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+	"reltio-token-rotator/tests/world"
+)
+
+const (
+	awsLatency      = 15 * time.Millisecond
+	endpointLatency = 150 * time.Millisecond
+	// requestsPerSecond is the stack's setting as the template has it, and
+	// writesPerSecond what Parameter Store takes of an account.
+	requestsPerSecond = 5
+	writesPerSecond   = 3
+)
+
+// ideal is how long n refreshes take that do nothing but keep to the limits.
+func ideal(n int) time.Duration {
+	return time.Duration(max(float64(n)/requestsPerSecond, 2*float64(n)/writesPerSecond) * float64(time.Second))
+}
+
+// stage is a stack with many connections.
+type stage struct {
+	*world.World
+	t     *testing.T
+	names []string
+	begun time.Time
+
+	mu        sync.Mutex
+	published []publication
+	// refreshes are by the minute in which the heartbeat came that made them.
+	refreshes map[int]int
+	outcomes  map[rotator.Outcome]int
+	failures  []error
+	running   sync.WaitGroup
+}
+
+type publication struct {
+	name string
+	at   time.Time
+}
+
+// newStage has n seeded connections that never had a token. Call it in a bubble.
+func newStage(t *testing.T, n int) *stage {
+	s := &stage{
+		World: world.New(t,
+			standaws.Options{WritesPerSecond: writesPerSecond, Latency: awsLatency},
+			standreltio.Options{RequestsPerSecond: 10, Latency: endpointLatency}),
+		t: t, begun: time.Now(), refreshes: map[int]int{}, outcomes: map[rotator.Outcome]int{},
+	}
+	s.Discard()
+	for i := range n {
+		name := fmt.Sprintf("tenant-%d", i)
+		s.Add(name)
+		refreshToken := "refresh-" + name
+		s.Reltio.AddRefreshToken(refreshToken)
+		s.PutCredentials(name, map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken})
+		s.names = append(s.names, name)
+	}
+	s.AWS.OnCall(func(operation, name string, before bool) {
+		if operation == "PutSecretValue" && !before {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.published = append(s.published, publication{connectionOf(name), time.Now()})
+		}
+	})
+	return s
+}
+
+// connectionOf takes the connection's name out of a secret's.
+func connectionOf(secret string) string {
+	parts := strings.Split(secret, "/")
+	return parts[len(parts)-2]
+}
+
+// live sends a heartbeat at the beginning of each minute.
+func (s *stage) live(minutes int) {
+	from := int(time.Since(s.begun) / time.Minute)
+	for minute := from; minute < from+minutes; minute++ {
+		time.Sleep(time.Until(s.begun.Add(time.Duration(minute) * time.Minute)))
+		s.running.Go(func() { s.beat(minute) })
+	}
+	time.Sleep(time.Until(s.begun.Add(time.Duration(from+minutes) * time.Minute)))
+}
+
+func (s *stage) beat(minute int) {
+	report, err := s.Heartbeat(s.t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.failures = append(s.failures, fmt.Errorf("minute %d: %w", minute, err))
+	}
+	for _, c := range report.Connections {
+		s.outcomes[c.Outcome]++
+		if c.Outcome == rotator.Refreshed {
+			s.refreshes[minute]++
+		}
+	}
+}
+
+// wantNothingRefused: no run failed, Parameter Store refused no write, and the
+// token endpoint no request.
+func (s *stage) wantNothingRefused() {
+	s.t.Helper()
+	for _, err := range s.failures {
+		s.t.Error(err)
+	}
+	refused := s.AWS.Calls()["PutParameter"]
+	for _, name := range s.names {
+		for _, kind := range []string{"state", "claim"} {
+			_, version, _ := s.AWS.Parameter(world.ParameterName(name, kind))
+			refused -= int(version) - 1
+		}
+	}
+	if refused != 0 {
+		s.t.Errorf("Parameter Store refused %d writes", refused)
+	}
+	for _, r := range s.Reltio.Requests() {
+		if r.Status == 429 {
+			s.t.Error("the token endpoint answered 429")
+		}
+	}
+}
+
+func (s *stage) wantCalls(operation string, want int) {
+	s.t.Helper()
+	if got := s.AWS.Calls()[operation]; got != want {
+		s.t.Errorf("%d calls of %s, want %d", got, operation, want)
+	}
+}
+
+// last is how long after the beginning the last token was published.
+func (s *stage) last() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.published[len(s.published)-1].at.Sub(s.begun)
+}

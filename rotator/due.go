@@ -1,8 +1,7 @@
 package rotator
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
+	"hash/fnv"
 	"math"
 	"time"
 )
@@ -51,27 +50,15 @@ func writesTooOften(lifetime, heartbeat time.Duration) bool {
 	return lifetime-writeInterval*heartbeat < 2*heartbeat
 }
 
-// turn is when a token is replaced that must be replaced by "latest": at the
-// last of its connection's own turns before that. The turns of one name are a
-// fixed time apart, and those of many names lie evenly within that time. So
-// connections that were seeded together, or were all late after an outage, are
-// apart again after one or two refreshes and stay so.
-//
-// Turns are as far apart as whole heartbeats fit between a refresh and the
-// window. The half heartbeat that is left out keeps this the same for lifetimes
-// of 3598 to 3600 s, since servers that say 3600 at times say less.
-func turn(name string, refreshed, latest time.Time, heartbeat time.Duration) time.Time {
-	apart := (latest.Sub(refreshed) - heartbeat/2).Truncate(heartbeat)
-	if apart <= 0 {
-		return latest
-	}
-	hash := sha256.Sum256([]byte(name)) // FNV puts a-1, a-2 and a-3 close together
-	first := time.Duration(float64(apart) * float64(binary.BigEndian.Uint32(hash[:])) / math.MaxUint32)
-	own, soonest := latest.Add(-first).Truncate(apart).Add(first), refreshed.Add(writeInterval*heartbeat)
-	if own.Before(soonest) {
-		own = own.Add(latest.Sub(own) / 2) // half-way, so that the turn after it is met
-	}
-	return earlier(later(own, soonest), latest)
+// spread is by how much a connection refreshes earlier than its window says:
+// up to a fifth of the window, always the same for one name, so that
+// connections that were seeded together drift apart. It never makes a secret be
+// written more often than the window alone.
+func spread(name string, window, lifetime, heartbeat time.Duration) time.Duration {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name))
+	part := time.Duration(float64(window/5) * float64(h.Sum32()) / math.MaxUint32)
+	return min(part, max(lifetime-window-writeInterval*heartbeat, 0))
 }
 
 // window is that of the connection's published token.
@@ -88,7 +75,8 @@ func (c Connection) refreshAt(heartbeat time.Duration) time.Time {
 	case c.State.Unchanged:
 		return c.State.ExpiresAt.Add(expirySlack)
 	}
-	return turn(c.Name, c.State.RefreshedAt, c.State.ExpiresAt.Add(-c.window(heartbeat)), heartbeat)
+	w := c.window(heartbeat)
+	return c.State.ExpiresAt.Add(-w - spread(c.Name, w, c.State.lifetime(), heartbeat))
 }
 
 // longestWait is how far ahead a run waits for the end of a token that the

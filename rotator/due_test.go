@@ -1,9 +1,6 @@
 package rotator
 
 import (
-	"fmt"
-	"maps"
-	"slices"
 	"testing"
 	"time"
 )
@@ -39,81 +36,24 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-func TestTurn(t *testing.T) {
-	refreshed := noon
-	for _, c := range []struct {
-		name          string
-		window, lives time.Duration
-		from, to      time.Duration // of the turn, after the refresh
-	}{
-		{"an hour's token", 10 * minute, 3598 * time.Second, 15 * minute, 2998 * time.Second},
-		{"20 minutes: no room between two writes and the window", 5 * minute, 20 * minute, 15 * minute, 15 * minute},
-		{"10 minutes: it is written too often as it is", 2 * minute, 10 * minute, 8 * minute, 8 * minute},
-		{"a window that is the whole life", minute, minute, 0, 0},
-		{"an end that has fallen into doubt", 10 * minute, 5 * minute, -5 * minute, -5 * minute},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			seen := map[time.Time]bool{}
-			for _, name := range names(100) {
-				at := turn(name, refreshed, refreshed.Add(c.lives-c.window), minute)
-				if at.Before(refreshed.Add(c.from)) || at.After(refreshed.Add(c.to)) {
-					t.Errorf("%s: %v after the refresh is not from %v to %v", name, at.Sub(refreshed), c.from, c.to)
-				}
-				seen[at] = true
-			}
-			if c.from < c.to && len(seen) < 60 {
-				t.Errorf("100 names have only %d turns", len(seen))
-			}
-		})
-	}
-}
-
-// However late a heartbeat comes, and whichever lifetime a server names that says
-// now 3600 and now 3599, a connection's turns stay 49 minutes apart.
-func TestTurnsStayApart(t *testing.T) {
-	for _, name := range names(100) {
-		at := ownTurn(name)
-		for i, late := range []time.Duration{0, time.Second, 59 * time.Second, 90 * time.Second, 7 * minute, 33 * minute, 0} {
-			refreshed := at.Add(late).Truncate(time.Second)
-			lives := time.Hour - time.Duration(i%3)*time.Second
-			next := turn(name, refreshed, refreshed.Add(lives-10*minute), minute)
-			if apart := next.Sub(at); apart != 49*minute {
-				t.Errorf("%s, refreshed %v late: the next turn is %v after this one", name, late, apart)
-			}
-			at = next
+func TestSpread(t *testing.T) {
+	seen := map[time.Duration]bool{}
+	for _, name := range []string{"default", "emea", "apac", "a", "b", "c"} {
+		s := spread(name, 10*minute, time.Hour, minute)
+		if s < 0 || s > 2*minute {
+			t.Errorf("%s: %v is not within a fifth of the window", name, s)
+		}
+		if s != spread(name, 10*minute, time.Hour, minute) {
+			t.Errorf("%s: the spread changes", name)
+		}
+		seen[s.Truncate(time.Second)] = true
+		if s := spread(name, 5*minute, 20*minute, minute); s != 0 {
+			t.Errorf("%s: a spread of %v makes a 20 minutes' token be written more than once in 15", name, s)
 		}
 	}
-}
-
-// The turns of any 100 names lie evenly, those of names that differ in a number
-// as well: two in a minute on average, and in no minute far more.
-func TestTurnsLieEvenly(t *testing.T) {
-	for _, form := range []string{"tenant-%d", "%d", "emea-%03d", "%d-prod"} {
-		perMinute := map[time.Duration]int{}
-		for i := range 100 {
-			perMinute[ownTurn(fmt.Sprintf(form, i)).Sub(noon)/minute]++
-		}
-		if most := slices.Max(slices.Collect(maps.Values(perMinute))); most > 10 {
-			t.Errorf("%s: %d of 100 turns are in one of 49 minutes", form, most)
-		}
+	if len(seen) < 5 {
+		t.Errorf("six names have only %d spreads", len(seen))
 	}
-}
-
-// ownTurn is a turn that a connection whose tokens live an hour has met.
-func ownTurn(name string) time.Time {
-	at := noon
-	for range 2 {
-		at = turn(name, at, at.Add(50*minute), minute)
-	}
-	return at
-}
-
-func names(n int) []string {
-	all := make([]string, n)
-	for i := range all {
-		all[i] = fmt.Sprintf("tenant-%d", i)
-	}
-	return all
 }
 
 // well is a connection whose token has 50 minutes left of an hour, seen at noon.
@@ -152,9 +92,6 @@ func TestDecide(t *testing.T) {
 	escrow := func(c *Connection, _ *Event) {
 		c.Escrow = &EscrowDocument{RefreshToken: NewSecret("r"), RotatedFrom: "v1"}
 	}
-	named := func(name string) func(*Connection, *Event) {
-		return func(c *Connection, _ *Event) { c.Name = name }
-	}
 	force := event(Event{Action: ActionRefresh, Force: true})
 	report := event(Event{Action: ActionRefresh, Connections: []string{"default"}, DeadToken: "0123456789abcdef"})
 
@@ -165,9 +102,7 @@ func TestDecide(t *testing.T) {
 	}{
 		{"a fresh token", nil, decision{outcome: NotDue}},
 		{"inside the window", with(window), decision{grant: true, reason: ReasonWindow}},
-		{"before any turn", with(endsIn(45*minute + time.Second)), decision{outcome: NotDue}},
-		{"before its turn", with(endsIn(20*minute), named("late")), decision{outcome: NotDue}},
-		{"in its turn", with(endsIn(20*minute), named("early")), decision{grant: true, reason: ReasonWindow}},
+		{"before the window and its spread", with(endsIn(12*minute + time.Second)), decision{outcome: NotDue}},
 		{"expired", with(endsIn(-time.Second)), decision{grant: true, reason: ReasonWindow}},
 		{"no state", with(state(func(s *State) { *s = State{ClaimVersion: 7} })), decision{grant: true, reason: ReasonUnknown}},
 		{"switched off", with(window, func(c *Connection, _ *Event) { c.Config.Enabled = false }), decision{outcome: Disabled}},
@@ -219,14 +154,12 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-func TestRefreshAtIsBeforeTheWindowAndSecretsRest(t *testing.T) {
-	for _, name := range names(100) {
-		c := well()
-		c.Name = name
-		at := c.refreshAt(minute)
-		if at.After(noon.Add(40*minute)) || at.Before(noon.Add(5*minute)) {
-			t.Errorf("%s: refreshed at 11:50 and with its window from 12:40, it is due at %v", name, at)
-		}
+func TestRefreshAtIsEarlierByTheSpreadAndNeverLater(t *testing.T) {
+	c := well()
+	at := c.refreshAt(minute)
+	latest := c.State.ExpiresAt.Add(-10 * minute)
+	if at.After(latest) || at.Before(latest.Add(-2*minute)) {
+		t.Errorf("due at %v, want within two minutes before %v", at, latest)
 	}
 }
 

@@ -85,8 +85,8 @@ func (s *stage) seeded(name string, fields map[string]string) {
 	time.Sleep(time.Until(begun.Add(untilWindow)))
 }
 
-// untilWindow brings any connection's token of 3598 s into its window of 600 s,
-// wherever before that its turn is.
+// untilWindow brings any connection's token of 3598 s into its window of 600 s
+// and a spread of up to 120 s.
 const untilWindow = 50 * time.Minute
 
 func (s *stage) config(name, document string) {

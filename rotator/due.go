@@ -1,7 +1,8 @@
 package rotator
 
 import (
-	"hash/fnv"
+	"crypto/sha256"
+	"encoding/binary"
 	"math"
 	"time"
 )
@@ -50,14 +51,16 @@ func writesTooOften(lifetime, heartbeat time.Duration) bool {
 	return lifetime-writeInterval*heartbeat < 2*heartbeat
 }
 
-// spread is by how much a connection refreshes earlier than its window says:
-// up to a fifth of the window, always the same for one name, so that
-// connections that were seeded together drift apart. It never makes a secret be
-// written more often than the window alone.
-func spread(name string, window, lifetime, heartbeat time.Duration) time.Duration {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(name))
-	part := time.Duration(float64(window/5) * float64(h.Sum32()) / math.MaxUint32)
+// spread is by how much a connection refreshes earlier than its window says: up
+// to a fifth of the window, by a hash of its name and of the time of its last
+// refresh. Differing from one refresh to the next, it takes apart within a day
+// what was seeded together; a spread that is always the same for one name would
+// leave as many groups as it spans heartbeats. It never makes a secret be written
+// more often than the window alone.
+func spread(name string, refreshed time.Time, window, lifetime, heartbeat time.Duration) time.Duration {
+	seed := binary.BigEndian.AppendUint64([]byte(name), uint64(refreshed.Unix()))
+	hash := sha256.Sum256(seed) // FNV puts a-1, a-2 and a-3 close together
+	part := time.Duration(float64(window/5) * float64(binary.BigEndian.Uint32(hash[:])) / math.MaxUint32)
 	return min(part, max(lifetime-window-writeInterval*heartbeat, 0))
 }
 
@@ -76,7 +79,7 @@ func (c Connection) refreshAt(heartbeat time.Duration) time.Time {
 		return c.State.ExpiresAt.Add(expirySlack)
 	}
 	w := c.window(heartbeat)
-	return c.State.ExpiresAt.Add(-w - spread(c.Name, w, c.State.lifetime(), heartbeat))
+	return c.State.ExpiresAt.Add(-w - spread(c.Name, c.State.RefreshedAt, w, c.State.lifetime(), heartbeat))
 }
 
 // longestWait is how far ahead a run waits for the end of a token that the

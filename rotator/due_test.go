@@ -1,6 +1,8 @@
 package rotator
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -37,22 +39,28 @@ func TestWindow(t *testing.T) {
 }
 
 func TestSpread(t *testing.T) {
-	seen := map[time.Duration]bool{}
-	for _, name := range []string{"default", "emea", "apac", "a", "b", "c"} {
-		s := spread(name, 10*minute, time.Hour, minute)
-		if s < 0 || s > 2*minute {
+	hour := func(name string, refreshed time.Time) time.Duration {
+		return spread(name, refreshed, 10*minute, time.Hour, minute)
+	}
+	names, cycles := make([]int, 4), make([]int, 4) // how many lie in which half minute
+	for i := range 100 {
+		name, later := fmt.Sprintf("tenant-%d", i), noon.Add(time.Duration(i)*50*minute)
+		if s := hour(name, noon); s < 0 || s > 2*minute {
 			t.Errorf("%s: %v is not within a fifth of the window", name, s)
 		}
-		if s != spread(name, 10*minute, time.Hour, minute) {
-			t.Errorf("%s: the spread changes", name)
+		if hour(name, noon) != hour(name, noon) {
+			t.Errorf("%s: it changes without a refresh", name)
 		}
-		seen[s.Truncate(time.Second)] = true
-		if s := spread(name, 5*minute, 20*minute, minute); s != 0 {
+		names[min(hour(name, noon)/(30*time.Second), 3)]++
+		cycles[min(hour("default", later)/(30*time.Second), 3)]++
+		if s := spread(name, noon, 5*minute, 20*minute, minute); s != 0 {
 			t.Errorf("%s: a spread of %v makes a 20 minutes' token be written more than once in 15", name, s)
 		}
 	}
-	if len(seen) < 5 {
-		t.Errorf("six names have only %d spreads", len(seen))
+	for what, halves := range map[string][]int{"names": names, "refreshes of one name": cycles} {
+		if slices.Min(halves) < 15 || slices.Max(halves) > 35 {
+			t.Errorf("100 %s lie unevenly in the four half minutes: %v", what, halves)
+		}
 	}
 }
 

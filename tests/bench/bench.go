@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 
 	"reltio-token-rotator/tests/binary"
 )
@@ -14,10 +15,15 @@ import (
 type bench struct {
 	// repeat is how often each time is measured.
 	repeat int
-	// function and hello are programs, built as the function is deployed.
-	function, hello string
+	// function and hello are programs, built as the function is deployed; python
+	// is "" where it is not installed.
+	function, hello, python string
 	// dir goes away at the end.
 	dir string
+	// aside are the measurements that go on beside others.
+	aside sync.WaitGroup
+
+	mu sync.Mutex
 	// notes stand below the table.
 	notes []string
 }
@@ -31,6 +37,9 @@ func newBench(ctx context.Context, repeat int) (*bench, error) {
 	b.say("building …")
 	if b.function, err = binary.Build(ctx, dir); err == nil {
 		b.hello, err = b.buildHello(ctx)
+	}
+	if err == nil {
+		b.python, err = b.preparePython(ctx)
 	}
 	if err != nil {
 		b.close()
@@ -56,6 +65,8 @@ func (b *bench) say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+
 
 // note adds a line below the table.
 func (b *bench) note(format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.notes = append(b.notes, fmt.Sprintf(format, args...))
 }
 

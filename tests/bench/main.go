@@ -53,17 +53,22 @@ func run(ctx context.Context, repeat int, only string) error {
 	}
 	defer b.close()
 
-	var t table
+	ctx, stop := context.WithCancel(ctx)
+	defer b.aside.Wait()
+	defer stop()
+	var collected []func() (string, []row, error)
 	for _, m := range measurements() {
-		if !pattern.MatchString(m.section) {
-			continue
+		if pattern.MatchString(m.section) {
+			collected = append(collected, b.start(ctx, m))
 		}
-		b.say("%s …", m.section)
-		rows, err := m.measure(ctx, b)
+	}
+	var t table
+	for _, collect := range collected {
+		section, rows, err := collect()
 		if err != nil {
-			return fmt.Errorf("%s: %w", m.section, err)
+			return fmt.Errorf("%s: %w", section, err)
 		}
-		t.add(m.section, rows)
+		t.add(section, rows)
 	}
 	fmt.Print(&t)
 	for _, note := range b.notes {
@@ -72,15 +77,40 @@ func run(ctx context.Context, repeat int, only string) error {
 	return t.failure()
 }
 
-// measurement is one section of the table.
+// start measures, and returns what gives the result.
+func (b *bench) start(ctx context.Context, m measurement) func() (string, []row, error) {
+	b.say("%s …", m.section)
+	var rows []row
+	var err error
+	measure := func() { rows, err = m.measure(ctx, b) }
+	if !m.aside {
+		measure()
+		return func() (string, []row, error) { return m.section, rows, err }
+	}
+	done := make(chan struct{})
+	b.aside.Go(func() {
+		defer close(done)
+		measure()
+	})
+	return func() (string, []row, error) { <-done; return m.section, rows, err }
+}
+
+// measurement is a section of the table, or a part of one.
 type measurement struct {
 	section string
+	// aside: it mostly waits, and goes on beside those after it.
+	aside   bool
 	measure func(context.Context, *bench) ([]row, error)
 }
 
-// measurements are the sections in the order of the table.
+// measurements are in the order of the table. Rows of sections with the same
+// name stand together where they follow each other.
 func measurements() []measurement {
 	return []measurement{
-		{"Cold start", coldStart},
+		{section: "Cold start", measure: coldStart},
+		{section: "Memory and size", measure: memory},
+		{section: "Memory and size", measure: memoryOfMany, aside: true},
+		{section: "Calls", measure: callCounts},
+		{section: "Reaction", measure: reaction},
 	}
 }

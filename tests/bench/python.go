@@ -18,9 +18,9 @@ var peer []byte
 // client loads the handler and asks for events.
 const peerLauncher = "#!%s\nimport sys\nfrom awslambdaric.__main__ import main\nmain(['awslambdaric', 'peer.handler'])\n"
 
-// python returns the Python function, ready to start, or "" and a note where
+// preparePython returns the Python function, ready to start, or "" and a note where
 // its tools are not installed.
-func (b *bench) python(ctx context.Context) (program string, err error) {
+func (b *bench) preparePython(ctx context.Context) (program string, err error) {
 	found, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return "", fmt.Errorf("go list: %w", err)
@@ -38,8 +38,8 @@ func (b *bench) python(ctx context.Context) (program string, err error) {
 }
 
 // startPython deploys the Python function for a stage's first connection.
-func (st *stage) startPython(program string) (*lambda.Function, error) {
-	return st.start(program,
+func (b *bench) startPython(st *stage) (*lambda.Function, error) {
+	return st.start(b.python,
 		"CREDENTIALS_SECRET="+secretName(0, "credentials"), "TOKEN_SECRET="+secretName(0, "token"),
-		"PYTHONPATH="+filepath.Dir(program), "AWS_CA_BUNDLE="+st.certificates)
+		"PYTHONPATH="+b.dir, "AWS_CA_BUNDLE="+st.certificates)
 }

@@ -3,15 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -54,9 +55,8 @@ type stage struct {
 // newStage has connections that were never refreshed. The caller closes it.
 func (b *bench) newStage(s setting) (*stage, error) {
 	st := &stage{
-		aws:          standaws.New(standaws.Options{Latency: s.latency}),
-		reltio:       standreltio.New(standreltio.Options{RotateRefreshToken: s.rotate}),
-		certificates: filepath.Join(b.dir, "certificates.pem"),
+		aws:    standaws.New(standaws.Options{Latency: s.latency}),
+		reltio: standreltio.New(standreltio.Options{RotateRefreshToken: s.rotate}),
 	}
 	st.aws.OnCall(s.onCall)
 	st.awsServer = serve(st.aws)
@@ -72,9 +72,22 @@ func (b *bench) newStage(s setting) (*stage, error) {
 	for i := range s.connections {
 		st.seed(i)
 	}
+	var err error
+	if st.certificates, err = b.writeCertificates(token.Certificate()); err != nil {
+		st.close()
+	}
+	return st, err
+}
+
+// writeCertificates makes a file of this machine's roots and one more.
+func (b *bench) writeCertificates(own *x509.Certificate) (path string, err error) {
 	roots, _ := os.ReadFile("/etc/ssl/certs/ca-certificates.crt") // elsewhere they are fewer
-	own := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: token.Certificate().Raw})
-	return st, os.WriteFile(st.certificates, append(roots, own...), 0o600)
+	file, err := os.CreateTemp(b.dir, "certificates-*.pem")
+	if err != nil {
+		return "", err
+	}
+	_, err = file.Write(append(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: own.Raw})...))
+	return file.Name(), errors.Join(err, file.Close())
 }
 
 func serve(handler http.Handler) *httptest.Server {

@@ -32,7 +32,7 @@ func milliseconds(v float64) string { return fmt.Sprintf("%.1f ms", v*1e3) }
 func seconds(v float64) string      { return fmt.Sprintf("%.1f s", v) }
 func megabytes(v float64) string    { return fmt.Sprintf("%.1f MB", v/1e6) }
 func kilobytes(v float64) string    { return fmt.Sprintf("%.1f kB", v/1e3) }
-func calls(v float64) string        { return fmt.Sprintf("%.0f", v) }
+func times(v float64) string        { return fmt.Sprintf("%.0f", v) }
 
 // plain writes a ratio: a small one as a fraction, so that it reads as "so many
 // times less".
@@ -100,15 +100,19 @@ func median(values []float64) float64 {
 
 // table is what the run prints.
 type table struct {
-	lines  [][]string
-	failed []string
+	section string // the last one
+	lines   [][]string
+	failed  []string
 }
 
 func (t *table) add(section string, rows []row) {
 	if len(rows) == 0 {
 		return
 	}
-	t.lines = append(t.lines, []string{section})
+	if section != t.section {
+		t.section = section
+		t.lines = append(t.lines, []string{section})
+	}
 	for _, r := range rows {
 		t.lines = append(t.lines, r.cells())
 		if r.count && r.missed() {

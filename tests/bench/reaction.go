@@ -51,7 +51,7 @@ func (b *bench) reactions(ctx context.Context, latency time.Duration, rotate boo
 		return nil, nil, err
 	}
 	defer f.Stop()
-	client := st.secrets()
+	client := secretsmanager.NewFromConfig(st.config())
 	for range b.repeat {
 		reference, err := st.writes(ctx, client, rotate)
 		if err != nil {

@@ -17,8 +17,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	standaws "reltio-token-rotator/tests/standin/aws"
 	"reltio-token-rotator/tests/standin/lambda"
@@ -128,18 +126,13 @@ func (st *stage) start(program string, env ...string) (*lambda.Function, error) 
 	}, env...)})
 }
 
-// The clients of a warm process, to measure what one call takes.
-
+// config is for a client in this process, to measure what one call takes.
 func (st *stage) config() aws.Config {
 	return aws.Config{
 		Region: "us-east-1", BaseEndpoint: aws.String(st.awsServer.URL), HTTPClient: st.awsServer.Client(),
 		Credentials: credentials.NewStaticCredentialsProvider("standin", "standin", ""),
 	}
 }
-
-func (st *stage) secrets() *secretsmanager.Client { return secretsmanager.NewFromConfig(st.config()) }
-
-func (st *stage) parameters() *ssm.Client { return ssm.NewFromConfig(st.config()) }
 
 // report is the part of the function's report that is looked at.
 type report struct {

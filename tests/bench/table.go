@@ -29,19 +29,15 @@ type row struct {
 
 // The units.
 func milliseconds(v float64) string { return fmt.Sprintf("%.1f ms", v*1e3) }
-func seconds(v float64) string      { return fmt.Sprintf("%.1f s", v) }
 func megabytes(v float64) string    { return fmt.Sprintf("%.1f MB", v/1e6) }
 func kilobytes(v float64) string    { return fmt.Sprintf("%.1f kB", v/1e3) }
 func times(v float64) string        { return fmt.Sprintf("%.0f", v) }
 
-// plain writes a ratio: a small one as a fraction, so that it reads as "so many
-// times less".
-func plain(ratio float64) string {
-	if ratio > 0 && ratio < 0.2 {
-		return fmt.Sprintf("1/%.0f", 1/ratio)
-	}
-	return fmt.Sprintf("%.2f", ratio)
-}
+// plain writes a ratio.
+func plain(ratio float64) string { return fmt.Sprintf("%.2f", ratio) }
+
+// fraction writes a small one, so that it reads as "so many times less".
+func fraction(ratio float64) string { return fmt.Sprintf("1/%.0f", 1/ratio) }
 
 // ratios are the figures over their references.
 func (r row) ratios() []float64 {
@@ -68,9 +64,11 @@ func (r row) cells() []string {
 	limit := r.unit
 	var reference, ratio string
 	if len(r.references) > 0 {
-		limit = plain
+		if limit = plain; median(r.ratios()) < 0.1 {
+			limit = fraction
+		}
 		reference = r.unit(median(r.references)) + " " + r.against
-		ratio = spread(r.ratios(), plain)
+		ratio = spread(r.ratios(), limit)
 	} else {
 		figure = spread(r.figures, r.unit)
 	}

@@ -78,15 +78,18 @@ fmt: $(GOFUMPT) ## format the code
 build: $(SAM_CLI) ## build what is deployed, into .aws-sam
 	$(SAM) build
 
-deploy: $(SAM_CLI) ## deploy to AWS: make deploy STACK=name [PARAMETERS="TokenUrl=https://…"]
+# A stack that exists keeps what it was told, wherever that was: only a new one
+# is asked. A change set that nobody executed leaves one that is under review.
+told := aws cloudformation describe-stacks --stack-name "$(STACK)" --output text \
+	--query "Stacks[?StackStatus!='REVIEW_IN_PROGRESS'].StackName" 2>/dev/null
+
+deploy: $(SAM_CLI) $(AWS_CLI) ## deploy or update: STACK=name [PARAMETERS="AlarmEmail=…"] [TAGS="owner=…"] [YES=true]
 	@test -n "$(STACK)" || { echo 'say which stack: make deploy STACK=reltio-tokens' >&2; exit 2; }
 	$(SAM) build
-ifdef PARAMETERS
-	$(SAM) deploy --stack-name $(STACK) --parameter-overrides $(PARAMETERS)
-else
 	@test -f $(ANSWERS) || echo 'version = 0.1' > $(ANSWERS)
-	$(SAM) deploy --guided --stack-name $(STACK) --config-file $(ANSWERS) --config-env $(STACK)
-endif
+	@test -n "$(PARAMETERS)$$($(told))" || ask="--guided --config-file $(ANSWERS) --config-env $(STACK)"; \
+	set -x; $(SAM) deploy --stack-name $(STACK) $$ask $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS)) \
+		$(if $(TAGS),--tags $(TAGS)) $(call yes,$(YES),--no-confirm-changeset)
 
 deploy-local: tools ## deploy to an emulator of AWS and see that it works: [AUTH=true] with IAM enforced
 	@go run ./tests/deploy $(if $(filter true 1 yes,$(AUTH)),-auth)

@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -33,7 +34,9 @@ func TestEnvironmentVariablesAreThoseTheCodeReads(t *testing.T) {
 			read[name] = true
 		}
 	})
-	delete(read, "AWS_SAM_LOCAL") // sam local sets it
+	for _, others := range []string{"AWS_SAM_LOCAL", "SSL_CERT_FILE", "SSL_CERT_DIR"} {
+		delete(read, others) // sam local sets the first; the others are Go's own
+	}
 	if got := slices.Sorted(maps.Keys(read)); !slices.Equal(got, declared) {
 		t.Errorf("functions/rotate reads\n  %v\nthe template declares\n  %v", got, declared)
 	}
@@ -164,6 +167,31 @@ func TestReadmeHoldsTheCommandsThatAreTried(t *testing.T) {
 		for line := range strings.Lines(string(text)) {
 			if line = strings.TrimSpace(line); line != "" && !strings.Contains(readme, line) {
 				t.Errorf("README.md does not hold this line of %s:\n%s", filepath.Base(file), line)
+			}
+		}
+	}
+}
+
+// The page on deploying has every parameter with its default, and every action
+// that a permissions boundary must leave to the function.
+func TestThePageOnDeployingIsComplete(t *testing.T) {
+	page := read(t, filepath.Join("docs", "deploying.md"))
+	s := newStack(t, map[string]string{"KmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1"})
+	for name, declared := range s.template["Parameters"].(object) {
+		fallback := fmt.Sprint(declared.(object)["Default"])
+		row := regexp.MustCompile("(?m)^\\| [^|]*`" + name + "`[^|]*\\| ([^|]*) \\|").FindStringSubmatch(page)
+		switch {
+		case row == nil:
+			t.Errorf("docs/deploying.md has no row for %s", name)
+		case fallback == "" && row[1] != "none", fallback != "" && strings.Trim(row[1], "`") != fallback:
+			t.Errorf("docs/deploying.md gives %s the default %s, the template %q", name, row[1], fallback)
+		}
+	}
+	for _, line := range statements(t, s, "RotateRole") {
+		actions, _, _ := strings.Cut(strings.TrimPrefix(line, "Allow "), " on ")
+		for action := range strings.SplitSeq(actions, ", ") {
+			if !strings.Contains(page, "`"+action+"`") {
+				t.Errorf("docs/deploying.md does not name %s", action)
 			}
 		}
 	}

@@ -39,7 +39,7 @@ func (a *attempt) claim(ctx context.Context) (Outcome, error) {
 	case err == nil:
 		err = lookErr
 	}
-	return Failed, &Error{Code: StateUnavailable, Cause: err, Message: "the claim could not be written (" + err.Error() + "); check that the function may write the connection's claim parameter"}
+	return Failed, &Error{Code: StateUnavailable, Cause: err, Message: "the claim could not be written (" + err.Error() + "); " + remedy(err, "write the connection's claim parameter")}
 }
 
 func earlier(a, b time.Time) time.Time {

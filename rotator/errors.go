@@ -74,6 +74,14 @@ func CodeOf(err error) Code {
 	return ""
 }
 
+// remedy says what a person can do about a call to AWS that failed.
+func remedy(err error, what string) string {
+	if errors.Is(err, ErrDenied) || errors.Is(err, ErrKey) {
+		return "check that the function may " + what
+	}
+	return "where it stays, check the function's way to AWS, and AWS's status"
+}
+
 // RotationFailed is what a heartbeat returns when an attempt failed. The Lambda
 // runtime reports the type's name as errorType.
 type RotationFailed struct {

@@ -27,7 +27,7 @@ func (a *attempt) restore(ctx context.Context) error {
 		a.creds.RefreshToken = escrow.RefreshToken
 		if err := a.Saver.Save(ctx, a.c.Name, own, document); err != nil && !a.current(ctx, own) {
 			a.unsure = own
-			return &Error{Code: CredentialsNotSaved, Cause: err, Message: "a changed refresh token waits in escrow since the credentials secret could not be written (" + err.Error() + "); check that the function may write the secret"}
+			return &Error{Code: CredentialsNotSaved, Cause: err, Message: "a changed refresh token waits in escrow since the credentials secret could not be written (" + err.Error() + "); " + remedy(err, "write the secret")}
 		}
 	default:
 		a.Log.WarnContext(ctx, "a refresh token in escrow is given up: the credentials secret was changed meanwhile, and what stands there is used", "connection", a.c.Name)
@@ -75,7 +75,7 @@ func (a *attempt) dropEscrow(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, escrowTime)
 	defer cancel()
 	if err := a.Escrow.DeleteEscrow(ctx, a.c.Name); err != nil {
-		return &Error{Code: StateUnavailable, Cause: err, Message: "the escrow parameter is not needed any more and could not be deleted (" + err.Error() + "); check that the function may delete it"}
+		return &Error{Code: StateUnavailable, Cause: err, Message: "the escrow parameter is not needed any more and could not be deleted (" + err.Error() + "); " + remedy(err, "delete it")}
 	}
 	return nil
 }

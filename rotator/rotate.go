@@ -111,7 +111,7 @@ func (a *attempt) read(ctx context.Context) (Outcome, error) {
 	case errors.Is(err, ErrNotFound):
 		return Failed, &Error{Code: CredentialsUnread, Cause: err, Message: "the credentials secret is gone or has no value any more; put one"}
 	case err != nil && CodeOf(err) == "":
-		return Failed, &Error{Code: CredentialsUnread, Cause: err, Message: "the credentials secret could not be read (" + err.Error() + "); check that the function may read it"}
+		return Failed, &Error{Code: CredentialsUnread, Cause: err, Message: "the credentials secret could not be read (" + err.Error() + "); " + remedy(err, "read it")}
 	case err != nil:
 		return Failed, err
 	}

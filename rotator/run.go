@@ -110,7 +110,7 @@ func (r *Rotator) list(ctx context.Context) ([]Parameter, error) {
 // listingFailed ends a run that could not see the connections.
 func (r *Rotator) listingFailed(ctx context.Context, now time.Time, report Report, err error) (Report, error) {
 	report.Error = StateUnavailable
-	report.Message = "the connections could not be listed (" + err.Error() + "); check that the function may read its parameters"
+	report.Message = "the connections could not be listed (" + err.Error() + "); " + remedy(err, "read its parameters")
 	report.DurationMS = time.Since(now).Milliseconds()
 	r.Log.ErrorContext(ctx, "run", "report", report)
 	r.write(ctx, Metrics{Failures: 1, ListingFailed: true})

@@ -91,6 +91,19 @@ func TestAListingThatFailsFailsEveryAction(t *testing.T) {
 	}
 }
 
+// Whoever reads "check that the function may" looks at permissions: only a
+// denial says it.
+func TestAListingThatGetsNoAnswerBlamesNoPermission(t *testing.T) {
+	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		s.seeded("default", s.credentials())
+		denied("GetParametersByPath", "", "InternalServerError")(s)
+		r := s.beat()
+		if !strings.Contains(r.report.Message, "InternalServerError") || !strings.Contains(r.report.Message, "check the function's way to AWS") {
+			t.Errorf("the message is %s", r.report.Message)
+		}
+	})
+}
+
 func TestForce(t *testing.T) {
 	t.Run("ignores the window", func(t *testing.T) {
 		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {

@@ -111,6 +111,7 @@ func measurements() []measurement {
 		{section: "Memory and size", measure: memory},
 		{section: "Memory and size", measure: memoryOfMany, aside: true},
 		{section: "Calls", measure: callCounts},
+		{section: "Many connections", measure: manyConnections, aside: true},
 		{section: "Reaction", measure: reaction},
 	}
 }

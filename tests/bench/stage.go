@@ -28,8 +28,11 @@ const prefix = "reltio-token-rotator/bench"
 // setting is what a stage is made of.
 type setting struct {
 	connections int
-	// latency is how long each call of AWS takes.
-	latency time.Duration
+	// latency is how long each call of AWS takes, tokenLatency each token request.
+	latency, tokenLatency time.Duration
+	// writesPerSecond and requestsPerSecond are the limits of Parameter Store and
+	// of the token endpoint; 0: none.
+	writesPerSecond, requestsPerSecond int
 	// rotate: the server changes the refresh token with every refresh.
 	rotate bool
 	// onToken is told when an answer of the token endpoint has been written,
@@ -53,8 +56,10 @@ type stage struct {
 // newStage has connections that were never refreshed. The caller closes it.
 func (b *bench) newStage(s setting) (*stage, error) {
 	st := &stage{
-		aws:    standaws.New(standaws.Options{Latency: s.latency}),
-		reltio: standreltio.New(standreltio.Options{RotateRefreshToken: s.rotate}),
+		aws: standaws.New(standaws.Options{Latency: s.latency, WritesPerSecond: float64(s.writesPerSecond)}),
+		reltio: standreltio.New(standreltio.Options{
+			RotateRefreshToken: s.rotate, Latency: s.tokenLatency, RequestsPerSecond: s.requestsPerSecond,
+		}),
 	}
 	st.aws.OnCall(s.onCall)
 	st.awsServer = serve(st.aws)

@@ -29,6 +29,7 @@ type row struct {
 
 // The units.
 func milliseconds(v float64) string { return fmt.Sprintf("%.1f ms", v*1e3) }
+func seconds(v float64) string      { return fmt.Sprintf("%.1f s", v) }
 func megabytes(v float64) string    { return fmt.Sprintf("%.1f MB", v/1e6) }
 func kilobytes(v float64) string    { return fmt.Sprintf("%.1f kB", v/1e3) }
 func times(v float64) string        { return fmt.Sprintf("%.0f", v) }

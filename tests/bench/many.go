@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	// tokenRequests is the setting TOKEN_REQUESTS_PER_SECOND, parameterWrites what
+	// Parameter Store takes a second, and tokenLimit what Reltio does.
+	tokenRequests, parameterWrites, tokenLimit = 5, 3, 10
+)
+
+// manyConnections measures how long it takes until the last of many tokens is
+// published that are all due at once, beside what the limits alone take. One
+// run of each number, since they only wait; tests/scale has the same in
+// simulated time, to 1,000 connections.
+func manyConnections(ctx context.Context, b *bench) ([]row, error) {
+	numbers := []int{1, 10, 30, 100}
+	rows, errs := make([]row, len(numbers)), make([]error, len(numbers))
+	var running sync.WaitGroup
+	for i, n := range numbers {
+		running.Go(func() { rows[i], errs[i] = b.allDue(ctx, n) })
+	}
+	running.Wait()
+	return rows, errors.Join(errs...)
+}
+
+func (b *bench) allDue(ctx context.Context, n int) (row, error) {
+	var last lastCall
+	st, err := b.newStage(setting{
+		connections: n, latency: 15 * time.Millisecond, tokenLatency: 150 * time.Millisecond,
+		writesPerSecond: parameterWrites, requestsPerSecond: tokenLimit, onCall: last.note,
+	})
+	if err != nil {
+		return row{}, err
+	}
+	defer st.close()
+	f, err := st.start(b.function)
+	if err != nil {
+		return row{}, err
+	}
+	defer f.Stop()
+	began := time.Now()
+	// A heartbeat a minute, until one has nothing left to do.
+	for beat := 0; st.aws.Calls()["PutSecretValue"] < n; beat++ {
+		select {
+		case <-time.After(time.Until(began.Add(time.Duration(beat) * time.Minute))):
+		case <-ctx.Done():
+			return row{}, ctx.Err()
+		}
+		result, err := f.Invoke(ctx, []byte(`{}`))
+		if err = errors.Join(err, failure(result)); err != nil {
+			return row{}, err
+		}
+	}
+	if writes := st.aws.Calls()["PutParameter"]; writes != 2*n {
+		return row{}, fmt.Errorf("%d connections took %d parameter writes, not %d: some were refused", n, writes, 2*n)
+	}
+	for _, request := range st.reltio.Requests() {
+		if request.Status != http.StatusOK {
+			return row{}, fmt.Errorf("of %d connections, one was answered %d", n, request.Status)
+		}
+	}
+	r := row{
+		what: fmt.Sprintf("%d due at once: the last token", n), unit: seconds, against: "by the limits",
+		figures:    []float64{last.since(began).Seconds()},
+		references: []float64{max(float64(n)/tokenRequests, 2*float64(n)/parameterWrites)},
+	}
+	if n >= 30 {
+		r.goal = 1.1
+	}
+	return r, nil
+}
+
+// lastCall remembers when a token was published last.
+type lastCall struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (l *lastCall) note(operation, _ string, before bool) {
+	if operation != "PutSecretValue" || before {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.at = time.Now()
+}
+
+func (l *lastCall) since(began time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.at.Sub(began)
+}

@@ -56,20 +56,24 @@ func bash(t *testing.T, folders ...string) *exec.Cmd {
 }
 
 func TestThePythonExample(t *testing.T) {
+	t.Parallel()
 	hours{kind: "python", jobs: howMany(), refreshes: refreshes, endings: endings}.workThrough(t)
 }
 
 func TestTheShellExample(t *testing.T) {
+	t.Parallel()
 	hours{kind: "shell", jobs: howMany(), refreshes: refreshes, endings: endings}.workThrough(t)
 }
 
 // Enough to see each of its calls taken.
 func TestTheShellExampleWithTheRealCLI(t *testing.T) {
+	t.Parallel()
 	hours{kind: "shell with the AWS CLI", jobs: 2, refreshes: 2, endings: 1}.workThrough(t)
 }
 
 // The same with a job that keeps what it has read: does this test see failures?
 func TestANaiveJobFails(t *testing.T) {
+	t.Parallel()
 	hours{kind: "naive", jobs: 3, refreshes: refreshes, endings: endings, failing: 0.5}.workThrough(t)
 }
 
@@ -154,6 +158,7 @@ func TestExamplesKeepTheTokenFromOtherHosts(t *testing.T) {
 
 // What runs in a container and in a Spark executor works across a refresh.
 func TestExamplesForWhereJobsRun(t *testing.T) {
+	t.Parallel()
 	s := deploy(t)
 	for _, kind := range []string{"ecs", "glue"} {
 		t.Run(kind, func(t *testing.T) {

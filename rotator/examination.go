@@ -107,7 +107,7 @@ func (e *examination) readCredentials(ctx context.Context, about SecretDescripti
 		return creds, failure.Message + ": " + putCredentials(name)
 	}
 	return creds, "the credentials secret could not be read: " +
-		whyNoSecret(err, name, "secretsmanager:GetSecretValue", keyAdvice(about, described, "kms:Decrypt"))
+		whyNoSecret(err, name, "secretsmanager:GetSecretValue", keyAdvice(about, described, "kms:Decrypt")) + about.enableKey(err)
 }
 
 // checkGrant tells which grant the next refresh would use, and whether the

@@ -53,7 +53,7 @@ func (e *examination) checkWrite(ctx, tidy context.Context, kind SecretKind, abo
 	case current:
 		return wrong(check, "the secret lost its value at this moment and the check's own became current: %s", e.replace(kind, name))
 	case err != nil:
-		return wrong(check, "the secret could not be written: %s", whyNot(err, ""))
+		return wrong(check, "the secret could not be written: %s%s", whyNot(err, ""), about.enableKey(err))
 	case removed != nil:
 		return wrong(check, "the secret was written, and the label %s could not be taken off again, where it does no harm: %s", checkLabel,
 			whyNoSecret(removed, name, "secretsmanager:UpdateSecretVersionStage", ""))
@@ -133,11 +133,20 @@ func keyAdvice(about SecretDescription, described error, actions string) string 
 	return ", and " + actions + " on its key " + about.Key + ", in the key's policy too"
 }
 
+// enableKey is what most often mends a key that failed. A deletion that was
+// canceled leaves the key disabled, too.
+func (s SecretDescription) enableKey(err error) string {
+	if s.Key == "" || !errors.Is(err, ErrKey) {
+		return ""
+	}
+	return ": aws kms enable-key --key-id " + s.Key
+}
+
 // whyNot says why a call failed and what mends it.
 func whyNot(err error, permission string) string {
 	switch {
 	case errors.Is(err, ErrDenied):
-		return fmt.Sprintf("denied (%v); allow the function's role %s; deploying the stack again restores its role, a permissions boundary or an organization's policy may deny as well", err, permission)
+		return fmt.Sprintf("denied (%v); allow the function's role %s; the stack's template does, but deploying it again does not undo what was changed by hand; a permissions boundary or an organization's policy may deny as well", err, permission)
 	case errors.Is(err, ErrKey):
 		return fmt.Sprintf("its key could not be used (%v); enable the key, cancel its deletion, or let its policy allow the function's role kms:Decrypt and kms:GenerateDataKey", err)
 	}

@@ -7,11 +7,29 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 // actor is somebody's access keys, as environment variables. Empty is the
 // administrator.
 type actor []string
+
+// credentials are the actor's keys.
+func (a actor) credentials() aws.Credentials {
+	keys := root()
+	for _, entry := range a {
+		switch name, value, _ := strings.Cut(entry, "="); name {
+		case "AWS_ACCESS_KEY_ID":
+			keys.AccessKeyID = value
+		case "AWS_SECRET_ACCESS_KEY":
+			keys.SecretAccessKey = value
+		case "AWS_SESSION_TOKEN":
+			keys.SessionToken = value
+		}
+	}
+	return keys
+}
 
 // actors prepares who acts in the story, and returns the job. Where IAM is not
 // enforced, the job is the administrator.
@@ -86,6 +104,7 @@ func (w *world) refusals(ctx context.Context, s stack, job actor) error {
 	if err != nil {
 		return err
 	}
+	w.keys.callAs(function)
 	probe := filepath.Join(w.work, "probe.json")
 	if err := os.WriteFile(probe, []byte("{}"), 0o600); err != nil {
 		return err
@@ -105,7 +124,7 @@ func (w *world) refusals(ctx context.Context, s stack, job actor) error {
 		{"function", function, false, get, other.credentials()},
 		{"function", function, false, put, other.token()},
 		{"function", function, true, config, s.state()},
-		{"function", function, false, config, "/" + s.prefix() + "/default/config"},
+		{"function", function, false, config, s.config()},
 		{"function", function, false, config, other.state()},
 		{"job", job, true, get, s.token()},
 		{"job", job, false, get, s.credentials()},

@@ -25,7 +25,7 @@ import (
 )
 
 // atMost ends a run that hangs.
-const atMost = 15 * time.Minute
+const atMost = 25 * time.Minute
 
 func main() {
 	auth := flag.Bool("auth", false, "let the emulator enforce IAM policies")

@@ -18,6 +18,8 @@ func (s stack) prefix() string      { return "reltio-token-rotator/" + s.name }
 func (s stack) credentials() string { return s.prefix() + "/default/credentials" }
 func (s stack) token() string       { return s.prefix() + "/default/token" }
 func (s stack) state() string       { return "/" + s.prefix() + "/default/state" }
+func (s stack) claim() string       { return "/" + s.prefix() + "/default/claim" }
+func (s stack) config() string      { return "/" + s.prefix() + "/default/config" }
 
 // build runs the real sam build, into a folder of this run's own.
 func (w *world) build(ctx context.Context) error {

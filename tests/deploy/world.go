@@ -23,6 +23,9 @@ import (
 // got a token has to refresh it: their window opens 55 s before the expiry.
 const lifetime = 110 * time.Second
 
+// long is a lifetime that leaves the heartbeats idle for the rest of a story.
+const long = time.Hour
+
 // clientSecret holds what naive clients encode wrongly.
 const clientSecret = "s3c+r/e=t%41 x:y"
 
@@ -38,6 +41,8 @@ type world struct {
 	ministack *machine.Process
 	reltio    *reltio.Server
 	reltioWeb *httptest.Server
+	lives     time.Duration // of access tokens
+	keys      *keys
 
 	// The administrator's eyes; whatever a user would do goes through the
 	// command line tools instead.
@@ -52,6 +57,7 @@ func newWorld(ctx context.Context, console *machine.Console, project, work strin
 	}
 	w := &world{
 		console: console, project: project, work: work, auth: auth,
+		lives:    lifetime,
 		endpoint: fmt.Sprintf("http://127.0.0.1:%d", port),
 		reltio: reltio.New(reltio.Options{
 			ClientSecret: clientSecret, Lifetime: lifetime, TokenFormat: reltio.Base64,
@@ -60,6 +66,17 @@ func newWorld(ctx context.Context, console *machine.Console, project, work strin
 	w.reltioWeb = httptest.NewServer(w.reltio)
 	console.Say("Reltio stand-in", "%s, access tokens live %v", w.reltioWeb.URL, lifetime)
 
+	config := aws.Config{
+		Region: machine.Region, BaseEndpoint: &w.endpoint,
+		Credentials: credentials.StaticCredentialsProvider{Value: root()},
+	}
+	w.secrets, w.parameters = secretsmanager.NewFromConfig(config), ssm.NewFromConfig(config)
+	w.keys, err = newKeys(w.endpoint, w.secrets)
+	if err != nil {
+		w.close()
+		return nil, err
+	}
+
 	temporary := filepath.Join(work, "tmp")
 	if err := os.Mkdir(temporary, 0o700); err != nil {
 		w.close()
@@ -67,8 +84,9 @@ func newWorld(ctx context.Context, console *machine.Console, project, work strin
 	}
 	w.ministack, err = machine.Command{
 		Dir: work,
+		// The endpoint is what it gives to functions.
 		Env: machine.Environment(
-			project, w.endpoint, "BIND_HOST=127.0.0.1", "GATEWAY_PORT="+strconv.Itoa(port),
+			project, w.keys.web.URL, "BIND_HOST=127.0.0.1", "GATEWAY_PORT="+strconv.Itoa(port),
 			"AUTH="+strconv.FormatBool(auth), "TMPDIR="+temporary,
 			"STATE_DIR="+filepath.Join(work, "state"), "S3_DATA_DIR="+filepath.Join(work, "s3"),
 		),
@@ -84,13 +102,13 @@ func newWorld(ctx context.Context, console *machine.Console, project, work strin
 		return nil, err
 	}
 	console.Say("MiniStack", "%s, IAM policies %s", w.endpoint, map[bool]string{true: "enforced", false: "not enforced"}[auth])
-
-	config := aws.Config{
-		Region: machine.Region, BaseEndpoint: &w.endpoint,
-		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-	}
-	w.secrets, w.parameters = secretsmanager.NewFromConfig(config), ssm.NewFromConfig(config)
 	return w, nil
+}
+
+// live sets how long the access tokens live that Reltio gives from now on.
+func (w *world) live(d time.Duration) {
+	w.reltio.SetOptions(func(o *reltio.Options) { o.Lifetime = d })
+	w.lives = d
 }
 
 func (w *world) healthy(ctx context.Context) bool {
@@ -109,6 +127,9 @@ func (w *world) healthy(ctx context.Context) bool {
 func (w *world) close() {
 	if w.ministack != nil {
 		w.ministack.Stop()
+	}
+	if w.keys != nil {
+		w.keys.web.Close()
 	}
 	w.reltio.Close()
 	w.reltioWeb.Close()

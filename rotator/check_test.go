@@ -192,23 +192,32 @@ func TestCheckDoesNotWriteWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
-// A denial can be the key's: with a key of one's own the advice names it.
+// What is wrong can be the key: with one of one's own the advice names it.
 func TestCheckNamesTheKey(t *testing.T) {
-	w := newWard()
-	w.about.Key = "arn:aws:kms:eu-west-1:123456789012:key/1"
-	w.breaks = func(call string) error {
-		if call == "read" || strings.HasPrefix(call, "put token") {
-			return fmt.Errorf("%s: %w", call, ErrDenied)
+	const key = "arn:aws:kms:eu-west-1:123456789012:key/1"
+	for _, c := range []struct {
+		failure            error
+		credentials, token string // what the checks say of it
+	}{
+		{ErrDenied, "and kms:Decrypt on its key " + key + ", in the key's policy too", "and kms:GenerateDataKey and kms:Decrypt on its key " + key},
+		{ErrKey, ": aws kms enable-key --key-id " + key, ": aws kms enable-key --key-id " + key},
+	} {
+		w := newWard()
+		w.about.Key = key
+		w.breaks = func(call string) error {
+			if call == "read" || strings.HasPrefix(call, "put token") {
+				return fmt.Errorf("%s: %w", call, c.failure)
+			}
+			return nil
 		}
-		return nil
-	}
-	report, _, _ := w.check(t)
-	wrong := wrongOnes(report)
-	if says := "and kms:Decrypt on its key " + w.about.Key + ", in the key's policy too"; !strings.Contains(wrong[CheckedCredentials], says) {
-		t.Errorf("%s", wrong[CheckedCredentials])
-	}
-	if says := "and kms:GenerateDataKey and kms:Decrypt on its key " + w.about.Key; !strings.Contains(wrong[CheckedTokenWrite], says) {
-		t.Errorf("%s", wrong[CheckedTokenWrite])
+		report, _, _ := w.check(t)
+		wrong := wrongOnes(report)
+		if !strings.Contains(wrong[CheckedCredentials], c.credentials) {
+			t.Errorf("%v: %s", c.failure, wrong[CheckedCredentials])
+		}
+		if !strings.Contains(wrong[CheckedTokenWrite], c.token) {
+			t.Errorf("%v: %s", c.failure, wrong[CheckedTokenWrite])
+		}
 	}
 }
 

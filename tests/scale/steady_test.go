@@ -1,0 +1,68 @@
+package scale_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/tests/world"
+)
+
+// between is how far apart two refreshes of a connection are on average: an
+// hour's token, a window of 10 minutes, a spread of up to 2, whole heartbeats.
+const between = 49*time.Minute + 30*time.Second
+
+// Two thousand connections that have run for long are served within each
+// heartbeat, at no limit but the listing's, whose refused pages are asked again.
+func TestSteady(t *testing.T) {
+	for _, connections := range []int{100, 300, 1000, 2000} {
+		t.Run(fmt.Sprint(connections), func(t *testing.T) {
+			if connections > 300 && (raced || testing.Short()) {
+				t.Skip("takes long")
+			}
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, connections)
+				s.settle()
+				const minutes = 15
+				s.live(minutes)
+				s.running.Wait()
+				s.wantNothingRefused()
+				mean, want := float64(s.outcomes[rotator.Refreshed])/minutes, float64(connections)/between.Minutes()
+				if mean < 0.85*want || mean > 1.15*want {
+					t.Errorf("%.1f refreshes a minute, want about %.1f", mean, want)
+				}
+				if s.longest > time.Minute || s.outcomes[rotator.Deferred] > 0 {
+					t.Errorf("a run took %v; %v", s.longest, s.outcomes)
+				}
+				t.Logf("%.1f refreshes a minute, at most %d; runs of up to %v; %d of %d pages refused at first",
+					mean, s.busiest(), s.longest, s.reads.refused, s.AWS.Calls()["GetParametersByPath"])
+			})
+		})
+	}
+}
+
+// settle gives every connection a state as it has one when all has run for
+// long: the tokens' ends lie evenly.
+func (s *stage) settle() {
+	for i, name := range s.names {
+		refreshed := s.begun.Add(-between * time.Duration(i) / time.Duration(len(s.names)))
+		s.putState(name, refreshed.Add(3598*time.Second), refreshed)
+	}
+	s.count()
+}
+
+func (s *stage) putState(name string, expires, refreshed time.Time) {
+	s.AWS.PutParameter(world.ParameterName(name, "state"), fmt.Sprintf(
+		`{"expires_at":%q,"refreshed_at":%q,"token_fingerprint":"0123456789abcdef"}`,
+		expires.UTC().Format(time.RFC3339), refreshed.UTC().Format(time.RFC3339)))
+}
+
+// busiest is the most refreshes of a heartbeat.
+func (s *stage) busiest() (most int) {
+	for _, n := range s.refreshes {
+		most = max(most, n)
+	}
+	return most
+}

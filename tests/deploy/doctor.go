@@ -93,23 +93,34 @@ func (s stack) suffer(ctx context.Context, a ailment, role string) error {
 	return s.script(ctx, a.mends, role, wrong[a.told])
 }
 
-// found runs make check, which must find what is expected and nothing else, and
-// must have left everything as it was.
-func (s stack) found(ctx context.Context, expected map[string]string) (wrong map[string]string, err error) {
+// unharmed lets the doctor look, which must leave everything as it was.
+func (s stack) unharmed(ctx context.Context, look func(context.Context) error) error {
 	before, err := s.everything(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	wrong, _, err = s.diagnose(ctx)
-	if err != nil {
-		return nil, err
+	if err := look(ctx); err != nil {
+		return err
 	}
 	after, err := s.everything(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if differ := differences(before, after); len(differ) > 0 {
-		return nil, fmt.Errorf("make check changed %s", strings.Join(differ, ", "))
+		return fmt.Errorf("make check changed %s", strings.Join(differ, ", "))
+	}
+	return nil
+}
+
+// found runs make check, which must find what is expected and nothing else, and
+// do no harm.
+func (s stack) found(ctx context.Context, expected map[string]string) (wrong map[string]string, err error) {
+	err = s.unharmed(ctx, func(ctx context.Context) (err error) {
+		wrong, _, err = s.diagnose(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	for check, says := range expected {
 		if !strings.Contains(wrong[check], says) {

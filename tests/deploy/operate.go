@@ -19,9 +19,6 @@ func (s stack) operate(ctx context.Context) error {
 		return err
 	}
 	s.console.Say("make status", "%s", status)
-	if err := s.healthy(ctx); err != nil {
-		return err
-	}
 	// Not due while the doctor is tried.
 	s.live(long)
 	if err := s.refresh(ctx); err != nil {
@@ -33,6 +30,9 @@ func (s stack) operate(ctx context.Context) error {
 	}
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	s.console.Say("make logs", "%d lines, the last: %s", len(lines), lines[len(lines)-1])
+	if err := s.unharmed(ctx, s.healthy); err != nil {
+		return err
+	}
 	if err := s.ailing(ctx); err != nil {
 		return err
 	}

@@ -17,10 +17,17 @@ const (
 	labelPrevious = "AWSPREVIOUS"
 )
 
-// Read returns the current version of the connection's credentials secret.
-// rotator.ErrNotFound: there is no such secret, or no value in it yet. A value
-// stored as SecretBinary is a *rotator.Error with rotator.CredentialsUnread.
+// Read returns the current version of the connection's credentials secret. Of
+// many at once some wait for others. rotator.ErrNotFound: there is no such secret,
+// or no value in it yet. A value stored as SecretBinary is a *rotator.Error with
+// rotator.CredentialsUnread.
 func (s *Store) Read(ctx context.Context, connection string) (rotator.SecretVersion, error) {
+	select {
+	case s.reads <- struct{}{}:
+		defer func() { <-s.reads }()
+	case <-ctx.Done():
+		return rotator.SecretVersion{}, callError("GetSecretValue", ctx.Err())
+	}
 	out, err := s.secrets().GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{
 		SecretId:     aws.String(s.credentialsName(connection)),
 		VersionStage: aws.String(labelCurrent),

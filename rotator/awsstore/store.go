@@ -38,6 +38,11 @@ const (
 // it leaves a little to others.
 const writeSpacing = time.Second * 10 / 29
 
+// mostReads is how many credentials are read at the same time. Where many
+// connections are due, each read in flight would have a connection and buffers of
+// its own, and a thousand of them more memory than the function is given.
+const mostReads = 32
+
 // Store is everything that the rotator keeps in AWS.
 type Store struct {
 	prefix string
@@ -46,6 +51,7 @@ type Store struct {
 	parameters func() *ssm.Client
 	secrets    func() *secretsmanager.Client
 	writes     *turns
+	reads      chan struct{} // holds one value for each read under way
 }
 
 var (
@@ -75,6 +81,7 @@ func New(cfg aws.Config, prefix string) *Store {
 			return secretsmanager.NewFromConfig(cfg)
 		}),
 		writes: newTurns(writeSpacing),
+		reads:  make(chan struct{}, mostReads),
 	}
 }
 

@@ -162,10 +162,3 @@ func holdFor(code Code, failures int) time.Duration {
 	}
 	return 0 // LoginRejected is held by its code, until the credentials change
 }
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}

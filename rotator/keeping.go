@@ -162,7 +162,7 @@ func (a *attempt) look(ctx context.Context, own, read string) (displaced bool, e
 	case labels.Previous == read || labels.Previous == "":
 		return false, nil
 	case strings.HasPrefix(labels.Previous, ownVersion):
-		return false, nil // this run's, of an escrow whose saving seemed to fail
+		return false, nil // an earlier save's, which seemed to fail and was escrowed
 	}
 	if err := a.Saver.GiveBack(ctx, a.c.Name, own, labels.Previous); err != nil && !errors.Is(err, ErrMoved) {
 		return false, err

@@ -66,20 +66,14 @@ func deploy(t *testing.T, p provider, password bool) *deployment {
 	t.Cleanup(token.Close)
 	t.Cleanup(d.reltio.Close)
 
-	for _, kind := range []string{"config", "state", "claim"} {
-		d.aws.PutParameter(world.ParameterName(connection, kind), "{}")
-	}
-	d.aws.CreateSecret(world.SecretName(connection, "token"))
+	world.AddTo(d.aws, connection)
 	_, refreshToken := d.reltio.Login()
 	d.put(refreshToken)
 
 	var err error
 	d.Function, err = lambda.Start(lambda.Config{
 		Binary: bootstrap.Path(t), Timeout: time.Minute, Freeze: true,
-		Env: []string{
-			"PREFIX=" + world.Prefix, "TOKEN_URL=" + token.URL + "/oauth/token", "TOKEN_HOSTS=127.0.0.1",
-			"REFRESH_BEFORE=10m", "HEARTBEAT=1m", "TOKEN_REQUESTS_PER_SECOND=5", "AWS_ENDPOINT_URL=" + front.URL,
-		},
+		Env: world.Environment(front.URL, token.URL),
 	})
 	if err != nil {
 		t.Fatal(err)

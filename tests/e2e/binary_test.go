@@ -5,7 +5,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -42,21 +41,15 @@ func deploy(t *testing.T, options standreltio.Options, env ...string) *deployed 
 	t.Cleanup(endpoint.Close)
 	t.Cleanup(d.reltio.Close)
 
-	for _, kind := range []string{"config", "state", "claim"} {
-		d.aws.PutParameter(world.ParameterName("default", kind), "{}")
-	}
+	world.AddTo(d.aws, "default")
 	_, refreshToken := d.reltio.Login()
 	credentials, _ := json.Marshal(map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": refreshToken})
 	d.aws.PutSecret(world.SecretName("default", "credentials"), string(credentials))
-	d.aws.CreateSecret(world.SecretName("default", "token"))
 
 	var err error
 	d.Function, err = lambda.Start(lambda.Config{
 		Binary: rotate.Path(t), Freeze: true, Output: d.print,
-		Env: slices.Concat([]string{
-			"PREFIX=" + world.Prefix, "TOKEN_URL=" + endpoint.URL + "/oauth/token", "TOKEN_HOSTS=127.0.0.1",
-			"REFRESH_BEFORE=10m", "HEARTBEAT=1m", "TOKEN_REQUESTS_PER_SECOND=5", "AWS_ENDPOINT_URL=" + front.URL,
-		}, env),
+		Env: append(world.Environment(front.URL, endpoint.URL), env...),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -75,17 +75,11 @@ func deploy(t *testing.T) *stack {
 	t.Cleanup(s.reltio.Close)
 	s.awsURL, s.apiURL = front.URL, endpoint.URL+"/api"
 
-	for _, kind := range []string{"config", "state", "claim"} {
-		s.aws.PutParameter(world.ParameterName("default", kind), "{}")
-	}
+	world.AddTo(s.aws, "default")
 	_, refreshToken := s.reltio.Login()
 	s.aws.PutSecret(world.SecretName("default", "credentials"), `{"client_id":"client","client_secret":"secret","refresh_token":"`+refreshToken+`"}`)
-	s.aws.CreateSecret(world.SecretName("default", "token"))
 	var err error
-	s.function, err = lambda.Start(lambda.Config{Binary: rotate.Path(t), Freeze: true, Env: []string{
-		"PREFIX=" + world.Prefix, "TOKEN_URL=" + endpoint.URL + "/oauth/token", "TOKEN_HOSTS=127.0.0.1",
-		"REFRESH_BEFORE=10m", "HEARTBEAT=1m", "TOKEN_REQUESTS_PER_SECOND=5", "AWS_ENDPOINT_URL=" + front.URL,
-	}})
+	s.function, err = lambda.Start(lambda.Config{Binary: rotate.Path(t), Freeze: true, Env: world.Environment(front.URL, endpoint.URL)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,20 +84,14 @@ func deploy(t *testing.T, env ...string) *deployed {
 	t.Cleanup(storage.Close)
 	t.Cleanup(endpoint.Close)
 	t.Cleanup(d.reltio.Close)
-	for _, kind := range []string{"config", "state", "claim"} {
-		d.aws.PutParameter(world.ParameterName("default", kind), "{}")
-	}
+	world.AddTo(d.aws, "default")
 	d.reltio.AddRefreshToken(refreshToken)
-	d.aws.CreateSecret(world.SecretName("default", "token"))
 	d.put(`{"client_id":"client","client_secret":SECRET,"refresh_token":REFRESH,"username":USER,"password":PASSWORD}`)
 
 	var err error
 	d.Function, err = lambda.Start(lambda.Config{
 		Binary: rotate.Path(t), Output: func(line lambda.Line) { d.see(line.Text) },
-		Env: append([]string{
-			"PREFIX=" + world.Prefix, "TOKEN_URL=" + endpoint.URL + "/oauth/token", "TOKEN_HOSTS=127.0.0.1",
-			"REFRESH_BEFORE=10m", "HEARTBEAT=1m", "TOKEN_REQUESTS_PER_SECOND=50", "AWS_ENDPOINT_URL=" + storage.URL,
-		}, env...),
+		Env: append(append(world.Environment(storage.URL, endpoint.URL), "TOKEN_REQUESTS_PER_SECOND=50"), env...),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -76,12 +76,23 @@ func New(t testing.TB, awsOptions standaws.Options, reltioOptions standreltio.Op
 func (w *World) Host(name string, handler http.Handler) { w.hosts[name] = handler }
 
 // Add makes a connection as the template does, with nothing in its secrets.
-func (w *World) Add(name string) {
+func (w *World) Add(name string) { AddTo(w.AWS, name) }
+
+// AddTo is Add where the function is not in this process.
+func AddTo(server *standaws.Server, name string) {
 	for _, kind := range []string{"config", "state", "claim"} {
-		w.AWS.PutParameter(ParameterName(name, kind), "{}")
+		server.PutParameter(ParameterName(name, kind), "{}")
 	}
-	w.AWS.CreateSecret(SecretName(name, "credentials"))
-	w.AWS.CreateSecret(SecretName(name, "token"))
+	server.CreateSecret(SecretName(name, "credentials"))
+	server.CreateSecret(SecretName(name, "token"))
+}
+
+// Environment is that of the real function between stand-ins on loopback.
+func Environment(awsURL, reltioURL string) []string {
+	return []string{
+		"PREFIX=" + Prefix, "TOKEN_URL=" + reltioURL + "/oauth/token", "TOKEN_HOSTS=127.0.0.1",
+		"REFRESH_BEFORE=10m", "HEARTBEAT=1m", "TOKEN_REQUESTS_PER_SECOND=5", "AWS_ENDPOINT_URL=" + awsURL,
+	}
 }
 
 // Seed adds a connection and puts credentials with a fresh login's refresh

@@ -3,12 +3,10 @@
 package docs_test
 
 import (
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -229,49 +227,6 @@ func TestTestsNamedInThePagesExist(t *testing.T) {
 	}
 	if seen == 0 {
 		t.Error("no page names a test: does this test still see them?")
-	}
-}
-
-// The sums of the table of costs are those of its rows, and the rows those of
-// what they say they are calculated from.
-func TestCostsAddUp(t *testing.T) {
-	var together []float64
-	sum := make([]float64, 3)
-	for line := range strings.Lines(sections(read(t, "docs/runbook.md"))["costs"]) {
-		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
-		if len(cells) != 5 {
-			continue
-		}
-		var amounts []float64
-		for _, cell := range cells[2:] {
-			amount, err := strconv.ParseFloat(strings.Trim(cell, " *"), 64)
-			if err == nil {
-				amounts = append(amounts, amount)
-			}
-		}
-		switch {
-		case len(amounts) != 3: // the heading
-		case strings.Contains(cells[0], "together"):
-			together = amounts
-		case strings.TrimSpace(cells[0]) != "":
-			for i, amount := range amounts {
-				sum[i] += amount
-			}
-		}
-	}
-	for i := range sum {
-		if len(together) != 3 || math.Abs(sum[i]-together[i]) > 0.001 {
-			t.Fatalf("the rows add up to %.2f, the table says %v", sum, together)
-		}
-	}
-	template := read(t, "template.yaml")
-	for what, says := range map[string]string{
-		fmt.Sprintf("%d × 0.10", strings.Count(template, "Type: AWS::CloudWatch::Alarm")): "alarms",
-		fmt.Sprintf("%d × 0.30", len(metrics(t))):                                         "metrics",
-	} {
-		if !strings.Contains(read(t, "docs/runbook.md"), "| "+says+" | "+what) {
-			t.Errorf("the costs of %s are not calculated as %s", says, what)
-		}
 	}
 }
 

@@ -1,0 +1,175 @@
+package cost
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	standaws "reltio-token-rotator/tests/standin/aws"
+	standreltio "reltio-token-rotator/tests/standin/reltio"
+	"reltio-token-rotator/tests/world"
+)
+
+var update = flag.Bool("update", false, "write the tables of docs/cost.md anew")
+
+// counted is what one run took.
+type counted struct {
+	calls    map[string]int
+	requests int
+	logged   int // bytes
+	took     time.Duration
+}
+
+// less is what a run took more than another.
+func (c counted) less(other counted) counted {
+	d := counted{calls: map[string]int{}, requests: c.requests - other.requests, logged: c.logged - other.logged, took: c.took - other.took}
+	for operation, n := range c.calls {
+		d.calls[operation] = n - other.calls[operation]
+	}
+	return d
+}
+
+// of adds up the calls of a service.
+func (c counted) of(operations ...string) (n int) {
+	for _, operation := range operations {
+		n += c.calls[operation]
+	}
+	return n
+}
+
+func (c counted) secrets() int { return c.of("GetSecretValue", "PutSecretValue", "DescribeSecret") }
+
+func (c counted) parameters() int { return c.of("GetParametersByPath", "GetParameter", "PutParameter") }
+
+// keyUses: Secrets Manager decrypts to read; to write, it makes a data key and
+// decrypts.
+func (c counted) keyUses() int { return c.of("GetSecretValue") + 2*c.of("PutSecretValue") }
+
+// usage is what a number of connections takes.
+type usage struct {
+	connections  int
+	idle         counted // a heartbeat with nothing to do
+	refresh      counted // what one refresh adds to it
+	refreshes    int     // of one connection in a month
+	metricsNamed int
+}
+
+func measure(t *testing.T, connections int) (u usage) {
+	synctest.Test(t, func(t *testing.T) {
+		w := world.New(t, standaws.Options{WritesPerSecond: 3, Latency: 15 * time.Millisecond}, standreltio.Options{Latency: 150 * time.Millisecond})
+		for i := range connections {
+			name := fmt.Sprintf("tenant-%d", i)
+			w.Add(name)
+			w.Reltio.AddRefreshToken("refresh-" + name)
+			w.PutCredentials(name, map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": "refresh-" + name})
+		}
+		run := func() (rotator.Report, counted) {
+			printed, sent, began := len(w.Output()), len(w.Reltio.Requests()), time.Now()
+			w.AWS.ResetCalls()
+			report, err := w.Heartbeat(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := counted{w.AWS.Calls(), len(w.Reltio.Requests()) - sent, len(w.Output()) - printed, time.Since(began)}
+			time.Sleep(time.Minute - c.took%time.Minute)
+			return report, c
+		}
+		for range 3 {
+			run() // until every connection has its first token
+		}
+		_, u.idle = run()
+		w.AWS.PutParameter(world.ParameterName("tenant-0", "state"), "{}")
+		_, refresh := run()
+		u.refresh = refresh.less(u.idle)
+		u.connections, u.metricsNamed = connections, namedMetrics(t, w.Output())
+
+		if connections > 1 {
+			return
+		}
+		const days = 1
+		for range days * 24 * 60 {
+			if report, _ := run(); report.Connections[0].Outcome == rotator.Refreshed {
+				u.refreshes++
+			}
+		}
+		u.refreshes *= 30 / days
+	})
+	return u
+}
+
+// namedMetrics counts what the log makes metrics of.
+func namedMetrics(t *testing.T, output string) int {
+	names := map[string]bool{}
+	for line := range strings.Lines(output) {
+		var emf struct {
+			AWS struct {
+				CloudWatchMetrics []struct{ Metrics []struct{ Name string } }
+			} `json:"_aws"`
+		}
+		if err := json.Unmarshal([]byte(line), &emf); err != nil {
+			t.Fatal(err)
+		}
+		for _, directive := range emf.AWS.CloudWatchMetrics {
+			for _, metric := range directive.Metrics {
+				names[metric.Name] = true
+			}
+		}
+	}
+	return len(names)
+}
+
+func TestThePage(t *testing.T) {
+	all := []usage{measure(t, 1), measure(t, 10), measure(t, 100)}
+	template, err := os.ReadFile(filepath.Join("..", "..", "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alarms := bytes.Count(template, []byte("Type: AWS::CloudWatch::Alarm"))
+	var months []month
+	for _, u := range all {
+		u.refreshes = all[0].refreshes
+		months = append(months, u.month(alarms))
+	}
+
+	file := filepath.Join("..", "..", "docs", "cost.md")
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := string(page)
+	for name, table := range map[string]string{"takes": takes(months), "costs": costs(months), "instead": instead(months)} {
+		place := regexp.MustCompile(`(?s)(<!-- ` + name + ` -->\n).*?(\n<!-- end -->)`)
+		if !place.MatchString(want) {
+			t.Fatalf("docs/cost.md has no place for the table %q", name)
+		}
+		want = place.ReplaceAllLiteralString(want, "<!-- "+name+" -->\n"+strings.TrimSpace(table)+"\n<!-- end -->")
+	}
+	switch {
+	case want == string(page):
+	case *update:
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("docs/cost.md is not what is calculated; go test ./tests/cost -update writes\n%s", want)
+	}
+	runbook, err := os.ReadFile(filepath.Join("..", "..", "docs", "runbook.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sums := fmt.Sprintf("About $%.1f0 a month for one connection, $%.1f0 for ten and $%.1f0 for a hundred", months[0].together(), months[1].together(), months[2].together()); !strings.Contains(string(runbook), sums) {
+		t.Errorf("docs/runbook.md does not say %q", sums)
+	}
+	if !strings.Contains(want, pricesOf) {
+		t.Errorf("docs/cost.md does not say that the prices are of %s", pricesOf)
+	}
+}

@@ -1,0 +1,8 @@
+// Package cost calculates docs/cost.md: what a month costs, from the calls,
+// bytes and durations that the stand-ins count and the public prices. Its test
+// holds the page to it; after a change
+//
+//	go test ./tests/cost -update
+//
+// writes the page's tables anew.
+package cost

@@ -112,6 +112,7 @@ func measurements() []measurement {
 		{section: "Memory and size", measure: memoryOfMany, aside: true},
 		{section: "Calls", measure: callCounts},
 		{section: "Many connections", measure: manyConnections, aside: true},
+		{section: "Many connections", measure: steady},
 		{section: "Reaction", measure: reaction},
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os/exec"
+	"regexp"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -28,6 +31,26 @@ func manyConnections(ctx context.Context, b *bench) ([]row, error) {
 	}
 	running.Wait()
 	return rows, errors.Join(errs...)
+}
+
+// steady lets a simulation tell how evenly 100 connections that were seeded
+// together are refreshed after two days, which pass in seconds.
+func steady(ctx context.Context, _ *bench) ([]row, error) {
+	simulate := exec.CommandContext(ctx, "go", "test", "-count=1", "-run", "TestConnectionsSeededTogetherDriftApart", "reltio-token-rotator/tests/simulation", "-v", "-args", "-long")
+	output, err := simulate.CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("go test: %w\n%s", err, output)
+	}
+	found := regexp.MustCompile(`([0-9.]+) refreshes in each minute of the hour, at most ([0-9]+)`).FindSubmatch(output)
+	if found == nil {
+		return nil, fmt.Errorf("the simulation says nothing of the minutes of the hour:\n%s", output)
+	}
+	mean, err := strconv.ParseFloat(string(found[1]), 64)
+	most, err2 := strconv.ParseFloat(string(found[2]), 64)
+	return []row{{
+		what: "100, two days later: the busiest minute of the hour", unit: times,
+		figures: []float64{most}, references: []float64{mean}, against: "on average", goal: 2, count: true,
+	}}, errors.Join(err, err2)
 }
 
 func (b *bench) allDue(ctx context.Context, n int) (row, error) {

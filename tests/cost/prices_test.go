@@ -9,7 +9,6 @@ const (
 	secretCalls          = 0.05 / 10_000
 	metricMonth          = 0.30
 	alarmMonth           = 0.10
-	dashboardMonth       = 3.00 // past three
 	logGB                = 0.50
 	lambdaRequest        = 0.20 / 1_000_000
 	lambdaGBSecond       = 0.0000166667 // x86
@@ -29,7 +28,6 @@ const (
 	freeLambdaRequests   = 1_000_000
 	freeLambdaGBSeconds  = 400_000
 	freeScheduled        = 14_000_000
-	freeKeyUses          = 20_000
 	hours, heartbeats    = 30 * 24, 30 * 24 * 60 // of a month
 	memoryGB             = 0.128 / 1.024         // 128 MB, as Lambda counts
 	rotationEveryHours   = 4

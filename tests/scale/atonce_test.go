@@ -30,6 +30,9 @@ func TestAllDueAtOnce(t *testing.T) {
 				ratio := s.last().Seconds() / ideal(c.connections).Seconds()
 				t.Logf("%d connections: the last token after %.1f s, ideal %.1f s, ratio %.2f, in %d heartbeats",
 					c.connections, s.last().Seconds(), ideal(c.connections).Seconds(), ratio, len(s.refreshes))
+				said := readPage(t)
+				said.want(t, rowAtOnce, c.connections, s.last().Minutes())
+				said.want(t, rowBeats, c.connections, float64(len(s.refreshes)))
 				if ratio > c.most {
 					t.Errorf("the last token came after %v, %.2f × the %v that the limits take", s.last(), ratio, ideal(c.connections))
 				}

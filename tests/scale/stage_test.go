@@ -5,6 +5,7 @@
 package scale_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -47,6 +48,7 @@ type stage struct {
 	outcomes  map[rotator.Outcome]int
 	failures  []error
 	longest   time.Duration // of the runs
+	line      int           // the longest report, in bytes
 	running   sync.WaitGroup
 	reads     *reads
 }
@@ -115,6 +117,8 @@ func (s *stage) beat(minute int) {
 	if err != nil {
 		s.failures = append(s.failures, fmt.Errorf("minute %d: %w", minute, err))
 	}
+	document, _ := json.Marshal(report) // as it is logged
+	s.line = max(s.line, len(document))
 	s.longest = max(s.longest, time.Duration(report.DurationMS)*time.Millisecond)
 	for _, c := range report.Connections {
 		s.outcomes[c.Outcome]++

@@ -36,6 +36,11 @@ func TestSteady(t *testing.T) {
 				if s.longest > time.Minute || s.outcomes[rotator.Deferred] > 0 {
 					t.Errorf("a run took %v; %v", s.longest, s.outcomes)
 				}
+				said := readPage(t)
+				said.want(t, rowMean, connections, mean)
+				said.want(t, rowPages, connections, float64(s.AWS.Calls()["GetParametersByPath"])/minutes)
+				said.want(t, rowLongest, connections, s.longest.Seconds())
+				said.want(t, rowLine, connections, float64(s.line)/1000)
 				t.Logf("%.1f refreshes a minute, at most %d; runs of up to %v; %d of %d pages refused at first",
 					mean, s.busiest(), s.longest, s.reads.refused, s.AWS.Calls()["GetParametersByPath"])
 			})
@@ -65,4 +70,23 @@ func (s *stage) busiest() (most int) {
 		most = max(most, n)
 	}
 	return most
+}
+
+// The listing is what ends it: it may take 20 s, and Parameter Store gives 40
+// pages a second. A stack above that serves nobody.
+func TestWhereItEnds(t *testing.T) {
+	if raced || testing.Short() {
+		t.Skip("takes long")
+	}
+	for connections, ends := range map[int]bool{2000: false, 3000: true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t, connections)
+			s.settle()
+			s.live(1)
+			s.running.Wait()
+			if failed := len(s.failures) > 0; failed != ends {
+				t.Errorf("%d connections: %v", connections, s.failures)
+			}
+		})
+	}
 }

@@ -1,0 +1,93 @@
+package scale_test
+
+import (
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// The rows of the table in docs/scale.md.
+const (
+	rowParameters = "parameters, of 10,000"
+	rowPages      = "calls of a listing, each heartbeat"
+	rowMean       = "refreshes a minute"
+	rowRequests   = "token requests a second, of 10"
+	rowWrites     = "parameter writes a second, of 3"
+	rowLongest    = "longest run, seconds"
+	rowLine       = "log line of a run that refreshed, kB"
+	rowAtOnce     = "all due at once: the last token, minutes"
+	rowBeats      = "the same, heartbeats"
+)
+
+// page is the table: numbers by row and number of connections.
+type page map[string]map[int]float64
+
+func readPage(t *testing.T) page {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "scale.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := page{}
+	var connections []int
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		var numbers []float64
+		for _, cell := range cells[1:] {
+			if n, err := strconv.ParseFloat(strings.ReplaceAll(strings.TrimSpace(cell), ",", ""), 64); err == nil {
+				numbers = append(numbers, n)
+			}
+		}
+		if len(numbers) != len(cells)-1 || len(numbers) == 0 {
+			continue
+		}
+		if row := strings.TrimSpace(cells[0]); row == "connections" {
+			for _, n := range numbers {
+				connections = append(connections, int(n))
+			}
+		} else if len(numbers) == len(connections) {
+			p[row] = map[int]float64{}
+			for i, n := range connections {
+				p[row][n] = numbers[i]
+			}
+		}
+	}
+	return p
+}
+
+// want holds a number of the page to what was found, give or take a tenth: the
+// SDK's pauses are random.
+func (p page) want(t *testing.T, row string, connections int, found float64) {
+	t.Helper()
+	said, ok := p[row][connections]
+	if _, column := p[rowPages][connections]; !column {
+		return // the page has only some of the numbers
+	}
+	if !ok || math.Abs(said-found) > 0.1*found {
+		t.Errorf("docs/scale.md says %q of %d connections: %v; found %.3g", row, connections, said, found)
+	}
+}
+
+// What is not simulated is calculated.
+func TestThePage(t *testing.T) {
+	p := readPage(t)
+	rows := []string{rowParameters, rowPages, rowMean, rowRequests, rowWrites, rowLongest, rowLine, rowAtOnce, rowBeats}
+	if got := slices.Sorted(maps.Keys(p)); !slices.Equal(got, slices.Sorted(slices.Values(rows))) {
+		t.Errorf("docs/scale.md has the rows\n%q, want\n%q", got, rows)
+	}
+	for _, connections := range []int{100, 300, 1000} {
+		if _, ok := p[rowPages][connections]; !ok {
+			t.Errorf("docs/scale.md has no column for %d connections", connections)
+		}
+		perSecond := float64(connections) / between.Seconds()
+		p.want(t, rowParameters, connections, float64(3*connections))
+		p.want(t, rowMean, connections, 60*perSecond)
+		p.want(t, rowRequests, connections, perSecond)
+		p.want(t, rowWrites, connections, 2*perSecond)
+	}
+}

@@ -31,7 +31,7 @@ func reaction(ctx context.Context, b *bench) ([]row, error) {
 				what, against = "the same, refresh token changed", "write, look, write"
 			}
 			rows = append(rows, row{
-				what: fmt.Sprintf("%s, calls of %v", what, latency), unit: milliseconds,
+				what: fmt.Sprintf("%s, calls of %d ms", what, latency.Milliseconds()), unit: milliseconds,
 				figures: figures, references: references, against: against, goal: 1.1,
 			})
 		}

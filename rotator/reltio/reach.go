@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 
 	"reltio-token-rotator/rotator"
@@ -78,6 +79,10 @@ func notReached(address, port, step string, err error) *rotator.Error {
 	case "DNS":
 		advice = "check how token_url (TokenUrl in the stack) is spelt; in a VPC, that it has enableDnsSupport"
 	case "TCP":
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			advice = "nothing listens there; check the host and port in token_url (TokenUrl in the stack), and whether a firewall refuses for it"
+			break
+		}
 		advice = way + ", and security group and network ACL must let TCP " + port + " out"
 	case "TLS":
 		advice = "what answers there does not speak TLS 1.2 or newer; check the port in token_url (TokenUrl in the stack), and whether a proxy or firewall is in between"

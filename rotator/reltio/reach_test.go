@@ -51,7 +51,7 @@ func TestReach(t *testing.T) {
 		{"https", secure.URL + "/oauth/token", Config{Roots: trusted}, "DNS, TCP, TLS 1.3 and its certificate, valid until ", false},
 		{"the port that a URL means", "https://example.com/oauth/token", Config{Roots: trusted, Dial: to(secure)}, "example.com:443 is reached", false},
 		{"no such name", "https://auth.reltio.com/", Config{Dial: noNames}, "auth.reltio.com:443 is not reached (DNS: its name was not resolved): check how token_url", true},
-		{"nothing listens", closed.URL, Config{}, "(TCP: the connection was refused): in a VPC", true},
+		{"nothing listens", closed.URL, Config{}, "(TCP: the connection was refused): nothing listens there; check the host and port in token_url", true},
 		{"nobody's certificate", secure.URL, Config{}, "(certificate: its certificate was not accepted: its authority is unknown)", true},
 		{"another host's certificate", "https://auth.reltio.com/", Config{Roots: trusted, Dial: to(secure)}, "(certificate: its certificate was not accepted: it is another host's)", true},
 		{"TLS 1.1", old.URL, Config{Roots: trusted}, "(TLS: the connection failed): what answers there does not speak TLS 1.2 or newer", true},

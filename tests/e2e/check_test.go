@@ -142,7 +142,7 @@ func TestCheckFinds(t *testing.T) {
 		},
 		{
 			"a host that refuses", func(s *stage) { s.Network.Refuse = true },
-			map[string]string{"token_host": "(TCP: the connection was refused): in a VPC"},
+			map[string]string{"token_host": "(TCP: the connection was refused): nothing listens there"},
 		},
 		{
 			"a host without TLS", func(s *stage) { s.Network.Plain = true },

@@ -76,7 +76,7 @@ func (s stack) logged(ctx context.Context, what string) (string, error) {
 			return log, nil
 		}
 	}
-	return "", fmt.Errorf("make logs does not show %q:\n%s", what, log)
+	return "", fmt.Errorf("%s\nmake logs does not show %q", log, what)
 }
 
 // make runs a make target for this stack.

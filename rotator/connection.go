@@ -4,14 +4,28 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
-// connectionName is what a connection may be called: it is part of secrets'
-// and parameters' names.
-var connectionName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+const (
+	digits = "0123456789"
+	lower  = "abcdefghijklmnopqrstuvwxyz"
+	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)
+
+// madeOf tells whether text is one to most of these characters. A regular
+// expression would be compiled at every start of the function.
+func madeOf(text string, most int, characters string) bool {
+	return text != "" && len(text) <= most && strings.Trim(text, characters) == ""
+}
+
+// isConnectionName tells whether a connection may be called so: its name is part
+// of secrets' and parameters' names.
+func isConnectionName(name string) bool {
+	return madeOf(name, 32, lower+digits+"-") && name[0] != '-'
+}
 
 // Config is a connection's effective configuration: its config parameter over
 // the function's settings.
@@ -45,7 +59,7 @@ func connections(listing []Parameter, settings Settings, now time.Time) []Connec
 		if p.Kind == KindConfig {
 			c := &Connection{Name: p.Connection}
 			c.Config, c.ConfigError = parseConfig(p.Value.reveal(), settings)
-			if !connectionName.MatchString(p.Connection) {
+			if !isConnectionName(p.Connection) {
 				c.ConfigError = &Error{Code: ConfigInvalid, Message: fmt.Sprintf("the connection's name %q is not allowed; use 1 to 32 lower-case letters, digits and hyphens, beginning with a letter or digit", p.Connection)}
 			}
 			byName[p.Connection] = c
@@ -126,12 +140,10 @@ func decode(value json.RawMessage, into any) bool {
 	return string(value) != "null" && json.Unmarshal(value, into) == nil
 }
 
-// fieldName is what a misspelt field may look like. Tokens have digits.
-var fieldName = regexp.MustCompile(`^[A-Za-z_-]{1,40}$`)
-
-// quoted shows a field's name, unless it could be a value that got in its place.
+// quoted shows a field's name, unless it could be a value that got in its place:
+// tokens have digits.
 func quoted(field string) string {
-	if fieldName.MatchString(field) {
+	if madeOf(field, 40, lower+upper+"_-") {
 		return `"` + field + `"`
 	}
 	return "(one whose name is not repeated here)"

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"regexp"
 	"slices"
 )
 
@@ -28,7 +27,7 @@ const ActionRefresh = "refresh"
 // Heartbeat tells whether the schedule sent the event.
 func (e Event) Heartbeat() bool { return e.Action == "" }
 
-var fingerprint = regexp.MustCompile(`^[0-9a-f]{16}$`)
+func isFingerprint(text string) bool { return len(text) == 16 && madeOf(text, 16, digits+"abcdef") }
 
 // possibleEvents is shown to whoever sent something else.
 const possibleEvents = `possible events: {} or a schedule's event (a heartbeat); ` +
@@ -78,7 +77,7 @@ func (e *Event) set(name string, value json.RawMessage) error {
 			return badEvent(`"force" must be true or false`)
 		}
 	case "dead_token":
-		if !decode(value, &e.DeadToken) || !fingerprint.MatchString(e.DeadToken) {
+		if !decode(value, &e.DeadToken) || !isFingerprint(e.DeadToken) {
 			return badEvent(`"dead_token" must be the first 16 hex digits (lower case) of the token's SHA-256, never the token`)
 		}
 	default:

@@ -20,7 +20,7 @@ type examination struct {
 // ctx, for taking away what was written.
 func (e *examination) examine(ctx, tidy context.Context) []Check {
 	config := e.checkConfig()
-	if !connectionName.MatchString(e.Name) {
+	if !isConnectionName(e.Name) {
 		return []Check{config} // nothing is called so
 	}
 	var (
@@ -48,7 +48,7 @@ func (e *examination) examine(ctx, tidy context.Context) []Check {
 
 func (e *examination) checkConfig() Check {
 	switch failure := firstOf(e.ConfigError); {
-	case failure != nil && !connectionName.MatchString(e.Name):
+	case failure != nil && !isConnectionName(e.Name):
 		return wrong(CheckedConfig, "%s", failure.Message)
 	case failure != nil:
 		return wrong(CheckedConfig, "%s: aws ssm put-parameter --overwrite --name %s --value '{}' (or what it is to say)", failure.Message, e.Parameters.ParameterName(e.Name, KindConfig))

@@ -72,7 +72,7 @@ func wantUnderstood(t *testing.T, event Event, fields map[string]any) {
 			t.Errorf("%s went unseen in %v", name, fields)
 		}
 	}
-	if event.DeadToken != "" && (event.Force || len(event.Connections) == 0 || !fingerprint.MatchString(event.DeadToken)) {
+	if event.DeadToken != "" && (event.Force || len(event.Connections) == 0 || !isFingerprint(event.DeadToken)) {
 		t.Errorf("a report that is none: %+v", event)
 	}
 }

@@ -133,7 +133,7 @@ func choose(all []Connection, names []string) ([]Connection, error) {
 	for _, name := range names {
 		switch {
 		case slices.Contains(known, name):
-		case connectionName.MatchString(name):
+		case isConnectionName(name):
 			unknown = append(unknown, strconv.Quote(name))
 		default: // it could be a token that got in the name's place
 			unknown = append(unknown, "(one whose name is not allowed)")

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,7 +27,15 @@ func (e environment) stack() string {
 	return e.prefix[strings.LastIndexByte(e.prefix, '/')+1:]
 }
 
-var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$`)
+// isPrefix tells whether text is two names or more of what Secrets Manager and
+// Parameter Store both take, separated by slashes.
+func isPrefix(text string) bool {
+	const characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+	names := strings.Split(text, "/")
+	return len(names) > 1 && !slices.ContainsFunc(names, func(name string) bool {
+		return name == "" || strings.Trim(name, characters) != ""
+	})
+}
 
 // readEnvironment returns every mistake at once, each naming its variable. The
 // log level is usable also beside an error.
@@ -58,7 +65,7 @@ func readEnvironment(getenv func(string) string) (environment, error) {
 	}
 
 	e := environment{prefix: required("PREFIX")}
-	if e.prefix != "" && !prefixPattern.MatchString(e.prefix) {
+	if e.prefix != "" && !isPrefix(e.prefix) {
 		refuse("PREFIX", "%q is not of the form reltio-token-rotator/STACK", e.prefix)
 	}
 	e.settings = rotator.Settings{

@@ -103,6 +103,8 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{"PREFIX", "/reltio-token-rotator/x", "not of the form"},
 		{"PREFIX", "reltio-token-rotator", "not of the form"},
 		{"PREFIX", "reltio-token-rotator/x/", "not of the form"},
+		{"PREFIX", "reltio-token-rotator/x y", "not of the form"},
+		{"PREFIX", "reltio-token-rotator//x", "not of the form"},
 		{"TOKEN_URL", "", "is missing"},
 		{"TOKEN_URL", "auth.reltio.com", "is not a URL"},
 		{"TOKEN_URL", "http://auth.reltio.com/oauth/token", "unencrypted"},

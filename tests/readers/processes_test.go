@@ -56,25 +56,33 @@ func bash(t *testing.T, folders ...string) *exec.Cmd {
 }
 
 func TestThePythonExample(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	hours{kind: "python", jobs: howMany(), refreshes: refreshes, endings: endings}.workThrough(t)
 }
 
 func TestTheShellExample(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	hours{kind: "shell", jobs: howMany(), refreshes: refreshes, endings: endings}.workThrough(t)
 }
 
 // Enough to see each of its calls taken.
 func TestTheShellExampleWithTheRealCLI(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	hours{kind: "shell with the AWS CLI", jobs: 2, refreshes: 2, endings: 1}.workThrough(t)
 }
 
 // The same with a job that keeps what it has read: does this test see failures?
 func TestANaiveJobFails(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	hours{kind: "naive", jobs: 3, refreshes: refreshes, endings: endings, failing: 0.5}.workThrough(t)
+}
+
+// beside lets a test of few jobs wait beside others. Twenty are enough for a
+// small machine.
+func beside(t *testing.T) {
+	if howMany() < jobs {
+		t.Parallel()
+	}
 }
 
 // howMany jobs there are: all where nothing may be left out, and no more than a
@@ -158,7 +166,7 @@ func TestExamplesKeepTheTokenFromOtherHosts(t *testing.T) {
 
 // What runs in a container and in a Spark executor works across a refresh.
 func TestExamplesForWhereJobsRun(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	s := deploy(t)
 	for _, kind := range []string{"ecs", "glue"} {
 		t.Run(kind, func(t *testing.T) {

@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
+
+	"reltio-token-rotator/tests/binary"
 )
 
 // bench is what the measurements share.
@@ -46,18 +47,9 @@ func newBench(ctx context.Context, repeat int) (*bench, error) {
 	return b, nil
 }
 
-// build compiles a program with the flags of the Makefile's build-RotateFunction,
-// for this machine's system. The version is given, as there: to find out its own
-// would take the function time at every start.
 func (b *bench) build(ctx context.Context, name, program string) (string, error) {
 	path := filepath.Join(b.dir, name)
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc",
-		"-ldflags", "-s -w -X main.release=bench", "-o", path, program)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, output)
-	}
-	return path, nil
+	return path, binary.BuildProgram(ctx, program, path)
 }
 
 // say tells on standard error how far the run is.

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,9 +22,10 @@ import (
 	standaws "reltio-token-rotator/tests/standin/aws"
 	"reltio-token-rotator/tests/standin/lambda"
 	standreltio "reltio-token-rotator/tests/standin/reltio"
+	"reltio-token-rotator/tests/world"
 )
 
-const prefix = "reltio-token-rotator/bench"
+const prefix = world.Prefix
 
 // setting is what a stage is made of.
 type setting struct {
@@ -46,7 +48,7 @@ type stage struct {
 	aws       *standaws.Server
 	reltio    *standreltio.Server
 	awsServer *httptest.Server
-	tokenURL  string
+	reltioURL string
 	// certificates is a file with this machine's root certificates and the
 	// stand-ins' own: to load as many of them as on Lambda is part of a call.
 	certificates string
@@ -70,7 +72,7 @@ func (b *bench) newStage(s setting) (*stage, error) {
 			s.onToken()
 		}
 	}))
-	st.tokenURL = token.URL + "/oauth/token"
+	st.reltioURL = token.URL
 	st.close = func() { st.reltio.Close(); st.awsServer.Close(); token.Close() }
 	for i := range s.connections {
 		st.seed(i)
@@ -100,16 +102,15 @@ func serve(handler http.Handler) *httptest.Server {
 	return server
 }
 
+func connectionName(connection int) string { return fmt.Sprintf("c%02d", connection) }
+
 func secretName(connection int, kind string) string {
-	return fmt.Sprintf("%s/c%02d/%s", prefix, connection, kind)
+	return world.SecretName(connectionName(connection), kind)
 }
 
 // seed does what the stack and a person do.
 func (st *stage) seed(connection int) {
-	for _, kind := range []string{"config", "state", "claim"} {
-		st.aws.PutParameter("/"+secretName(connection, kind), "{}")
-	}
-	st.aws.CreateSecret(secretName(connection, "token"))
+	world.AddTo(st.aws, connectionName(connection))
 	refreshToken := fmt.Sprintf("b2c3d4e5-0000-4000-8000-%012d", connection)
 	st.reltio.AddRefreshToken(refreshToken)
 	document, _ := json.Marshal(map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken}) // strings
@@ -118,17 +119,10 @@ func (st *stage) seed(connection int) {
 
 // start deploys a program of which no process runs yet. The caller stops it.
 func (st *stage) start(program string, env ...string) (*lambda.Function, error) {
-	return lambda.Start(lambda.Config{Binary: program, Env: append([]string{
-		"PREFIX=" + prefix,
-		"TOKEN_URL=" + st.tokenURL,
-		"TOKEN_HOSTS=127.0.0.1",
-		"REFRESH_BEFORE=10m",
-		"HEARTBEAT=1m",
-		"TOKEN_REQUESTS_PER_SECOND=5",
-		"AWS_ENDPOINT_URL=" + st.awsServer.URL,
+	return lambda.Start(lambda.Config{Binary: program, Env: slices.Concat(world.Environment(st.awsServer.URL, st.reltioURL), []string{
 		// The function itself sees to the second on Lambda, where no file is named.
 		"SSL_CERT_FILE=" + st.certificates, "SSL_CERT_DIR=" + os.DevNull,
-	}, env...)})
+	}, env)})
 }
 
 // config is for a client in this process, to measure what one call takes.

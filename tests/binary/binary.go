@@ -32,11 +32,15 @@ const function = "reltio-token-rotator/functions/rotate"
 // It needs the go command and a working folder inside the module.
 func Build(ctx context.Context, dir string) (path string, err error) {
 	path = filepath.Join(dir, "bootstrap")
-	return path, build(ctx, function, path)
+	return path, BuildProgram(ctx, function, path)
 }
 
-func build(ctx context.Context, program, path string) error {
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", path, program)
+// BuildProgram compiles a main package with the same flags into the file path.
+// The version is given, as the Makefile gives it: to find out its own would take
+// the function time at every start.
+func BuildProgram(ctx context.Context, program, path string) error {
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc",
+		"-ldflags", "-s -w -X main.release=test", "-o", path, program)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", program, err, output)
@@ -64,7 +68,7 @@ func (o *Once) Path(t testing.TB) string {
 		if o.dir, o.err = os.MkdirTemp("", "rotate-*"); o.err == nil {
 			// Not the test's context: the file is for every test of the package.
 			o.path = filepath.Join(o.dir, "bootstrap")
-			o.err = errors.Join(build(context.Background(), program, o.path), dependOnSources(program))
+			o.err = errors.Join(BuildProgram(context.Background(), program, o.path), dependOnSources(program))
 		}
 	})
 	if o.err != nil {

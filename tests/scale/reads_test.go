@@ -3,8 +3,9 @@ package scale_test
 import (
 	"io"
 	"net/http"
-	"sync"
-	"time"
+	"sync/atomic"
+
+	"golang.org/x/time/rate"
 )
 
 // readsPerSecond is what Parameter Store takes of an account of GetParameter,
@@ -15,32 +16,17 @@ const readsPerSecond = 40
 type reads struct {
 	http.Handler
 
-	mu      sync.Mutex
-	level   float64
-	filled  time.Time
-	refused int
+	limit   *rate.Limiter
+	refused atomic.Int64
 }
 
 func (r *reads) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	if request.Header.Get("X-Amz-Target") == "AmazonSSM.GetParametersByPath" && !r.take() {
+	if request.Header.Get("X-Amz-Target") == "AmazonSSM.GetParametersByPath" && !r.limit.Allow() {
+		r.refused.Add(1)
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, `{"__type":"ThrottlingException","message":"Rate exceeded"}`)
 		return
 	}
 	r.Handler.ServeHTTP(w, request)
-}
-
-func (r *reads) take() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := time.Now()
-	r.level = min(readsPerSecond, r.level+readsPerSecond*now.Sub(r.filled).Seconds())
-	r.filled = now
-	if r.level < 1 {
-		r.refused++
-		return false
-	}
-	r.level--
-	return true
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"reltio-token-rotator/rotator"
 	standaws "reltio-token-rotator/tests/standin/aws"
 	standreltio "reltio-token-rotator/tests/standin/reltio"
@@ -67,7 +69,7 @@ func newStage(t *testing.T, n int) *stage {
 		t: t, begun: time.Now(), refreshes: map[int]int{}, outcomes: map[rotator.Outcome]int{},
 	}
 	s.Discard()
-	s.reads = &reads{Handler: s.AWS, level: readsPerSecond, filled: s.begun}
+	s.reads = &reads{Handler: s.AWS, limit: rate.NewLimiter(readsPerSecond, readsPerSecond)}
 	s.Host("ssm.us-east-1.amazonaws.com", s.reads)
 	for i := range n {
 		name := fmt.Sprintf("tenant-%d", i)

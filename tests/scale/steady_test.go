@@ -42,7 +42,7 @@ func TestSteady(t *testing.T) {
 				said.want(t, rowLongest, connections, s.longest.Seconds())
 				said.want(t, rowLine, connections, float64(s.line)/1000)
 				t.Logf("%.1f refreshes a minute, at most %d; runs of up to %v; %d of %d pages refused at first",
-					mean, s.busiest(), s.longest, s.reads.refused, s.AWS.Calls()["GetParametersByPath"])
+					mean, s.busiest(), s.longest, s.reads.refused.Load(), s.AWS.Calls()["GetParametersByPath"])
 			})
 		})
 	}

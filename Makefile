@@ -43,8 +43,8 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: ## watch the real function keep a token fresh on this machine, without AWS
-	@go build -o .build/run ./tests/local
-	@.build/run
+	@go build -o .build/demo ./cmd/demo
+	@.build/demo
 
 test: ## all tests that need only Go
 	go test ./...
@@ -53,7 +53,7 @@ simulate: ## 90 days of trouble: this rotator beside what people use in its plac
 	@cd tests/simulation && go test -count=1 -timeout 10m -args -long -seed $(or $(SEED),1)
 
 bench: ## speed, memory, calls and size, beside what people would use instead: [REPEAT=15]
-	@go build -o .build/bench ./tests/bench
+	@go build -o .build/bench ./bench
 	@.build/bench $(if $(REPEAT),-repeat $(REPEAT)) $(if $(ONLY),-only "$(ONLY)")
 
 lint: $(GOFUMPT) $(STATICCHECK) ## formatting and static checks of the code and, after make tools, the templates
@@ -92,38 +92,38 @@ deploy: $(SAM_CLI) $(AWS_CLI) ## deploy or update: STACK=name [PARAMETERS="Alarm
 		$(if $(TAGS),--tags $(TAGS)) $(call yes,$(YES),--no-confirm-changeset)
 
 deploy-local: tools ## deploy to an emulator of AWS and see that it works: [AUTH=true] with IAM enforced
-	@go run ./tests/deploy $(if $(filter true 1 yes,$(AUTH)),-auth)
+	@go run ./cmd/deploy-local $(if $(filter true 1 yes,$(AUTH)),-auth)
 
 invoke-local: $(SAM_CLI) ## run one event under sam local: EVENT=events/refresh-now.json
-	@go run ./tests/deploy/invoke $(if $(filter own,$(ENGINE)),-own) $(EVENT)
+	@go run ./cmd/invoke-local $(if $(filter own,$(ENGINE)),-own) $(EVENT)
 
-# $(call operate,COMMAND,FLAGS): what a person does with a deployed stack.
-define operate
-@go build -o .build/operate ./operate
-@.build/operate $(1) -stack "$(STACK)" $(if $(CONNECTION),-connection "$(CONNECTION)") $(2)
+# $(call rotatorctl,COMMAND,FLAGS): what a person does with a deployed stack.
+define rotatorctl
+@go build -o .build/rotatorctl ./cmd/rotatorctl
+@.build/rotatorctl $(1) -stack "$(STACK)" $(if $(CONNECTION),-connection "$(CONNECTION)") $(2)
 endef
 yes = $(if $(filter true 1 yes,$(1)),$(2))
 
 seed: $(AWS_CLI) ## put credentials and prove them: STACK=name [CONNECTION=default] [FILE=credentials.json]
-	$(call operate,seed,$(if $(FILE),-file "$(FILE)"))
+	$(call rotatorctl,seed,$(if $(FILE),-file "$(FILE)"))
 
 status: $(AWS_CLI) ## how each connection is: STACK=name
-	$(call operate,status)
+	$(call rotatorctl,status)
 
 check: $(AWS_CLI) ## what is wrong, and what mends it: STACK=name [JSON=true]
-	$(call operate,check,$(call yes,$(JSON),-json))
+	$(call rotatorctl,check,$(call yes,$(JSON),-json))
 
 refresh: $(AWS_CLI) ## new tokens now; the old ones end: STACK=name [CONNECTION=name]
-	$(call operate,refresh)
+	$(call rotatorctl,refresh)
 
 logs: $(AWS_CLI) ## what the function said: STACK=name [SINCE=1h] [FOLLOW=true]
-	$(call operate,logs,$(if $(SINCE),-since "$(SINCE)") $(call yes,$(FOLLOW),-follow))
+	$(call rotatorctl,logs,$(if $(SINCE),-since "$(SINCE)") $(call yes,$(FOLLOW),-follow))
 
 add-connection: $(AWS_CLI) ## a further tenant or user: STACK=name CONNECTION=name [TOKEN_URL=https://…]
-	$(call operate,add-connection,$(if $(TOKEN_URL),-token-url "$(TOKEN_URL)") $(if $(PARAMETERS),-parameters "$(PARAMETERS)"))
+	$(call rotatorctl,add-connection,$(if $(TOKEN_URL),-token-url "$(TOKEN_URL)") $(if $(PARAMETERS),-parameters "$(PARAMETERS)"))
 
 remove-connection: $(AWS_CLI) ## delete it, its secrets too: STACK=name CONNECTION=name [KEEP_SECRETS=true] [YES=true]
-	$(call operate,remove-connection,$(call yes,$(YES),-yes) $(call yes,$(KEEP_SECRETS),-keep-secrets))
+	$(call rotatorctl,remove-connection,$(call yes,$(YES),-yes) $(call yes,$(KEEP_SECRETS),-keep-secrets))
 
 clean: ## remove what was built; .tools stays
 	rm -rf .aws-sam .build
@@ -166,7 +166,7 @@ $(TOOLS)/checkov/installed-%:
 	$(call pip,checkov,checkov,checkov==$*)
 
 # Its versions are in the file; what is checked is what a job would run.
-$(TOOLS)/python/installed: tests/readers/requirements.txt tests/bench/peer/requirements.txt
+$(TOOLS)/python/installed: tests/readers/requirements.txt bench/peer/requirements.txt
 	$(call pip,python,mypy,$(addprefix -r ,$^))
 
 $(GOFUMPT):

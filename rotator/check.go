@@ -99,7 +99,7 @@ type ParameterProber interface {
 	ParameterName(connection string, kind Kind) string
 	// WaitToWrite is that of ParameterWriter.
 	WaitToWrite(ctx context.Context, priority Priority) error
-	// PutCheck writes the check parameter as an escrow is written.
+	// PutCheck writes the check parameter as a pending refresh token is written.
 	PutCheck(ctx context.Context, connection string) error
 	// DeleteCheck removes it; one that does not exist is no error.
 	DeleteCheck(ctx context.Context, connection string) error
@@ -129,10 +129,10 @@ const (
 	// examinedAtOnce bounds how many connections are looked at side by side, so
 	// that a large stack stays below the request limits of its account.
 	examinedAtOnce = 10
-	// tidyTime is kept free for taking away what was written.
-	tidyTime = 10 * time.Second
-	// reachTime bounds one try at a token host, as it does a token request.
-	reachTime = 20 * time.Second
+	// cleanupTimeout is kept free for taking away what was written.
+	cleanupTimeout = 10 * time.Second
+	// reachTimeout bounds one try at a token host, as it does a token request.
+	reachTimeout = 20 * time.Second
 )
 
 // Check looks at everything and reports, whatever it finds. The error, an
@@ -142,16 +142,16 @@ func (d *Doctor) Check(ctx context.Context) (report CheckReport, err error) {
 	report = CheckReport{Version: d.Version, Checks: []Check{}}
 	defer func() {
 		if thrown := recover(); thrown != nil {
-			err = foundBug(thrown) // Lambda would print what was thrown
+			err = panicError(thrown) // Lambda would print what was thrown
 		}
 	}()
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		deadline = now.Add(defaultTime)
+		deadline = now.Add(defaultTimeout)
 	}
-	tidy, cancel := context.WithDeadline(ctx, deadline.Add(-endTime))
+	cleanup, cancel := context.WithDeadline(ctx, deadline.Add(-reportReserve))
 	defer cancel()
-	ctx, cancel = context.WithDeadline(tidy, deadline.Add(-endTime-tidyTime))
+	ctx, cancel = context.WithDeadline(cleanup, deadline.Add(-reportReserve-cleanupTimeout))
 	defer cancel()
 
 	all, err := d.list(ctx, now)
@@ -162,13 +162,13 @@ func (d *Doctor) Check(ctx context.Context) (report CheckReport, err error) {
 	if len(all) == 0 {
 		report.Checks = append(report.Checks, wrong(CheckedConnections, "there is none: no parameter %s exists; deploy the stack again, which makes the connection default", d.Parameters.ParameterName("NAME", KindConfig)))
 	}
-	report.Checks = append(report.Checks, d.examineAll(ctx, tidy, now, all)...)
-	d.logCheck(tidy, report)
+	report.Checks = append(report.Checks, d.examineAll(ctx, cleanup, now, all)...)
+	d.logCheck(cleanup, report)
 	return report, nil
 }
 
 func (d *Doctor) list(ctx context.Context, now time.Time) ([]Connection, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*callTime)
+	ctx, cancel := context.WithTimeout(ctx, 2*callTimeout)
 	defer cancel()
 	listing, err := d.Lister.List(ctx)
 	if err != nil {
@@ -180,7 +180,7 @@ func (d *Doctor) list(ctx context.Context, now time.Time) ([]Connection, error) 
 
 // examineAll looks at all connections; at a token host once, also where many
 // connections share it.
-func (d *Doctor) examineAll(ctx, tidy context.Context, now time.Time, all []Connection) []Check {
+func (d *Doctor) examineAll(ctx, cleanup context.Context, now time.Time, all []Connection) []Check {
 	var (
 		hosts   map[string]Check
 		found   = make([][]Check, len(all))
@@ -193,7 +193,7 @@ func (d *Doctor) examineAll(ctx, tidy context.Context, now time.Time, all []Conn
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			e := &examination{Doctor: d, Connection: c, now: now}
-			found[i] = safely(CheckedConfig, func() []Check { return e.examine(ctx, tidy) })
+			found[i] = safely(CheckedConfig, func() []Check { return e.examine(ctx, cleanup) })
 		})
 	}
 	running.Wait()
@@ -214,7 +214,7 @@ func (d *Doctor) examineAll(ctx, tidy context.Context, now time.Time, all []Conn
 // reachAll tries the token URLs of valid configs, which are known to be within
 // the token hosts.
 func (d *Doctor) reachAll(ctx context.Context, all []Connection) map[string]Check {
-	ctx, cancel := context.WithTimeout(ctx, reachTime)
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
 	var (
 		mu      sync.Mutex
@@ -271,7 +271,7 @@ func wrong(name CheckName, format string, args ...any) Check {
 func safely(name CheckName, look func() []Check) (checks []Check) {
 	defer func() {
 		if thrown := recover(); thrown != nil {
-			checks = []Check{wrong(name, "%s", foundBug(thrown).Message)}
+			checks = []Check{wrong(name, "%s", panicError(thrown).Message)}
 		}
 	}()
 	return look()

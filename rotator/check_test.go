@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
 // ward is a stack with one connection, named default, that is well. Each call
@@ -35,11 +37,11 @@ func (w *ward) call(format string, args ...any) error {
 }
 
 func (w *ward) List(context.Context) ([]Parameter, error) {
-	return []Parameter{{"default", KindConfig, NewSecret("{}"), 1}}, w.call("list")
+	return []Parameter{{"default", KindConfig, secret.New("{}"), 1}}, w.call("list")
 }
 
 func (w *ward) Read(context.Context, string) (SecretVersion, error) {
-	return SecretVersion{ID: "v1", Document: NewSecret(`{"client_id":"c","client_secret":"canary"}`)}, w.call("read")
+	return SecretVersion{ID: "v1", Document: secret.New(`{"client_id":"c","client_secret":"canary"}`)}, w.call("read")
 }
 
 func (w *ward) SecretName(connection string, kind SecretKind) string {
@@ -115,7 +117,7 @@ func TestAPanicInACheckIsItsFinding(t *testing.T) {
 		}
 		report, printed, err := w.check(t)
 		wrong := wrongOnes(report)
-		if err != nil || len(wrong) != 1 || !strings.Contains(wrong[name], "the rotator has a bug (") {
+		if err != nil || len(wrong) != 1 || !strings.Contains(wrong[name], "a bug in the rotator (") {
 			t.Errorf("%s: %v, %v", in, wrong, err)
 		}
 		if strings.Contains(printed, "canary") || strings.Contains(fmt.Sprint(report), "canary") {
@@ -125,7 +127,7 @@ func TestAPanicInACheckIsItsFinding(t *testing.T) {
 
 	w := newWard()
 	w.breaks = func(string) error { panic("canary") }
-	if _, _, err := w.check(t); CodeOf(err) != StateUnavailable || strings.Contains(err.Error(), "canary") {
+	if _, _, err := w.check(t); CodeOf(err) != InternalError || strings.Contains(err.Error(), "canary") {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -235,7 +237,7 @@ func TestCheckVersionIsOneASecretTakes(t *testing.T) {
 		t.Errorf("version id %q", id)
 	}
 	// Were a person to make it current, it is unreadable and not a token.
-	if _, err := parseCredentials(SecretVersion{ID: id, Document: NewSecret(checkValue)}); CodeOf(err) != CredentialsUnread {
+	if _, err := parseCredentials(SecretVersion{ID: id, Document: secret.New(checkValue)}); CodeOf(err) != CredentialsUnread {
 		t.Errorf("as credentials: %v", err)
 	}
 }

@@ -15,13 +15,13 @@ const (
 	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )
 
-// madeOf tells whether text is one to most of these characters. A regular
+// madeOf reports whether text is one to most of these characters. A regular
 // expression would be compiled at every start of the function.
 func madeOf(text string, most int, characters string) bool {
 	return text != "" && len(text) <= most && strings.Trim(text, characters) == ""
 }
 
-// isConnectionName tells whether a connection may be called so: its name is part
+// isConnectionName reports whether a connection may be called so: its name is part
 // of secrets' and parameters' names.
 func isConnectionName(name string) bool {
 	return madeOf(name, 32, lower+digits+"-") && name[0] != '-'
@@ -44,11 +44,11 @@ type Connection struct {
 	Config      Config
 	ConfigError error
 	State       State
-	Claim       Claim
-	// ClaimVersion is the claim parameter's version, 0 when there is none.
-	ClaimVersion int64
+	Lease       Lease
+	// LeaseVersion is the lease parameter's version, 0 when there is none.
+	LeaseVersion int64
 	// Escrow is nil unless a refresh token waits to be saved.
-	Escrow *EscrowDocument
+	Pending *PendingToken
 }
 
 // connections reads a listing: a connection exists when its config does. They
@@ -58,7 +58,7 @@ func connections(listing []Parameter, settings Settings, now time.Time) []Connec
 	for _, p := range listing {
 		if p.Kind == KindConfig {
 			c := &Connection{Name: p.Connection}
-			c.Config, c.ConfigError = parseConfig(p.Value.reveal(), settings)
+			c.Config, c.ConfigError = parseConfig(p.Value.Reveal(), settings)
 			if !isConnectionName(p.Connection) {
 				c.ConfigError = &Error{Code: ConfigInvalid, Message: fmt.Sprintf("the connection's name %q is not allowed; use 1 to 32 lower-case letters, digits and hyphens, beginning with a letter or digit", p.Connection)}
 			}
@@ -72,11 +72,11 @@ func connections(listing []Parameter, settings Settings, now time.Time) []Connec
 		}
 		switch p.Kind {
 		case KindState:
-			c.State = parseState(p.Value.reveal(), now)
-		case KindClaim:
-			c.Claim, c.ClaimVersion = parseClaim(p.Value.reveal()), p.Version
-		case KindEscrow:
-			c.Escrow = parseEscrow(p.Value)
+			c.State = parseState(p.Value.Reveal(), now)
+		case KindLease:
+			c.Lease, c.LeaseVersion = parseLease(p.Value.Reveal()), p.Version
+		case KindPending:
+			c.Pending = parsePending(p.Value)
 		}
 	}
 	all := make([]Connection, 0, len(byName))

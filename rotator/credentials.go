@@ -5,21 +5,23 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
 // Credentials is what the grant needs, as one version of the credentials
 // secret holds it. Values may hold any character; nothing is trimmed.
 type Credentials struct {
 	ClientID     string
-	ClientSecret Secret
-	RefreshToken Secret
-	Username     Secret
-	Password     Secret
+	ClientSecret secret.Value
+	RefreshToken secret.Value
+	Username     secret.Value
+	Password     secret.Value
 	// Version and CreatedAt are the secret version's.
 	Version   string
 	CreatedAt time.Time
 
-	document Secret
+	document secret.Value
 }
 
 // parseCredentials reads a credentials secret. An empty field is an absent one.
@@ -30,10 +32,10 @@ func parseCredentials(v SecretVersion) (Credentials, error) {
 	if err != nil {
 		return Credentials{}, err
 	}
-	var clientID Secret
+	var clientID secret.Value
 	for _, f := range []struct {
 		name string
-		into *Secret
+		into *secret.Value
 	}{
 		{"client_id", &clientID},
 		{"client_secret", &c.ClientSecret},
@@ -45,9 +47,9 @@ func parseCredentials(v SecretVersion) (Credentials, error) {
 		if raw, ok := fields[f.name]; ok && json.Unmarshal(raw, &value) != nil {
 			return Credentials{}, unreadable("field %s must be a string", f.name)
 		}
-		*f.into = NewSecret(value)
+		*f.into = secret.New(value)
 	}
-	c.ClientID = clientID.reveal()
+	c.ClientID = clientID.Reveal()
 	switch {
 	case c.ClientID == "":
 		return Credentials{}, unreadable("field client_id is missing or empty")
@@ -63,15 +65,15 @@ func parseCredentials(v SecretVersion) (Credentials, error) {
 	return c, nil
 }
 
-// CheckCredentials tells whether the function could use a document before
+// CheckCredentials reports whether the function could use a document before
 // somebody puts it into a credentials secret.
-func CheckCredentials(document Secret) error {
+func CheckCredentials(document secret.Value) error {
 	_, err := parseCredentials(SecretVersion{Document: document})
 	return err
 }
 
 func (c Credentials) fields() (map[string]json.RawMessage, error) {
-	document := c.document.reveal()
+	document := c.document.Reveal()
 	if strings.HasPrefix(document, "\ufeff") {
 		return nil, unreadable("it begins with a byte order mark; save the file as UTF-8 without one")
 	}
@@ -84,16 +86,16 @@ func (c Credentials) fields() (map[string]json.RawMessage, error) {
 
 // withRefreshToken is the secret's document with another refresh token; every
 // other field, known or not, stays.
-func (c Credentials) withRefreshToken(refreshToken Secret) Secret {
+func (c Credentials) withRefreshToken(refreshToken secret.Value) secret.Value {
 	fields, err := c.fields()
 	if err != nil {
 		fields = map[string]json.RawMessage{} // cannot be: the document was read before
 	}
-	fields["refresh_token"] = json.RawMessage(jsonSecret(refreshToken.reveal()).reveal())
+	fields["refresh_token"] = json.RawMessage(jsonSecret(refreshToken.Reveal()).Reveal())
 	return jsonSecret(fields)
 }
 
-// canLogIn tells whether a lost refresh token can be replaced by a login.
+// canLogIn reports whether a lost refresh token can be replaced by a login.
 func (c Credentials) canLogIn() bool { return !c.Username.Empty() }
 
 func unreadable(format string, args ...any) error {

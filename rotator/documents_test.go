@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
 var settings = Settings{
@@ -95,7 +97,7 @@ func TestParseCredentials(t *testing.T) {
 		{`{` + client + `,"username":"u"}`, "password is missing"},
 		{`{` + client + `,"password":"canary"}`, "username is missing"},
 	} {
-		_, err := parseCredentials(SecretVersion{Document: NewSecret(c.document)})
+		_, err := parseCredentials(SecretVersion{Document: secret.New(c.document)})
 		switch {
 		case c.mistake == "" && err != nil:
 			t.Errorf("%s: %v", c.document, err)
@@ -107,12 +109,12 @@ func TestParseCredentials(t *testing.T) {
 
 func TestUnknownFieldsOfTheCredentialsSurvive(t *testing.T) {
 	document := `{"client_id":"i","client_secret":"s <&> +/=","refresh_token":"old","Refresh_Token":"theirs","number":12345678901234567890,"nested":{"a":[1,null]}}`
-	c, err := parseCredentials(SecretVersion{Document: NewSecret(document)})
+	c, err := parseCredentials(SecretVersion{Document: secret.New(document)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got, want map[string]json.RawMessage
-	_ = json.Unmarshal([]byte(c.withRefreshToken(NewSecret(`n"ew`)).Reveal()), &got)
+	_ = json.Unmarshal([]byte(c.withRefreshToken(secret.New(`n"ew`)).Reveal()), &got)
 	_ = json.Unmarshal([]byte(document), &want)
 	want["refresh_token"] = json.RawMessage(`"n\"ew"`)
 	for name := range want {
@@ -165,9 +167,9 @@ func TestParseState(t *testing.T) {
 func TestStateKeepsWholeSecondsAndComesBack(t *testing.T) {
 	s := State{
 		ExpiresAt: noon.Add(59*minute + 900*time.Millisecond), RefreshedAt: noon.Add(900 * time.Millisecond), Unchanged: true,
-		NotBefore: noon.Add(minute), Failures: 2, Error: Throttled, Grant: GrantPassword, CanLogIn: true, LoginAttempted: "v",
+		NotBefore: noon.Add(minute), Failures: 2, Error: Throttled, GrantType: GrantTypePassword, CanLogIn: true, LoginAttempted: "v",
 		TokenFingerprint: "0123456789abcdef", RefreshTokenFingerprint: "fedcba9876543210", RefreshTokenSince: noon,
-		CredentialsVersion: "v", ClaimVersion: 3,
+		CredentialsVersion: "v", LeaseVersion: 3,
 	}
 	got := parseState(s.document(), noon.Add(minute))
 	s.ExpiresAt, s.RefreshedAt = noon.Add(59*minute), noon
@@ -200,8 +202,8 @@ func TestARefreshTokenNeverLooksYounger(t *testing.T) {
 }
 
 func TestTokenDocument(t *testing.T) {
-	token, err := newToken(Answer{
-		AccessToken: NewSecret("a+/="), TokenType: "Bearer", Scope: "x y", ExpiresIn: 3599 * time.Second,
+	token, err := newToken(TokenResponse{
+		AccessToken: secret.New("a+/="), TokenType: "Bearer", Scope: "x y", ExpiresIn: 3599 * time.Second,
 		SentAt: time.Date(2026, 11, 23, 10, 0, 0, 999_000_000, time.UTC),
 	})
 	if err != nil {
@@ -216,49 +218,49 @@ func TestTokenDocument(t *testing.T) {
 func TestDoubtIsNotPublished(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		answer Answer
+		answer TokenResponse
 	}{
-		{"no lifetime", Answer{AccessToken: NewSecret("a"), SentAt: noon}},
-		{"a negative one", Answer{AccessToken: NewSecret("a"), SentAt: noon, ExpiresIn: -time.Second}},
-		{"too large for a secret", Answer{AccessToken: NewSecret(strings.Repeat("a", 65500)), SentAt: noon, ExpiresIn: time.Hour}},
+		{"no lifetime", TokenResponse{AccessToken: secret.New("a"), SentAt: noon}},
+		{"a negative one", TokenResponse{AccessToken: secret.New("a"), SentAt: noon, ExpiresIn: -time.Second}},
+		{"too large for a secret", TokenResponse{AccessToken: secret.New(strings.Repeat("a", 65500)), SentAt: noon, ExpiresIn: time.Hour}},
 	} {
 		if _, err := newToken(c.answer); CodeOf(err) != BadResponse {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
-	long, err := newToken(Answer{AccessToken: NewSecret("a"), SentAt: noon, ExpiresIn: 1e9 * time.Second})
+	long, err := newToken(TokenResponse{AccessToken: secret.New("a"), SentAt: noon, ExpiresIn: 1e9 * time.Second})
 	if err != nil || !long.ExpiresAt.Equal(noon.Add(24*time.Hour)) {
 		t.Errorf("a token of 31 years is believed until %v (%v)", long.ExpiresAt, err)
 	}
 }
 
-func TestParseEscrow(t *testing.T) {
-	e := EscrowDocument{RefreshToken: NewSecret("r"), RotatedFrom: "v1", SavedAt: noon.Add(time.Millisecond)}
+func TestParsePending(t *testing.T) {
+	e := PendingToken{RefreshToken: secret.New("r"), RotatedFrom: "v1", SavedAt: noon.Add(time.Millisecond)}
 	if got := e.document().Reveal(); got != `{"refresh_token":"r","rotated_from":"v1","saved_at":"2026-11-23T12:00:00Z"}` {
-		t.Errorf("the escrow is %s", got)
+		t.Errorf("the pending refresh token is %s", got)
 	}
-	if back := parseEscrow(e.document()); back == nil || !back.RefreshToken.Equal(e.RefreshToken) || back.RotatedFrom != "v1" {
-		t.Error("an escrow does not come back")
+	if back := parsePending(e.document()); back == nil || !back.RefreshToken.Equal(e.RefreshToken) || back.RotatedFrom != "v1" {
+		t.Error("a pending refresh token does not come back")
 	}
 	for _, document := range []string{"", "{}", "null", `{"refresh_token":5}`, `{"refresh_token":""}`} {
-		if parseEscrow(NewSecret(document)) != nil {
-			t.Errorf("%s is no escrow", document)
+		if parsePending(secret.New(document)) != nil {
+			t.Errorf("%s is no pending refresh token", document)
 		}
 	}
-	e.RefreshToken = NewSecret(strings.Repeat("r", 4096))
+	e.RefreshToken = secret.New(strings.Repeat("r", 4096))
 	if e.fits() {
-		t.Error("an escrow of over 4 KB fits")
+		t.Error("a pending refresh token of over 4 KB fits")
 	}
 }
 
 func TestConnectionsOfAListing(t *testing.T) {
 	parameter := func(name string, kind Kind, value string, version int64) Parameter {
-		return Parameter{name, kind, NewSecret(value), version}
+		return Parameter{name, kind, secret.New(value), version}
 	}
 	all := connections([]Parameter{
 		parameter("b", KindState, `{"failures":2}`, 9),
 		parameter("b", KindConfig, `{}`, 1),
-		parameter("b", KindClaim, `{"run":"r","from":4,"until":"2026-11-23T12:00:00Z"}`, 5),
+		parameter("b", KindLease, `{"run":"r","from":4,"until":"2026-11-23T12:00:00Z"}`, 5),
 		parameter("orphan", KindState, `{}`, 1), // no config: no connection
 		parameter("a", KindConfig, `{"scope":5}`, 1),
 		parameter("Not_Allowed", KindConfig, `{}`, 1),
@@ -269,7 +271,7 @@ func TestConnectionsOfAListing(t *testing.T) {
 	if CodeOf(all[0].ConfigError) != ConfigInvalid || CodeOf(all[1].ConfigError) != ConfigInvalid || all[2].ConfigError != nil {
 		t.Errorf("config errors: %v, %v, %v", all[0].ConfigError, all[1].ConfigError, all[2].ConfigError)
 	}
-	if b := all[2]; b.State.Failures != 2 || b.Claim.From != 4 || b.ClaimVersion != 5 || b.Escrow != nil {
+	if b := all[2]; b.State.Failures != 2 || b.Lease.From != 4 || b.LeaseVersion != 5 || b.Pending != nil {
 		t.Errorf("b is %+v", b)
 	}
 }

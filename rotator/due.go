@@ -15,11 +15,11 @@ const (
 	ReasonUnknown        Reason = "unknown"         // nothing believable is known of a published token
 	ReasonWindow         Reason = "window"          // the refresh window before the expiry has begun
 	ReasonExpiry         Reason = "expiry"          // the server gives a new token only after the old one's end
-	ReasonClaimLapsed    Reason = "claim_lapsed"    // a run ended without a record
+	ReasonLeaseExpired   Reason = "lease_expired"   // a run ended without a record
 	ReasonForced         Reason = "forced"          // somebody said so
 	ReasonDeadToken      Reason = "dead_token"      // a job reported that the published token is refused
 	ReasonNewCredentials Reason = "new_credentials" // after a rejection, the credentials secret has changed
-	ReasonEscrow         Reason = "escrow"          // a refresh token waits to be saved
+	ReasonPending        Reason = "pending"         // a refresh token waits to be saved
 )
 
 const (
@@ -33,9 +33,9 @@ const (
 	// deadTokenAge is how old the last refresh must be for a report to count,
 	// so that twenty jobs reporting one token cause one refresh.
 	deadTokenAge = time.Minute
-	// lateAfterExpiry is how long a token may be over when the server gives a
+	// overdueAfterExpiry is how long a token may be over when the server gives a
 	// new one only then.
-	lateAfterExpiry = time.Minute
+	overdueAfterExpiry = time.Minute
 )
 
 // window is how long before its expiry a token is replaced: what was asked
@@ -45,7 +45,7 @@ func window(refreshBefore, lifetime, heartbeat time.Duration) time.Duration {
 	return min(refreshBefore, lifetime/2, max(lifetime-writeInterval*heartbeat, 2*heartbeat))
 }
 
-// writesTooOften tells whether a lifetime forces more writes than Secrets
+// writesTooOften reports whether a lifetime forces more writes than Secrets
 // Manager takes for long.
 func writesTooOften(lifetime, heartbeat time.Duration) bool {
 	return lifetime-writeInterval*heartbeat < 2*heartbeat
@@ -94,9 +94,9 @@ type decision struct {
 	reason  Reason
 	// waitUntil is when to begin, zero for at once.
 	waitUntil time.Time
-	// heldBack: only new credentials lift what holds the connection back.
-	heldBack bool
-	// grant: a token is to be asked for; otherwise only an escrow to be saved.
+	// waitsForNew: only new credentials lift what holds the connection back.
+	waitsForNew bool
+	// grant: a token is to be asked for; otherwise only a pending refresh token to be saved.
 	grant bool
 	// forced: a login that was tried already may be tried again.
 	forced bool
@@ -111,25 +111,25 @@ func (c Connection) decide(now time.Time, event Event, heartbeat time.Duration) 
 		return decision{outcome: Disabled}
 	}
 	d := c.due(now, event, heartbeat)
-	if !d.grant && c.Escrow == nil {
+	if !d.grant && c.Pending == nil {
 		return decision{outcome: NotDue}
 	}
-	if c.claimed(now) {
+	if c.leased(now) {
 		return decision{outcome: Busy, reason: d.reason}
 	}
 	if d.grant && c.holds(now, event, d) {
-		d.grant, d.heldBack = false, c.State.Error.awaitsCredentials()
+		d.grant, d.waitsForNew = false, c.State.Error.waitsForCredentials()
 	}
 	switch {
-	case d.grant || d.heldBack:
+	case d.grant || d.waitsForNew:
 		return d
-	case c.Escrow != nil:
-		return decision{reason: ReasonEscrow}
+	case c.Pending != nil:
+		return decision{reason: ReasonPending}
 	}
 	return decision{outcome: BackingOff, reason: d.reason}
 }
 
-// due tells whether a token is to be asked for, and why.
+// due reports whether a token is to be asked for, and why.
 func (c Connection) due(now time.Time, event Event, heartbeat time.Duration) decision {
 	at := c.refreshAt(heartbeat)
 	switch {
@@ -140,8 +140,8 @@ func (c Connection) due(now time.Time, event Event, heartbeat time.Duration) dec
 		return decision{grant: reported, reason: ReasonDeadToken}
 	case !c.State.known():
 		return decision{grant: true, reason: ReasonUnknown}
-	case c.abandoned(now):
-		return decision{grant: true, reason: ReasonClaimLapsed}
+	case c.leaseExpired(now):
+		return decision{grant: true, reason: ReasonLeaseExpired}
 	case c.State.Unchanged && !now.Before(at):
 		return decision{grant: true, reason: ReasonExpiry}
 	case c.State.Unchanged && event.Heartbeat() && at.Sub(now) <= longestWait(heartbeat):
@@ -152,7 +152,7 @@ func (c Connection) due(now time.Time, event Event, heartbeat time.Duration) dec
 	return decision{}
 }
 
-// holds tells whether an earlier failure forbids a token request for now.
+// holds reports whether an earlier failure forbids a token request for now.
 func (c Connection) holds(now time.Time, event Event, d decision) bool {
 	switch {
 	case d.forced:
@@ -165,7 +165,7 @@ func (c Connection) holds(now time.Time, event Event, d decision) bool {
 	return event.DeadToken != "" && c.State.Error != "" && !now.Before(c.State.ExpiresAt)
 }
 
-// holds tells whether the standing failure keeps from a token request.
+// holds reports whether the standing failure keeps from a token request.
 func (s State) holds(now time.Time) bool {
 	return now.Before(s.NotBefore) || s.Error == LoginRejected
 }
@@ -174,14 +174,14 @@ func (s State) holds(now time.Time) bool {
 // one of which nothing is known before all.
 func (c Connection) urgency() time.Time { return c.State.ExpiresAt }
 
-// late tells whether users may soon feel that the token was not replaced.
+// late reports whether users may soon feel that the token was not replaced.
 func (c Connection) late(now time.Time, heartbeat time.Duration) bool {
 	left := c.State.ExpiresAt.Sub(now)
 	switch {
 	case !c.State.known():
 		return c.State.Error != "" // seeded, and no token ever got through
 	case c.State.Unchanged:
-		return left < -lateAfterExpiry
+		return left < -overdueAfterExpiry
 	}
 	return left <= 0 || left < c.window(heartbeat)/2
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
 const minute = time.Minute
@@ -72,10 +74,10 @@ func well() Connection {
 		Config: Config{TokenURL: "https://auth.reltio.com/oauth/token", RefreshBefore: 10 * minute, Enabled: true},
 		State: State{
 			RefreshedAt: noon.Add(-10 * minute), ExpiresAt: noon.Add(50 * minute),
-			TokenFingerprint: "0123456789abcdef", ClaimVersion: 7,
+			TokenFingerprint: "0123456789abcdef", LeaseVersion: 7,
 		},
-		Claim:        Claim{Run: "r/1", From: 6, Until: noon.Add(-9 * minute)},
-		ClaimVersion: 7,
+		Lease:        Lease{Run: "r/1", From: 6, Until: noon.Add(-9 * minute)},
+		LeaseVersion: 7,
 	}
 }
 
@@ -90,16 +92,16 @@ func TestDecide(t *testing.T) {
 	state := func(change func(*State)) func(*Connection, *Event) {
 		return func(c *Connection, _ *Event) { change(&c.State) }
 	}
-	claim := func(from, version int64, until time.Duration) func(*Connection, *Event) {
+	lease := func(from, version int64, until time.Duration) func(*Connection, *Event) {
 		return func(c *Connection, _ *Event) {
-			c.Claim, c.ClaimVersion = Claim{Run: "other/1", From: from, Until: noon.Add(until)}, version
+			c.Lease, c.LeaseVersion = Lease{Run: "other/1", From: from, Until: noon.Add(until)}, version
 		}
 	}
 	event := func(e Event) func(*Connection, *Event) {
 		return func(_ *Connection, into *Event) { *into = e }
 	}
-	escrow := func(c *Connection, _ *Event) {
-		c.Escrow = &EscrowDocument{RefreshToken: NewSecret("r"), RotatedFrom: "v1"}
+	pending := func(c *Connection, _ *Event) {
+		c.Pending = &PendingToken{RefreshToken: secret.New("r"), RotatedFrom: "v1"}
 	}
 	force := event(Event{Action: ActionRefresh, Force: true})
 	report := event(Event{Action: ActionRefresh, Connections: []string{"default"}, DeadToken: "0123456789abcdef"})
@@ -113,26 +115,26 @@ func TestDecide(t *testing.T) {
 		{"inside the window", with(window), decision{grant: true, reason: ReasonWindow}},
 		{"before the window and its spread", with(endsIn(12*minute + time.Second)), decision{outcome: NotDue}},
 		{"expired", with(endsIn(-time.Second)), decision{grant: true, reason: ReasonWindow}},
-		{"no state", with(state(func(s *State) { *s = State{ClaimVersion: 7} })), decision{grant: true, reason: ReasonUnknown}},
+		{"no state", with(state(func(s *State) { *s = State{LeaseVersion: 7} })), decision{grant: true, reason: ReasonUnknown}},
 		{"switched off", with(window, func(c *Connection, _ *Event) { c.Config.Enabled = false }), decision{outcome: Disabled}},
 		{"switched off, forced", with(force, func(c *Connection, _ *Event) { c.Config.Enabled = false }), decision{outcome: Disabled}},
 		{"a wrong config", with(window, func(c *Connection, _ *Event) { c.ConfigError = configError("x") }), decision{outcome: Failed}},
 
-		{"claimed by another run", with(window, claim(7, 8, 30*time.Second)), decision{outcome: Busy, reason: ReasonWindow}},
-		{"claimed, and forced", with(force, claim(7, 8, 30*time.Second)), decision{outcome: Busy, reason: ReasonForced}},
-		{"claimed, but not due", with(claim(7, 8, 30*time.Second)), decision{outcome: NotDue}},
-		{"the claim's run left no record", with(claim(7, 8, -time.Second)), decision{grant: true, reason: ReasonClaimLapsed}},
-		{"the write of a run that came second", with(window, claim(6, 8, 30*time.Second)), decision{grant: true, reason: ReasonWindow}},
-		{"the same, not due", with(claim(6, 8, -time.Second)), decision{outcome: NotDue}},
-		{"a claim from the far future", with(window, claim(7, 8, 16*minute)), decision{grant: true, reason: ReasonWindow}},
-		{"a claim deleted and written anew", with(window, claim(0, 1, 30*time.Second)), decision{outcome: Busy, reason: ReasonWindow}},
+		{"leased by another run", with(window, lease(7, 8, 30*time.Second)), decision{outcome: Busy, reason: ReasonWindow}},
+		{"leased, and forced", with(force, lease(7, 8, 30*time.Second)), decision{outcome: Busy, reason: ReasonForced}},
+		{"leased, but not due", with(lease(7, 8, 30*time.Second)), decision{outcome: NotDue}},
+		{"the lease's run left no record", with(lease(7, 8, -time.Second)), decision{grant: true, reason: ReasonLeaseExpired}},
+		{"the write of a run that came second", with(window, lease(6, 8, 30*time.Second)), decision{grant: true, reason: ReasonWindow}},
+		{"the same, not due", with(lease(6, 8, -time.Second)), decision{outcome: NotDue}},
+		{"a lease from the far future", with(window, lease(7, 8, 16*minute)), decision{grant: true, reason: ReasonWindow}},
+		{"a lease deleted and written anew", with(window, lease(0, 1, 30*time.Second)), decision{outcome: Busy, reason: ReasonWindow}},
 
 		{"backing off", with(window, state(func(s *State) { s.Error, s.NotBefore = BadResponse, noon.Add(minute) })), decision{outcome: BackingOff, reason: ReasonWindow}},
 		{"the back-off is over", with(window, state(func(s *State) { s.Error, s.NotBefore = BadResponse, noon })), decision{grant: true, reason: ReasonWindow}},
-		{"rejected: only new credentials help", with(window, state(func(s *State) { s.Error, s.NotBefore = RefreshTokenRejected, noon.Add(minute) })), decision{reason: ReasonWindow, heldBack: true}},
-		{"a rejected login waits without an end", with(window, state(func(s *State) { s.Error = LoginRejected })), decision{reason: ReasonWindow, heldBack: true}},
+		{"rejected: only new credentials help", with(window, state(func(s *State) { s.Error, s.NotBefore = RefreshTokenRejected, noon.Add(minute) })), decision{reason: ReasonWindow, waitsForNew: true}},
+		{"a rejected login waits without an end", with(window, state(func(s *State) { s.Error = LoginRejected })), decision{reason: ReasonWindow, waitsForNew: true}},
 		{"forced in spite of a hold", with(force, state(func(s *State) { s.Error, s.NotBefore = LoginRejected, noon.Add(minute) })), decision{grant: true, reason: ReasonForced, forced: true}},
-		{"no record, but a hold", with(claim(7, 8, -time.Second), state(func(s *State) { s.Error, s.NotBefore = Throttled, noon.Add(minute) })), decision{outcome: BackingOff, reason: ReasonClaimLapsed}},
+		{"no record, but a hold", with(lease(7, 8, -time.Second), state(func(s *State) { s.Error, s.NotBefore = Throttled, noon.Add(minute) })), decision{outcome: BackingOff, reason: ReasonLeaseExpired}},
 
 		{"same token: not before its end", with(endsIn(5*minute), state(func(s *State) { s.Unchanged = true })), decision{outcome: NotDue}},
 		{"same token: its end is near", with(endsIn(40*time.Second), state(func(s *State) { s.Unchanged = true })), decision{grant: true, reason: ReasonExpiry, waitUntil: noon.Add(41 * time.Second)}},
@@ -144,12 +146,12 @@ func TestDecide(t *testing.T) {
 		{"a report of a token just refreshed", with(report, state(func(s *State) { s.RefreshedAt = noon.Add(-minute) })), decision{outcome: NotDue}},
 		{"a report while held back", with(report, state(func(s *State) { s.Error, s.NotBefore = Throttled, noon.Add(minute) })), decision{outcome: BackingOff, reason: ReasonDeadToken}},
 		{"a report in an outage that the heartbeats know of", with(report, endsIn(0), state(func(s *State) { s.Error = ServerError })), decision{outcome: BackingOff, reason: ReasonDeadToken}},
-		{"a report while claimed", with(report, claim(7, 8, 30*time.Second)), decision{outcome: Busy, reason: ReasonDeadToken}},
+		{"a report while leased", with(report, lease(7, 8, 30*time.Second)), decision{outcome: Busy, reason: ReasonDeadToken}},
 
-		{"an escrow alone", with(escrow), decision{reason: ReasonEscrow}},
-		{"an escrow, and due", with(escrow, window), decision{grant: true, reason: ReasonWindow}},
-		{"an escrow, and backing off", with(escrow, window, state(func(s *State) { s.Error, s.NotBefore = BadResponse, noon.Add(minute) })), decision{reason: ReasonEscrow}},
-		{"an escrow, and claimed", with(escrow, claim(7, 8, 30*time.Second)), decision{outcome: Busy}},
+		{"a pending refresh token alone", with(pending), decision{reason: ReasonPending}},
+		{"a pending refresh token, and due", with(pending, window), decision{grant: true, reason: ReasonWindow}},
+		{"a pending refresh token, and backing off", with(pending, window, state(func(s *State) { s.Error, s.NotBefore = BadResponse, noon.Add(minute) })), decision{reason: ReasonPending}},
+		{"a pending refresh token, and leased", with(pending, lease(7, 8, 30*time.Second)), decision{outcome: Busy}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			connection, e := well(), Event{}

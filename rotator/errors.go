@@ -27,20 +27,21 @@ const (
 	CredentialsNotSaved  Code = "credentials_not_saved"
 	StateUnavailable     Code = "state_unavailable"
 	ConfigInvalid        Code = "config_invalid"
+	InternalError        Code = "internal_error"
 )
 
-// NeedsPerson tells whether time alone will not mend a failure of this code.
-func (c Code) NeedsPerson() bool {
+// ActionRequired reports whether time alone will not mend a failure of this code.
+func (c Code) ActionRequired() bool {
 	switch c {
-	case RequestRejected, CredentialsUnread, CredentialsNotSaved, ConfigInvalid:
+	case RequestRejected, CredentialsUnread, CredentialsNotSaved, ConfigInvalid, InternalError:
 		return true
 	}
-	return c.awaitsCredentials()
+	return c.waitsForCredentials()
 }
 
-// awaitsCredentials tells whether new credentials are the way out, so that a
+// waitsForCredentials reports whether new credentials are the way out, so that a
 // held-back connection looks for them every heartbeat.
-func (c Code) awaitsCredentials() bool {
+func (c Code) waitsForCredentials() bool {
 	return c == RefreshTokenRejected || c == ClientRejected || c == LoginRejected
 }
 

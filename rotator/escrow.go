@@ -3,12 +3,14 @@ package rotator
 import (
 	"encoding/json"
 	"time"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
-// EscrowDocument is a refresh token that the server changed and that the
+// PendingToken is a refresh token that the server changed and that the
 // credentials secret would not take.
-type EscrowDocument struct {
-	RefreshToken Secret
+type PendingToken struct {
+	RefreshToken secret.Value
 	// RotatedFrom is the credentials version that was current then. When the
 	// secret has moved on, somebody wrote new credentials and theirs stand.
 	RotatedFrom string
@@ -18,24 +20,24 @@ type EscrowDocument struct {
 // maxParameterBytes is the limit of a standard parameter's value.
 const maxParameterBytes = 4096
 
-type escrowFields struct {
+type pendingFields struct {
 	RefreshToken string    `json:"refresh_token"`
 	RotatedFrom  string    `json:"rotated_from"`
 	SavedAt      time.Time `json:"saved_at"`
 }
 
-func (e EscrowDocument) document() Secret {
-	return jsonSecret(escrowFields{e.RefreshToken.reveal(), e.RotatedFrom, wholeSeconds(e.SavedAt)})
+func (e PendingToken) document() secret.Value {
+	return jsonSecret(pendingFields{e.RefreshToken.Reveal(), e.RotatedFrom, wholeSeconds(e.SavedAt)})
 }
 
-// fits tells whether Parameter Store can hold the escrow.
-func (e EscrowDocument) fits() bool { return len(e.document().reveal()) <= maxParameterBytes }
+// fits reports whether Parameter Store can hold the pending refresh token.
+func (e PendingToken) fits() bool { return len(e.document().Reveal()) <= maxParameterBytes }
 
-// parseEscrow returns nil for what is no escrow.
-func parseEscrow(document Secret) *EscrowDocument {
-	var f escrowFields
-	if err := json.Unmarshal([]byte(document.reveal()), &f); err != nil || f.RefreshToken == "" {
+// parsePending returns nil for what is no pending refresh token.
+func parsePending(document secret.Value) *PendingToken {
+	var f pendingFields
+	if err := json.Unmarshal([]byte(document.Reveal()), &f); err != nil || f.RefreshToken == "" {
 		return nil
 	}
-	return &EscrowDocument{RefreshToken: NewSecret(f.RefreshToken), RotatedFrom: f.RotatedFrom, SavedAt: f.SavedAt}
+	return &PendingToken{RefreshToken: secret.New(f.RefreshToken), RotatedFrom: f.RotatedFrom, SavedAt: f.SavedAt}
 }

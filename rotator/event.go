@@ -24,7 +24,7 @@ type Event struct {
 // ActionRefresh refreshes what is due, or what is forced, now.
 const ActionRefresh = "refresh"
 
-// Heartbeat tells whether the schedule sent the event.
+// Heartbeat reports whether the schedule sent the event.
 func (e Event) Heartbeat() bool { return e.Action == "" }
 
 func isFingerprint(text string) bool { return len(text) == 16 && madeOf(text, 16, digits+"abcdef") }

@@ -18,7 +18,7 @@ type examination struct {
 
 // examine makes all checks but that of the token host. tidy lasts longer than
 // ctx, for taking away what was written.
-func (e *examination) examine(ctx, tidy context.Context) []Check {
+func (e *examination) examine(ctx, cleanup context.Context) []Check {
 	config := e.checkConfig()
 	if !isConnectionName(e.Name) {
 		return []Check{config} // nothing is called so
@@ -30,17 +30,17 @@ func (e *examination) examine(ctx, tidy context.Context) []Check {
 	running.Go(func() {
 		credentials = safely(CheckedCredentials, func() []Check {
 			about, err := e.describe(ctx, SecretCredentials)
-			return append(e.checkCredentials(ctx, about, err), e.checkWrite(ctx, tidy, SecretCredentials, about, err))
+			return append(e.checkCredentials(ctx, about, err), e.checkWrite(ctx, cleanup, SecretCredentials, about, err))
 		})
 	})
 	running.Go(func() {
 		token = safely(CheckedTokenWrite, func() []Check {
 			about, err := e.describe(ctx, SecretToken)
-			return []Check{e.checkWrite(ctx, tidy, SecretToken, about, err)}
+			return []Check{e.checkWrite(ctx, cleanup, SecretToken, about, err)}
 		})
 	})
 	running.Go(func() {
-		parameters = safely(CheckedParameters, func() []Check { return []Check{e.checkParameters(ctx, tidy)} })
+		parameters = safely(CheckedParameters, func() []Check { return []Check{e.checkParameters(ctx, cleanup)} })
 	})
 	running.Wait()
 	return slices.Concat([]Check{config}, credentials, token, parameters)
@@ -59,7 +59,7 @@ func (e *examination) checkConfig() Check {
 }
 
 func (e *examination) describe(ctx context.Context, kind SecretKind) (SecretDescription, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return e.Secrets.Describe(ctx, e.Name, kind)
 }
@@ -73,20 +73,20 @@ func (e *examination) checkCredentials(ctx context.Context, about SecretDescript
 		return []Check{wrong(CheckedCredentials, "%s", failure), wrong(CheckedGrant, first), wrong(CheckedRefreshTokenAge, first)}
 	}
 	seen := creds.CreatedAt
-	escrowed := e.Escrow != nil && (creds.Version == e.Escrow.RotatedFrom || ownBefore(creds.Version, e.Escrow.SavedAt))
-	if escrowed {
-		creds.RefreshToken, seen = e.Escrow.RefreshToken, e.Escrow.SavedAt
+	stillPending := e.Pending != nil && (creds.Version == e.Pending.RotatedFrom || ownBefore(creds.Version, e.Pending.SavedAt))
+	if stillPending {
+		creds.RefreshToken, seen = e.Pending.RefreshToken, e.Pending.SavedAt
 	}
 	return []Check{
 		fine(CheckedCredentials, "readable and complete, version %s", creds.Version),
-		e.checkGrant(creds, escrowed),
+		e.checkGrant(creds, stillPending),
 		e.checkAge(creds, seen),
 	}
 }
 
 // readCredentials returns the credentials, or what is wrong and what mends it.
 func (e *examination) readCredentials(ctx context.Context, about SecretDescription, described error) (Credentials, string) {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	version, err := e.Credentials.Read(ctx, e.Name)
 	var creds Credentials
@@ -112,23 +112,23 @@ func (e *examination) readCredentials(ctx context.Context, about SecretDescripti
 
 // checkGrant tells which grant the next refresh would use, and whether the
 // token endpoint has refused these very credentials already.
-func (e *examination) checkGrant(creds Credentials, escrowed bool) Check {
-	if refused := e.State.Error; refused.awaitsCredentials() && e.State.CredentialsVersion == creds.Version && !escrowed {
+func (e *examination) checkGrant(creds Credentials, stillPending bool) Check {
+	if refused := e.State.Error; refused.waitsForCredentials() && e.State.CredentialsVersion == creds.Version && !stillPending {
 		return wrong(CheckedGrant, "refused by the token endpoint at the last try (%s): %s: %s", refused, advice(refused), putCredentials(e.Secrets.SecretName(e.Name, SecretCredentials)))
 	}
 	from := "would be used"
-	if escrowed {
-		from = "would be used, with the refresh token that waits in escrow"
+	if stillPending {
+		from = "would be used, with the refresh token that waits pending"
 	}
 	switch {
 	case creds.RefreshToken.Empty() && creds.canLogIn():
-		return fine(CheckedGrant, "%s would be used: one login, then its refresh token", GrantPassword)
+		return fine(CheckedGrant, "%s would be used: one login, then its refresh token", GrantTypePassword)
 	case creds.RefreshToken.Empty():
-		return fine(CheckedGrant, "%s would be used", GrantClientCredentials)
+		return fine(CheckedGrant, "%s would be used", GrantTypeClientCredentials)
 	case creds.canLogIn():
-		return fine(CheckedGrant, "%s %s; a login when that is refused", GrantRefreshToken, from)
+		return fine(CheckedGrant, "%s %s; a login when that is refused", GrantTypeRefreshToken, from)
 	}
-	return fine(CheckedGrant, "%s %s", GrantRefreshToken, from)
+	return fine(CheckedGrant, "%s %s", GrantTypeRefreshToken, from)
 }
 
 const (
@@ -160,51 +160,51 @@ func (e *examination) checkAge(creds Credentials, seen time.Time) Check {
 	return fine(CheckedRefreshTokenAge, "%d days, it ends on %s", days, end)
 }
 
-// recreateTime is how long the name of a deleted parameter may be refused,
+// recreateTimeout is how long the name of a deleted parameter may be refused,
 // which AWS gives as 30 s, and a little more; recreatePause lies between tries.
 const (
-	recreateTime  = 35 * time.Second
-	recreatePause = 5 * time.Second
+	recreateTimeout = 35 * time.Second
+	recreatePause   = 5 * time.Second
 )
 
-// checkParameters writes and deletes the check parameter. Config, state, claim
-// and escrow are left alone: a write of the doctor's in a claim's history
+// checkParameters writes and deletes the check parameter. Config, state, lease
+// and pending refresh token are left alone: a write of the doctor's in a lease's history
 // would look like another run's.
-func (e *examination) checkParameters(ctx, tidy context.Context) Check {
+func (e *examination) checkParameters(ctx, cleanup context.Context) Check {
 	name := e.Parameters.ParameterName(e.Name, KindCheck)
 	err := e.putCheck(ctx)
 	if errors.Is(err, ErrDenied) {
 		all := make([]string, 0, 4)
-		for _, kind := range []Kind{KindState, KindClaim, KindEscrow, KindCheck} {
+		for _, kind := range []Kind{KindState, KindLease, KindPending, KindCheck} {
 			all = append(all, parameterARN(e.Parameters.ParameterName(e.Name, kind)))
 		}
 		return wrong(CheckedParameters, "%s could not be written: %s", name, whyNot(err, "ssm:PutParameter on "+list(all)))
 	}
 	// A write that seemed to fail may have happened all the same.
-	tidy, cancel := context.WithTimeout(tidy, callTime)
+	cleanup, cancel := context.WithTimeout(cleanup, callTimeout)
 	defer cancel()
-	deleted := e.Parameters.DeleteCheck(tidy, e.Name)
+	deleted := e.Parameters.DeleteCheck(cleanup, e.Name)
 	switch {
 	case err != nil:
 		return wrong(CheckedParameters, "%s could not be written: %s; a parameter deleted less than 30 s ago cannot be made again", name, whyNot(err, ""))
 	case deleted != nil:
-		return wrong(CheckedParameters, "%s was written and could not be deleted: %s; then: aws ssm delete-parameter --name %s", name, whyNot(deleted, "ssm:DeleteParameter on "+parameterARN(name)+" and, for the escrow, "+parameterARN(e.Parameters.ParameterName(e.Name, KindEscrow))), name)
+		return wrong(CheckedParameters, "%s was written and could not be deleted: %s; then: aws ssm delete-parameter --name %s", name, whyNot(deleted, "ssm:DeleteParameter on "+parameterARN(name)+" and, for the pending refresh token, "+parameterARN(e.Parameters.ParameterName(e.Name, KindPending))), name)
 	}
-	return fine(CheckedParameters, "%s was written encrypted, as an escrow would be, and deleted", name)
+	return fine(CheckedParameters, "%s was written encrypted, as a pending refresh token would be, and deleted", name)
 }
 
 // putCheck tries again for a while, since an earlier check may have deleted the
 // parameter a moment ago. The doctor's writes come after everybody else's.
 func (e *examination) putCheck(ctx context.Context) error {
 	waiting := ctx
-	ctx, cancel := context.WithTimeout(ctx, recreateTime+callTime)
+	ctx, cancel := context.WithTimeout(ctx, recreateTimeout+callTimeout)
 	defer cancel()
 	for tried := time.Duration(0); ; tried += recreatePause {
 		if err := e.Parameters.WaitToWrite(waiting, math.MaxInt); err != nil {
 			return err
 		}
 		err := e.Parameters.PutCheck(ctx, e.Name)
-		if err == nil || errors.Is(err, ErrDenied) || tried >= recreateTime || !sleep(ctx, recreatePause) {
+		if err == nil || errors.Is(err, ErrDenied) || tried >= recreateTimeout || !sleep(ctx, recreatePause) {
 			return err
 		}
 	}

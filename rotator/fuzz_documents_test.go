@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
 // echo stands for "@" in what a fuzz target reads, and must not come out again
@@ -53,7 +55,7 @@ func FuzzCredentials(f *testing.F) {
 	f.Add(`{"client_id":"i","client_secret":"s"}`, "\"\\<&>\u2028\x00")
 	f.Fuzz(func(t *testing.T, document, refreshToken string) {
 		document = withEcho(document)
-		c, err := parseCredentials(SecretVersion{ID: "v", Document: NewSecret(document)})
+		c, err := parseCredentials(SecretVersion{ID: "v", Document: secret.New(document)})
 		if err != nil {
 			if CodeOf(err) != CredentialsUnread || !reflect.DeepEqual(c, Credentials{}) {
 				t.Errorf("%v beside %+v", err, c)
@@ -67,7 +69,7 @@ func FuzzCredentials(f *testing.F) {
 		if !utf8.ValidString(refreshToken) || refreshToken == "" {
 			return // no reply has such a one
 		}
-		written := c.withRefreshToken(NewSecret(refreshToken))
+		written := c.withRefreshToken(secret.New(refreshToken))
 		got, want := object(t, written.Reveal()), object(t, document)
 		want["refresh_token"] = refreshToken
 		if !reflect.DeepEqual(got, want) {
@@ -78,7 +80,7 @@ func FuzzCredentials(f *testing.F) {
 			!back.ClientSecret.Equal(c.ClientSecret) || !back.Username.Equal(c.Username) || !back.Password.Equal(c.Password) {
 			t.Errorf("comes back otherwise (%v): %s", err, written.Reveal())
 		}
-		if again := back.withRefreshToken(NewSecret(refreshToken)); !again.Equal(written) {
+		if again := back.withRefreshToken(secret.New(refreshToken)); !again.Equal(written) {
 			t.Errorf("written again it is %s", again.Reveal())
 		}
 	})
@@ -145,15 +147,15 @@ func FuzzConfig(f *testing.F) {
 func FuzzState(f *testing.F) {
 	at := func(d time.Duration) string { return noon.Add(d).Format(time.RFC3339) }
 	for _, document := range []string{
-		`{}`, `null`, ``, `[]`, `{"expires_at":5}`, `{"failures":-1,"error":"bad_response"}`, `{"claim_version":9223372036854775807}`,
-		`{"expires_at":"` + at(50*minute) + `","refreshed_at":"` + at(-10*minute) + `","grant":"password","login_attempted":"v1"}`,
+		`{}`, `null`, ``, `[]`, `{"expires_at":5}`, `{"failures":-1,"error":"bad_response"}`, `{"lease_version":9223372036854775807}`,
+		`{"expires_at":"` + at(50*minute) + `","refreshed_at":"` + at(-10*minute) + `","grant_type":"password","login_attempted":"v1"}`,
 		`{"expires_at":"` + at(50*minute) + `","refreshed_at":"` + at(-10*minute) + `","unchanged":true}`,
 		`{"expires_at":"` + at(24*time.Hour) + `","refreshed_at":"` + at(0) + `","unchanged":true}`,
 		`{"expires_at":"` + at(-minute) + `","refreshed_at":"` + at(0) + `"}`,
 		`{"not_before":"` + at(time.Hour) + `","error":"throttled"}`, `{"not_before":"9999-12-31T23:59:59Z","error":"client_rejected"}`,
 		`{"refreshed_at":"0000-01-01T00:00:00+23:59","expires_at":"0000-01-01T00:00:00+23:59"}`,
 		`{"not_before":"0000-01-01T00:00:00+23:59"}`, `{"refresh_token_since":"0000-01-01T00:00:00+23:59"}`,
-		`{"error":"login_rejected","credentials_version":"v1"}`, `{"error":"@","grant":"@"}`,
+		`{"error":"login_rejected","credentials_version":"v1"}`, `{"error":"@","grant_type":"@"}`,
 		`{"login_attempted":"` + strings.Repeat("x", 4000) + `"}`, `{"EXPIRES_AT":"` + at(0) + `","expires_at":"` + at(minute) + `"}`,
 	} {
 		f.Add(document, 0)
@@ -190,9 +192,9 @@ func FuzzState(f *testing.F) {
 	})
 }
 
-// Whatever stands in a claim: it holds other runs back for 15 minutes at the
-// most, and a run's own claim is seen until its record.
-func FuzzClaim(f *testing.F) {
+// Whatever stands in a lease: it holds other runs back for 15 minutes at the
+// most, and a run's own lease is seen until its record.
+func FuzzLease(f *testing.F) {
 	at := func(d time.Duration) string { return noon.Add(d).Format(time.RFC3339) }
 	for _, document := range []string{
 		`{}`, `null`, ``, `{"run":"r"}`, `{"run":"r","from":4,"until":"` + at(minute) + `"}`, `{"run":"r","from":4,"until":"` + at(-minute) + `"}`,
@@ -207,42 +209,42 @@ func FuzzClaim(f *testing.F) {
 	f.Fuzz(func(t *testing.T, document string, version, recorded int64) {
 		c := Connection{
 			Name: "default", Config: Config{RefreshBefore: settings.RefreshBefore, Enabled: true},
-			Claim: parseClaim(document), ClaimVersion: version, State: State{ClaimVersion: recorded},
+			Lease: parseLease(document), LeaseVersion: version, State: State{LeaseVersion: recorded},
 		}
-		if c.claimed(noon) && (c.Claim.Run == "" || c.Claim.Until.Sub(noon) > maxClaim) {
-			t.Errorf("held by %+v", c.Claim)
+		if c.leased(noon) && (c.Lease.Run == "" || c.Lease.Until.Sub(noon) > maxLease) {
+			t.Errorf("held by %+v", c.Lease)
 		}
-		if c.claimed(noon) && c.abandoned(noon) {
+		if c.leased(noon) && c.leaseExpired(noon) {
 			t.Error("both held and abandoned")
 		}
 		// Seen at noon and still there 15 minutes later.
-		if c.claimed(noon) && c.claimed(noon.Add(maxClaim)) {
-			t.Errorf("held for longer than %v: %+v", maxClaim, c.Claim)
+		if c.leased(noon) && c.leased(noon.Add(maxLease)) {
+			t.Errorf("held for longer than %v: %+v", maxLease, c.Lease)
 		}
-		if d := c.decide(noon, Event{}, minute); (d.outcome == Busy) != c.claimed(noon) || d.outcome != Busy && d.outcome != "" {
+		if d := c.decide(noon, Event{}, minute); (d.outcome == Busy) != c.leased(noon) || d.outcome != Busy && d.outcome != "" {
 			t.Errorf("decided %+v", d)
 		}
 		if version < 0 || version > 1<<60 {
 			return // Parameter Store counts from 1
 		}
-		own := Claim{Run: "request/RANDOM", From: version, Until: noon.Add(attemptTime)}
-		if back := parseClaim(own.document()); back != own {
+		own := Lease{Run: "request/RANDOM", From: version, Until: noon.Add(attemptTimeout)}
+		if back := parseLease(own.document()); back != own {
 			t.Errorf("comes back as %+v", back)
 		}
-		c.Claim, c.ClaimVersion = own, version+1
-		c.State.ClaimVersion = min(recorded, version)
-		if !c.claimed(noon) || c.claimed(own.Until) || !c.abandoned(own.Until) {
-			t.Error("a run's own claim is not seen")
+		c.Lease, c.LeaseVersion = own, version+1
+		c.State.LeaseVersion = min(recorded, version)
+		if !c.leased(noon) || c.leased(own.Until) || !c.leaseExpired(own.Until) {
+			t.Error("a run's own lease is not seen")
 		}
-		if c.State.ClaimVersion = version + 1; c.claimed(noon) || c.abandoned(own.Until) {
-			t.Error("a claim outlives its record")
+		if c.State.LeaseVersion = version + 1; c.leased(noon) || c.leaseExpired(own.Until) {
+			t.Error("a lease outlives its record")
 		}
 	})
 }
 
-// Whatever stands in an escrow: it holds a refresh token or it is none, and one
+// Whatever stands in a pending refresh token: it holds a refresh token or it is none, and one
 // that the rotator writes comes back as it was.
-func FuzzEscrow(f *testing.F) {
+func FuzzPending(f *testing.F) {
 	for _, document := range []string{
 		`{"refresh_token":"r","rotated_from":"v1","saved_at":"2026-11-23T12:00:00Z"}`, `{"refresh_token":""}`, `{"refresh_token":5}`,
 		`{"refresh_token":"r","saved_at":"0000-01-01T00:00:00+23:59"}`, `{"refresh_token":"\ud800<&>"}`, `{}`, `null`, ``, "\xff",
@@ -251,16 +253,16 @@ func FuzzEscrow(f *testing.F) {
 		f.Add(document)
 	}
 	f.Fuzz(func(t *testing.T, document string) {
-		e := parseEscrow(NewSecret(document))
+		e := parsePending(secret.New(document))
 		if e == nil {
 			return
 		}
 		if e.RefreshToken.Empty() {
-			t.Fatalf("an escrow without a refresh token: %q", document)
+			t.Fatalf("a pending refresh token without a refresh token: %q", document)
 		}
 		e.SavedAt = noon // a run's own clock
 		written := e.document()
-		back := parseEscrow(written)
+		back := parsePending(written)
 		if back == nil || !back.RefreshToken.Equal(e.RefreshToken) || back.RotatedFrom != e.RotatedFrom || !back.SavedAt.Equal(noon) {
 			t.Errorf("comes back otherwise: %s", written.Reveal())
 		}

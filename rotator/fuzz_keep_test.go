@@ -9,16 +9,18 @@ import (
 	"testing/synctest"
 	"time"
 	"unicode/utf8"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
 // shelf is a memory whose writes go wrong as planned: two bits of the plan for
 // each, of which 1 is refused and 2 is done with the answer lost.
 type shelf struct {
 	view
-	plan   uint64
-	answer Answer
-	escrow Secret
-	labels VersionLabels
+	plan    uint64
+	answer  TokenResponse
+	pending secret.Value
+	labels  VersionLabels
 }
 
 func (s *shelf) write(what string, do func()) error {
@@ -34,13 +36,13 @@ func (s *shelf) write(what string, do func()) error {
 	return nil
 }
 
-func (s *shelf) Grant(context.Context, GrantRequest) (Answer, error) {
+func (s *shelf) RequestToken(context.Context, TokenRequest) (TokenResponse, error) {
 	s.granted++
 	s.answer.SentAt = time.Now()
 	return s.answer, nil
 }
 
-func (s *shelf) Save(_ context.Context, connection, versionID string, document Secret) error {
+func (s *shelf) Save(_ context.Context, connection, versionID string, document secret.Value) error {
 	return s.write("save", func() {
 		if s.labels.Current != versionID {
 			s.labels = VersionLabels{Current: versionID, Previous: s.labels.Current}
@@ -51,17 +53,17 @@ func (s *shelf) Save(_ context.Context, connection, versionID string, document S
 
 func (s *shelf) Labels(context.Context, string) (VersionLabels, error) { return s.labels, nil }
 
-func (s *shelf) GiveBack(context.Context, string, string, string) error { return ErrMoved }
+func (s *shelf) RestorePrevious(context.Context, string, string, string) error { return ErrMoved }
 
-func (s *shelf) PutEscrow(_ context.Context, _ string, document Secret) error {
-	return s.write("escrow", func() { s.escrow = document })
+func (s *shelf) PutPending(_ context.Context, _ string, document secret.Value) error {
+	return s.write("pending", func() { s.pending = document })
 }
 
-func (s *shelf) DeleteEscrow(context.Context, string) error {
-	return s.write("drop escrow", func() { s.escrow = Secret{} })
+func (s *shelf) DeletePending(context.Context, string) error {
+	return s.write("drop pending refresh token", func() { s.pending = secret.Value{} })
 }
 
-func (s *shelf) Publish(_ context.Context, _, _ string, document Secret) error {
+func (s *shelf) Publish(_ context.Context, _, _ string, document secret.Value) error {
 	return s.write("publish", func() { s.published = append(s.published, document.Reveal()) })
 }
 
@@ -76,7 +78,7 @@ func FuzzKeep(f *testing.F) {
 	f.Add("access", "new", "", int64(1<<63-1), `1`, uint64(0x5555555555555555), uint16(0), uint16(0)) // all refused
 	f.Add("access", "new", "", int64(3599e9), `1`, uint64(0xaaaaaaaaaaaaaaaa), uint16(0), uint16(0))  // all done, all answers lost
 	f.Add("access", "new", "", int64(3599e9), `1`, uint64(0b_01_01_10_01), uint16(0), uint16(0))
-	f.Add("a", "r", "", int64(3599e9), `1`, uint64(1), uint16(65000), uint16(4000)) // too long for escrow
+	f.Add("a", "r", "", int64(3599e9), `1`, uint64(1), uint16(65000), uint16(4000)) // too long for pending refresh token
 	f.Fuzz(func(t *testing.T, access, refresh, scope string, expiresIn int64, unknown string, plan uint64, longAccess, longRefresh uint16) {
 		access += strings.Repeat("a", int(longAccess))
 		refresh += strings.Repeat("r", int(longRefresh))
@@ -91,11 +93,11 @@ func FuzzKeep(f *testing.F) {
 		synctest.Test(t, func(t *testing.T) {
 			m := newMemory()
 			document := `{"client_id":"i","client_secret":"s","refresh_token":"r","unknown":` + unknown + `}`
-			m.secrets["default"] = SecretVersion{ID: "v1", Document: NewSecret(document)}
+			m.secrets["default"] = SecretVersion{ID: "v1", Document: secret.New(document)}
 			s := &shelf{view: view{m, "a", func(string) {}}, plan: plan, labels: VersionLabels{Current: "v1"}}
-			s.answer = Answer{AccessToken: NewSecret(access), TokenType: "bearer", Scope: scope, ExpiresIn: time.Duration(expiresIn), RefreshToken: NewSecret(refresh)}
+			s.answer = TokenResponse{AccessToken: secret.New(access), TokenType: "bearer", Scope: scope, ExpiresIn: time.Duration(expiresIn), RefreshToken: secret.New(refresh)}
 			r := s.rotator()
-			r.Saver, r.Escrow, r.Tokens, r.Endpoint = s, s, s, s
+			r.Saver, r.Pending, r.Tokens, r.Endpoint = s, s, s, s
 			report, err := r.Run(t.Context(), "a", Event{Action: ActionRefresh})
 			if err != nil || len(report.Connections) != 1 || m.granted != 1 {
 				t.Fatalf("%+v, %v, %d token requests", report, err, m.granted)
@@ -131,7 +133,7 @@ func (s *shelf) wantGoodTokens(t *testing.T, result Result) {
 	}
 }
 
-// wantCredentials looks at the credentials secret and the escrow.
+// wantCredentials looks at the credentials secret and the pending refresh token.
 func (s *shelf) wantCredentials(t *testing.T, result Result, before string) {
 	t.Helper()
 	got, want := object(t, s.secrets["default"].Document.Reveal()), object(t, before)
@@ -146,13 +148,13 @@ func (s *shelf) wantCredentials(t *testing.T, result Result, before string) {
 		t.Errorf("%s became %s", was, is)
 	}
 	if sent == "" || sent == "r" {
-		if s.secrets["default"].ID != "v1" || !s.escrow.Empty() {
+		if s.secrets["default"].ID != "v1" || !s.pending.Empty() {
 			t.Error("an unchanged refresh token was written")
 		}
 		return
 	}
-	escrow := parseEscrow(s.escrow)
-	kept := saved || escrow != nil && escrow.RefreshToken.Reveal() == sent
+	pending := parsePending(s.pending)
+	kept := saved || pending != nil && pending.RefreshToken.Reveal() == sent
 	if !kept && (result.Error != CredentialsNotSaved || !strings.Contains(result.Message, "log in again")) {
 		t.Errorf("the refresh token is lost, and the report says %s %s %q", result.Outcome, result.Error, result.Message)
 	}

@@ -15,8 +15,8 @@ const (
 
 // ask asks for a token. It leaves the time that storing the answer needs:
 // nothing is spent that could not be kept.
-func (a *attempt) ask(ctx context.Context) (Answer, error) {
-	ctx, cancel := context.WithDeadline(ctx, a.until.Add(-storeTime))
+func (a *attempt) ask(ctx context.Context) (TokenResponse, error) {
+	ctx, cancel := context.WithDeadline(ctx, a.until.Add(-storeReserve))
 	defer cancel()
 	answer, err := a.request(ctx)
 	for range sameTokenTries {
@@ -30,27 +30,27 @@ func (a *attempt) ask(ctx context.Context) (Answer, error) {
 	return answer, err
 }
 
-// published tells whether the answer is the token already out.
-func (a *attempt) published(answer Answer) bool {
+// published reports whether the answer is the token already out.
+func (a *attempt) published(answer TokenResponse) bool {
 	return a.c.State.TokenFingerprint != "" && answer.AccessToken.Fingerprint() == a.c.State.TokenFingerprint
 }
 
-// rotated tells whether the answer brought another refresh token than was sent.
-func (a *attempt) rotated(answer Answer) bool {
-	return a.next.Grant != GrantClientCredentials && !answer.RefreshToken.Empty() && !answer.RefreshToken.Equal(a.creds.RefreshToken)
+// rotated reports whether the answer brought another refresh token than was sent.
+func (a *attempt) rotated(answer TokenResponse) bool {
+	return a.next.GrantType != GrantTypeClientCredentials && !answer.RefreshToken.Empty() && !answer.RefreshToken.Equal(a.creds.RefreshToken)
 }
 
 // request uses the best grant that the credentials allow. When the refresh
 // token is refused it logs in at once, where it can: the refused request may
 // have ended the access token that is out.
-func (a *attempt) request(ctx context.Context) (Answer, error) {
+func (a *attempt) request(ctx context.Context) (TokenResponse, error) {
 	if a.creds.RefreshToken.Empty() {
 		if a.creds.canLogIn() {
 			return a.logIn(ctx)
 		}
-		return a.send(ctx, GrantClientCredentials)
+		return a.send(ctx, GrantTypeClientCredentials)
 	}
-	answer, err := a.send(ctx, GrantRefreshToken)
+	answer, err := a.send(ctx, GrantTypeRefreshToken)
 	if CodeOf(err) == RefreshTokenRejected && a.creds.canLogIn() {
 		return a.logIn(ctx)
 	}
@@ -61,16 +61,16 @@ func (a *attempt) request(ctx context.Context) (Answer, error) {
 // until that succeeds, because accounts get locked. Before it is sent, the state
 // says so, in the words of a login whose answer was lost: if this process dies
 // now, that is what it is.
-func (a *attempt) logIn(ctx context.Context) (Answer, error) {
+func (a *attempt) logIn(ctx context.Context) (TokenResponse, error) {
 	before := a.c.State.LoginAttempted
 	tried := before == a.creds.Version && a.c.State.Error != AnswerLost
-	if tried && !a.c.forced && !a.announced {
-		return Answer{}, &Error{Code: LoginRejected, Message: advice(LoginRejected)}
+	if tried && !a.c.forced && !a.loginRecorded {
+		return TokenResponse{}, &Error{Code: LoginRejected, Message: advice(LoginRejected)}
 	}
-	if err := a.announce(ctx); err != nil {
-		return Answer{}, err
+	if err := a.recordLogin(ctx); err != nil {
+		return TokenResponse{}, err
 	}
-	answer, err := a.send(ctx, GrantPassword)
+	answer, err := a.send(ctx, GrantTypePassword)
 	switch CodeOf(err) {
 	case Unreachable, Throttled, ServerError, ClientRejected:
 		a.next.LoginAttempted = before // nobody looked at the password
@@ -82,19 +82,19 @@ func (a *attempt) logIn(ctx context.Context) (Answer, error) {
 	return answer, err
 }
 
-func (a *attempt) announce(ctx context.Context) error {
-	if a.announced {
+func (a *attempt) recordLogin(ctx context.Context) error {
+	if a.loginRecorded {
 		return nil
 	}
 	now := time.Now()
 	a.next.LoginAttempted = a.creds.Version
 	lost := a.loginLost(a.next.endedBy(now), now, &Error{Code: AnswerLost})
-	// The claim stays open: its version is not in this record.
+	// The lease stays open: its version is not in this record.
 	if err := a.writeState(ctx, lost); err != nil {
 		a.next.LoginAttempted = a.c.State.LoginAttempted
 		return err
 	}
-	a.announced = true
+	a.loginRecorded = true
 	return nil
 }
 
@@ -108,15 +108,15 @@ func (a *attempt) loginLost(s State, now time.Time, failure *Error) State {
 	}
 	s = s.failed(a.began, now, failure)
 	if s.Failures > 1 {
-		s.NotBefore = a.began.Add(maxHold)
+		s.NotBefore = a.began.Add(maxBackoff)
 	}
 	return s
 }
 
 // send makes one token request and counts it.
-func (a *attempt) send(ctx context.Context, grant Grant) (Answer, error) {
-	answer, err := a.Endpoint.Grant(ctx, GrantRequest{
-		TokenURL: a.c.Config.TokenURL, Grant: grant, Scope: a.c.Config.Scope,
+func (a *attempt) send(ctx context.Context, grant GrantType) (TokenResponse, error) {
+	answer, err := a.Endpoint.RequestToken(ctx, TokenRequest{
+		TokenURL: a.c.Config.TokenURL, GrantType: grant, Scope: a.c.Config.Scope,
 		ClientID: a.creds.ClientID, ClientSecret: a.creds.ClientSecret,
 		RefreshToken: a.creds.RefreshToken, Username: a.creds.Username, Password: a.creds.Password,
 	})
@@ -126,7 +126,7 @@ func (a *attempt) send(ctx context.Context, grant Grant) (Answer, error) {
 	}
 	if err == nil {
 		a.answered = append(a.answered, time.Since(answer.SentAt))
-		a.next.Grant = grant
+		a.next.GrantType = grant
 	}
 	return answer, err
 }
@@ -141,24 +141,24 @@ func (s State) failed(began, now time.Time, failure *Error) State {
 	s.Failures = min(max(s.Failures, 0), maxFailures-1) + 1 // it may be hand-edited
 	s.Error = failure.Code
 	s.NotBefore = time.Time{}
-	if hold := holdFor(failure.Code, s.Failures); hold > 0 {
+	if hold := backoffFor(failure.Code, s.Failures); hold > 0 {
 		s.NotBefore = wholeSeconds(began.Add(hold))
 	}
-	if asked := min(failure.RetryAfter, maxHold); asked > 0 {
+	if asked := min(failure.RetryAfter, maxBackoff); asked > 0 {
 		s.NotBefore = later(s.NotBefore, wholeSeconds(now.Add(asked+time.Second-1))) // never early
 	}
 	return s
 }
 
-// holdFor is how long a failure keeps from another token request. None: what
+// backoffFor is how long a failure keeps from another token request. None: what
 // may pass is tried again every heartbeat, since one request a minute is gentle
 // and a longer pause keeps a token dead after the outage is over.
-func holdFor(code Code, failures int) time.Duration {
+func backoffFor(code Code, failures int) time.Duration {
 	switch code {
 	case BadResponse, RequestRejected:
 		return [maxFailures]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute}[failures-1]
 	case RefreshTokenRejected, ClientRejected:
-		return maxHold // servers reject by mistake, too
+		return maxBackoff // servers reject by mistake, too
 	}
 	return 0 // LoginRejected is held by its code, until the credentials change
 }

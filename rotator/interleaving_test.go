@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
 // memory is a store and a token endpoint that work. Before each call it asks
@@ -25,10 +27,10 @@ type memory struct {
 
 func newMemory() *memory {
 	m := &memory{parameters: map[string][]string{}, secrets: map[string]SecretVersion{}}
-	for _, kind := range []Kind{KindConfig, KindState, KindClaim} {
+	for _, kind := range []Kind{KindConfig, KindState, KindLease} {
 		m.parameters["default/"+string(kind)] = []string{"{}"}
 	}
-	m.secrets["default"] = SecretVersion{ID: "v1", Document: NewSecret(`{"client_id":"i","client_secret":"s","refresh_token":"r"}`)}
+	m.secrets["default"] = SecretVersion{ID: "v1", Document: secret.New(`{"client_id":"i","client_secret":"s","refresh_token":"r"}`)}
 	return m
 }
 
@@ -51,7 +53,7 @@ func (v view) List(context.Context) ([]Parameter, error) {
 	var listing []Parameter
 	for name, values := range v.parameters {
 		connection, kind, _ := strings.Cut(name, "/")
-		listing = append(listing, Parameter{connection, Kind(kind), NewSecret(values[len(values)-1]), int64(len(values))})
+		listing = append(listing, Parameter{connection, Kind(kind), secret.New(values[len(values)-1]), int64(len(values))})
 	}
 	return listing, nil
 }
@@ -79,16 +81,16 @@ func (v view) Read(_ context.Context, connection string) (SecretVersion, error) 
 	return v.secrets[connection], nil
 }
 
-func (v view) Grant(context.Context, GrantRequest) (Answer, error) {
+func (v view) RequestToken(context.Context, TokenRequest) (TokenResponse, error) {
 	defer v.call("grant")()
 	v.granted++
-	return Answer{
-		AccessToken: NewSecret(fmt.Sprintf("token-%d", v.granted)), TokenType: "bearer",
+	return TokenResponse{
+		AccessToken: secret.New(fmt.Sprintf("token-%d", v.granted)), TokenType: "bearer",
 		ExpiresIn: time.Hour, SentAt: time.Now(),
 	}, nil
 }
 
-func (v view) Publish(_ context.Context, _, _ string, document Secret) error {
+func (v view) Publish(_ context.Context, _, _ string, document secret.Value) error {
 	defer v.call("publish")()
 	v.published = append(v.published, document.Reveal())
 	return nil
@@ -104,7 +106,7 @@ func (v view) rotator() *Rotator {
 }
 
 // Two runs that begin at the same instant make exactly one token request, in
-// whatever order their calls come: the claim needs no lock service.
+// whatever order their calls come: the lease needs no lock service.
 func TestTwoRunsMakeOneTokenRequestInEveryInterleaving(t *testing.T) {
 	count := 0
 	for prefix := ""; ; count++ {
@@ -131,11 +133,11 @@ func interleave(t *testing.T, prefix string) (taken string) {
 		waiting := map[string]chan struct{}{}
 		var mu sync.Mutex
 		gate := func(run string) {
-			turn := make(chan struct{})
+			slot := make(chan struct{})
 			mu.Lock()
-			waiting[run] = turn
+			waiting[run] = slot
 			mu.Unlock()
-			<-turn
+			<-slot
 		}
 		var running sync.WaitGroup
 		outcomes := map[string]Outcome{}
@@ -169,10 +171,10 @@ func interleave(t *testing.T, prefix string) (taken string) {
 				}
 				taken += next
 			}
-			turn := waiting[next]
+			slot := waiting[next]
 			delete(waiting, next)
 			mu.Unlock()
-			close(turn)
+			close(slot)
 		}
 	})
 	return taken

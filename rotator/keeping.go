@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
 // ownVersion begins the id of every secret version that the rotator writes, so
@@ -24,7 +26,7 @@ func newVersionID() string {
 	return fmt.Sprintf("%s%d-%x", ownVersion, time.Now().Unix(), id)
 }
 
-// ownBefore tells whether the rotator chose to write a version before t, or in
+// ownBefore reports whether the rotator chose to write a version before t, or in
 // the same second.
 func ownBefore(versionID string, t time.Time) bool {
 	rest, own := strings.CutPrefix(versionID, ownVersion)
@@ -47,23 +49,23 @@ type kept struct {
 
 // saving is a changed refresh token on its way into the credentials secret.
 type saving struct {
-	refreshToken Secret
-	document     Secret
-	versionID    string
-	saved        bool // in the secret
-	looked       bool // and nobody's version was replaced, or theirs is current again
-	displaced    bool // somebody wrote new credentials meanwhile
-	escrowed     bool // in escrow instead
-	err          error
+	refreshToken    secret.Value
+	document        secret.Value
+	versionID       string
+	saved           bool // in the secret
+	verified        bool // and nobody's version was replaced, or theirs is current again
+	concurrentWrite bool // somebody wrote new credentials meanwhile
+	stillPending    bool // pending instead
+	err             error
 }
 
-func (a *attempt) newSaving(refreshToken Secret) *saving {
-	return &saving{refreshToken: refreshToken, document: a.creds.withRefreshToken(refreshToken), versionID: cmp.Or(a.unsure, newVersionID())}
+func (a *attempt) newSaving(refreshToken secret.Value) *saving {
+	return &saving{refreshToken: refreshToken, document: a.creds.withRefreshToken(refreshToken), versionID: cmp.Or(a.uncertainSaveID, newVersionID())}
 }
 
 // keep stores what was granted and records it. The token request is never
 // repeated because a write failed: the write is.
-func (a *attempt) keep(ctx context.Context, answer Answer, escrowed error) (Outcome, error) {
+func (a *attempt) keep(ctx context.Context, answer TokenResponse, stillPending error) (Outcome, error) {
 	k := &kept{tokenID: newVersionID()}
 	if a.rotated(answer) {
 		k.saving = a.newSaving(answer.RefreshToken)
@@ -77,14 +79,14 @@ func (a *attempt) keep(ctx context.Context, answer Answer, escrowed error) (Outc
 		}
 	}
 	a.store(ctx, k)
-	return a.recordKept(ctx, answer, k, bad, escrowed)
+	return a.recordKept(ctx, answer, k, bad, stillPending)
 }
 
 // store saves, looks, publishes, in this order and again for what failed, until
 // all is done or only the record's time is left. One failed try at saving does
 // not keep the token from the jobs.
 func (a *attempt) store(ctx context.Context, k *kept) {
-	ctx, cancel := context.WithDeadline(ctx, a.until.Add(-recordTime))
+	ctx, cancel := context.WithDeadline(ctx, a.until.Add(-recordReserve))
 	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		done := true
@@ -103,56 +105,56 @@ func (a *attempt) store(ctx context.Context, k *kept) {
 }
 
 func (a *attempt) publish(ctx context.Context, k *kept) error {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return a.Tokens.Publish(ctx, a.c.Name, k.tokenID, k.token.document())
 }
 
 const (
-	// saveTime and escrowTime bound one try, so that a token waits for 5 s at
+	// saveTimeout and pendingTimeout bound one try, so that a token waits for 5 s at
 	// most for a refresh token that cannot be saved.
-	saveTime   = 3 * time.Second
-	escrowTime = 2 * time.Second
+	saveTimeout    = 3 * time.Second
+	pendingTimeout = 2 * time.Second
 )
 
 // save makes one try at bringing the refresh token into the secret, else into
-// escrow, and at looking whom that write replaced. It tells whether nothing is
+// pending refresh token, and at looking whom that write replaced. It reports whether nothing is
 // left to do.
 func (a *attempt) save(ctx context.Context, s *saving) bool {
-	if s.escrowed {
+	if s.stillPending {
 		return true
 	}
-	saveCtx, cancel := context.WithTimeout(ctx, saveTime)
+	saveCtx, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()
 	if !s.saved {
 		s.err = a.Saver.Save(saveCtx, a.c.Name, s.versionID, s.document)
 		s.saved = s.err == nil
 	}
 	if s.saved {
-		if !s.looked {
-			s.displaced, s.err = a.look(saveCtx, s.versionID, a.creds.Version)
-			s.looked = s.err == nil
+		if !s.verified {
+			s.concurrentWrite, s.err = a.look(saveCtx, s.versionID, a.creds.Version)
+			s.verified = s.err == nil
 		}
-		return s.looked
+		return s.verified
 	}
-	escrow := EscrowDocument{RefreshToken: s.refreshToken, RotatedFrom: a.creds.Version, SavedAt: time.Now()}
-	if !escrow.fits() {
+	pending := PendingToken{RefreshToken: s.refreshToken, RotatedFrom: a.creds.Version, SavedAt: time.Now()}
+	if !pending.fits() {
 		return false
 	}
-	escrowCtx, cancelEscrow := context.WithTimeout(ctx, escrowTime)
-	defer cancelEscrow()
-	if err := a.Escrow.PutEscrow(escrowCtx, a.c.Name, escrow.document()); err != nil {
+	pendingCtx, cancelPending := context.WithTimeout(ctx, pendingTimeout)
+	defer cancelPending()
+	if err := a.Pending.PutPending(pendingCtx, a.c.Name, pending.document()); err != nil {
 		s.err = errors.Join(s.err, err)
 		return false
 	}
-	s.escrowed = true
+	s.stillPending = true
 	return true
 }
 
 // look finds out whom the write of version "own" replaced. If that was not the
 // version "read", somebody was faster, and theirs is made current again; if own
 // is not current any more, somebody wrote later. Either is "displaced".
-func (a *attempt) look(ctx context.Context, own, read string) (displaced bool, err error) {
+func (a *attempt) look(ctx context.Context, own, read string) (concurrentWrite bool, err error) {
 	labels, err := a.Saver.Labels(ctx, a.c.Name)
 	switch {
 	case err != nil:
@@ -162,9 +164,9 @@ func (a *attempt) look(ctx context.Context, own, read string) (displaced bool, e
 	case labels.Previous == read || labels.Previous == "":
 		return false, nil
 	case strings.HasPrefix(labels.Previous, ownVersion):
-		return false, nil // an earlier save's, which seemed to fail and was escrowed
+		return false, nil // an earlier save's, which seemed to fail and was pending
 	}
-	if err := a.Saver.GiveBack(ctx, a.c.Name, own, labels.Previous); err != nil && !errors.Is(err, ErrMoved) {
+	if err := a.Saver.RestorePrevious(ctx, a.c.Name, own, labels.Previous); err != nil && !errors.Is(err, ErrMoved) {
 		return false, err
 	}
 	a.Log.WarnContext(ctx, "somebody put new credentials while a refresh was under way; theirs are current again and will be used at the next heartbeat", "connection", a.c.Name)
@@ -172,19 +174,19 @@ func (a *attempt) look(ctx context.Context, own, read string) (displaced bool, e
 }
 
 // recordKept records what became of a granted answer.
-func (a *attempt) recordKept(ctx context.Context, answer Answer, k *kept, bad, escrowed error) (Outcome, error) {
+func (a *attempt) recordKept(ctx context.Context, answer TokenResponse, k *kept, bad, stillPending error) (Outcome, error) {
 	now := time.Now()
 	outcome, old := Refreshed, a.c.State
 	switch {
 	case k.published:
 		a.next = State{
-			Grant: a.next.Grant, LoginAttempted: a.next.LoginAttempted,
+			GrantType: a.next.GrantType, LoginAttempted: a.next.LoginAttempted,
 			RefreshedAt: k.token.IssuedAt, ExpiresAt: k.token.ExpiresAt, TokenFingerprint: answer.AccessToken.Fingerprint(),
 		}
 	case k.token == nil && bad == nil:
 		outcome = Unchanged
 		a.next = State{
-			Grant: a.next.Grant, LoginAttempted: a.next.LoginAttempted,
+			GrantType: a.next.GrantType, LoginAttempted: a.next.LoginAttempted,
 			RefreshedAt: answer.SentAt, ExpiresAt: old.sameTokenEnd(answer, now), TokenFingerprint: old.TokenFingerprint, Unchanged: true,
 		}
 	default: // the granted token is lost, and the published one may have ended with it
@@ -196,19 +198,19 @@ func (a *attempt) recordKept(ctx context.Context, answer Answer, k *kept, bad, e
 		if s.saved {
 			version = s.versionID
 		}
-		if s.displaced {
+		if s.concurrentWrite {
 			a.next = a.next.endedBy(now) // so that the next heartbeat uses theirs
 		}
-		if s.saved && !s.looked {
+		if s.saved && !s.verified {
 			a.Log.WarnContext(ctx, "a changed refresh token was saved, but not whom it replaced could be seen; if you put new credentials at this moment, put them again", "connection", a.c.Name)
 		}
-		if s.saved && a.c.Escrow != nil {
-			escrowed = a.dropEscrow(ctx)
+		if s.saved && a.c.Pending != nil {
+			stillPending = a.deletePending(ctx)
 		}
 	}
 	a.describeCredentials(version, refreshToken, seen)
 
-	failure := firstOf(a.notSaved(k.saving), escrowed, a.notPublished(k), bad)
+	failure := firstOf(a.notSaved(k.saving), stillPending, a.notPublished(k), bad)
 	if failure != nil {
 		outcome = Failed
 		a.next = a.next.failed(a.began, now, failure)
@@ -228,7 +230,7 @@ func (a *attempt) recordKept(ctx context.Context, answer Answer, k *kept, bad, e
 // sameTokenEnd is when a token that came back once more ends: never later than
 // was believed, since not every server counts down. What was recorded in doubt
 // is no belief.
-func (s State) sameTokenEnd(answer Answer, now time.Time) time.Time {
+func (s State) sameTokenEnd(answer TokenResponse, now time.Time) time.Time {
 	end := answer.SentAt.Add(min(answer.ExpiresIn, maxLifetime))
 	doubt := s.Error != "" && !s.ExpiresAt.After(now)
 	if s.known() && !doubt {
@@ -242,12 +244,12 @@ func (a *attempt) notSaved(s *saving) error {
 		return nil
 	}
 	cause := "(" + strings.ReplaceAll(s.err.Error(), "\n", ", ") + ")"
-	if s.escrowed {
-		return &Error{Code: CredentialsNotSaved, Cause: s.err, Message: "a changed refresh token could not be saved to the credentials secret " + cause + " and is kept in escrow; it is saved at a coming heartbeat; check that the function may write the secret"}
+	if s.stillPending {
+		return &Error{Code: CredentialsNotSaved, Cause: s.err, Message: "a changed refresh token could not be saved to the credentials secret " + cause + " and is kept pending; it is saved at a coming heartbeat; check that the function may write the secret"}
 	}
-	lost := "a changed refresh token could be saved neither to the credentials secret nor in escrow " + cause
-	if !(EscrowDocument{RefreshToken: s.refreshToken, RotatedFrom: a.creds.Version}).fits() {
-		lost = "a changed refresh token could not be saved to the credentials secret " + cause + " and is too long for escrow (4 KB)"
+	lost := "a changed refresh token could be saved neither to the credentials secret nor pending " + cause
+	if !(PendingToken{RefreshToken: s.refreshToken, RotatedFrom: a.creds.Version}).fits() {
+		lost = "a changed refresh token could not be saved to the credentials secret " + cause + " and is too long for pending refresh token (4 KB)"
 	}
 	return &Error{Code: CredentialsNotSaved, Cause: s.err, Message: lost + "; it is lost: log in again and put the new refresh token into the credentials secret"}
 }

@@ -26,7 +26,7 @@ func checkVersion(now time.Time) string {
 
 // checkWrite tries to write a secret without changing what is current. The
 // description and its error are the secret's.
-func (e *examination) checkWrite(ctx, tidy context.Context, kind SecretKind, about SecretDescription, described error) Check {
+func (e *examination) checkWrite(ctx, cleanup context.Context, kind SecretKind, about SecretDescription, described error) Check {
 	check := CheckedCredentialsWrite
 	if kind == SecretToken {
 		check = CheckedTokenWrite
@@ -48,7 +48,7 @@ func (e *examination) checkWrite(ctx, tidy context.Context, kind SecretKind, abo
 	if errors.Is(err, ErrDenied) {
 		return wrong(check, "the secret could not be written: %s", whyNoSecret(err, name, "secretsmanager:PutSecretValue", keyAdvice(about, nil, "kms:GenerateDataKey and kms:Decrypt")))
 	}
-	removed := e.removeLabel(tidy, kind, about.labelled(id))
+	removed := e.removeLabel(cleanup, kind, about.labelled(id))
 	switch {
 	case current:
 		return wrong(check, "the secret lost its value at this moment and the check's own became current: %s", e.replace(kind, name))
@@ -62,7 +62,7 @@ func (e *examination) checkWrite(ctx, tidy context.Context, kind SecretKind, abo
 }
 
 func (e *examination) putLabelled(ctx context.Context, kind SecretKind, id string) (current bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return e.Secrets.PutLabelled(ctx, e.Name, kind, id, checkLabel, checkValue)
 }
@@ -80,7 +80,7 @@ func (s SecretDescription) labelled(id string) []string {
 }
 
 func (e *examination) removeLabel(ctx context.Context, kind SecretKind, versions []string) error {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var errs []error
 	for _, version := range versions {

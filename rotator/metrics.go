@@ -15,10 +15,10 @@ type Metrics struct {
 	// Late counts connections whose token has less than half of its refresh
 	// window left or, after the answer "unchanged", expired over 60 s ago.
 	Late int
-	// NeedsPerson counts connections whose standing error time will not mend.
-	NeedsPerson int
-	// Unseeded counts connections that nobody has given credentials yet.
-	Unseeded int
+	// ActionRequired counts connections whose standing error time will not mend.
+	ActionRequired int
+	// NoCredentials counts connections that nobody has given credentials yet.
+	NoCredentials int
 	// Refreshes counts new tokens published.
 	Refreshes int
 	// Failures counts attempts that failed.
@@ -34,7 +34,7 @@ type Metrics struct {
 	// GrantMilliseconds has one value, in milliseconds, for each token request
 	// that was answered.
 	GrantMilliseconds []float64
-	// ListingFailed says that Late, NeedsPerson and Unseeded are not known.
+	// ListingFailed says that Late, ActionRequired and NoCredentials are not known.
 	ListingFailed bool
 }
 
@@ -60,8 +60,8 @@ func (r *Rotator) measure(ctx context.Context, all []Connection, attempts []*att
 			m.Refreshes++
 		case Failed:
 			m.Failures++
-		case Unseeded:
-			m.Unseeded++
+		case NoCredentials:
+			m.NoCredentials++
 		}
 	}
 	for _, c := range all {
@@ -79,8 +79,8 @@ func (r *Rotator) measure(ctx context.Context, all []Connection, attempts []*att
 }
 
 func (m *Metrics) add(now time.Time, c Connection, standing Code, heartbeat time.Duration) {
-	if standing.NeedsPerson() {
-		m.NeedsPerson++
+	if standing.ActionRequired() {
+		m.ActionRequired++
 	}
 	if c.late(now, heartbeat) {
 		m.Late++

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
 // throws panics wherever a run calls something outside of the connections'
@@ -40,7 +42,7 @@ func (throwingWriter) Write([]byte) (int, error) { panic("canary") }
 // Lambda prints what a handler throws: nothing may get that far.
 func TestAPanicOutsideOfTheAttemptsFailsTheRunAndShowsOnlyItsPlace(t *testing.T) {
 	for _, in := range []string{"list", "metrics", "log"} {
-		for _, value := range []any{"canary", errors.New("canary"), struct{ s string }{"canary"}, NewSecret("canary")} {
+		for _, value := range []any{"canary", errors.New("canary"), struct{ s string }{"canary"}, secret.New("canary")} {
 			var printed bytes.Buffer
 			p := throws{view{newMemory(), "a", func(string) {}}, in, value}
 			r := p.rotator()
@@ -49,10 +51,10 @@ func TestAPanicOutsideOfTheAttemptsFailsTheRunAndShowsOnlyItsPlace(t *testing.T)
 				r.Log = slog.New(slog.NewJSONHandler(throwingWriter{}, nil))
 			}
 			report, err := r.Run(t.Context(), "a", Event{Action: ActionRefresh})
-			if failed, ok := errors.AsType[*RotationFailed](err); !ok || failed.Error() != "state_unavailable" {
+			if failed, ok := errors.AsType[*RotationFailed](err); !ok || failed.Error() != "internal_error" {
 				t.Errorf("%s: the error is %v", in, err)
 			}
-			if report.Error != StateUnavailable || !strings.Contains(report.Message, "the rotator has a bug (") || report.Connections == nil {
+			if report.Error != InternalError || !strings.Contains(report.Message, "a bug in the rotator (") || report.Connections == nil {
 				t.Errorf("%s: the report is %+v", in, report)
 			}
 			if in != "log" && !strings.Contains(printed.String(), "throws") {

@@ -7,16 +7,16 @@ type Outcome string
 
 // The outcomes.
 const (
-	NotDue     Outcome = "not_due"
-	Refreshed  Outcome = "refreshed"
-	Unchanged  Outcome = "unchanged"   // the server returned the token already out
-	Restored   Outcome = "restored"    // an escrow was saved, nothing else was due
-	BackingOff Outcome = "backing_off" // held back after a failure; no attempt made
-	Busy       Outcome = "busy"        // another run holds the claim
-	Deferred   Outcome = "deferred"    // no time left in this run
-	Unseeded   Outcome = "unseeded"    // never refreshed, and no credentials found
-	Disabled   Outcome = "disabled"
-	Failed     Outcome = "failed"
+	NotDue        Outcome = "not_due"
+	Refreshed     Outcome = "refreshed"
+	Unchanged     Outcome = "unchanged"      // the server returned the token already out
+	Restored      Outcome = "restored"       // a pending refresh token was saved, nothing else was due
+	BackingOff    Outcome = "backing_off"    // held back after a failure; no attempt made
+	Busy          Outcome = "busy"           // another run holds the lease
+	Deferred      Outcome = "deferred"       // no time left in this run
+	NoCredentials Outcome = "no_credentials" // never refreshed, and no credentials found
+	Disabled      Outcome = "disabled"
+	Failed        Outcome = "failed"
 )
 
 // Report is what a run returns. It holds nothing secret.
@@ -77,6 +77,8 @@ func advice(code Code) string {
 		return "Parameter Store could not be read or written; check that the function may, and the account's request limits"
 	case ConfigInvalid:
 		return "the connection's config is wrong; correct it"
+	case InternalError:
+		return "a bug in the rotator; report it"
 	}
 	return "see the runbook"
 }

@@ -7,33 +7,33 @@ import (
 	"time"
 )
 
-// restore brings a refresh token out of escrow into the credentials secret, and
+// restore brings a refresh token out of pending refresh token into the credentials secret, and
 // the attempt's credentials up to date with it. When it cannot, the error says
-// so, and the refresh token is used from escrow.
+// so, and the refresh token is used all the same.
 func (a *attempt) restore(ctx context.Context) error {
-	escrow := a.c.Escrow
-	if escrow == nil {
+	pending := a.c.Pending
+	if pending == nil {
 		a.reportReplaced(ctx)
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTime)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	own := a.creds.Version
 	switch {
-	case escrow.RefreshToken.Equal(a.creds.RefreshToken): // saved after all
-	case own == escrow.RotatedFrom, ownBefore(own, escrow.SavedAt): // or a save before that one came late
+	case pending.RefreshToken.Equal(a.creds.RefreshToken): // saved after all
+	case own == pending.RotatedFrom, ownBefore(own, pending.SavedAt): // or a save before that one came late
 		own = newVersionID()
-		document := a.creds.withRefreshToken(escrow.RefreshToken)
-		a.creds.RefreshToken = escrow.RefreshToken
+		document := a.creds.withRefreshToken(pending.RefreshToken)
+		a.creds.RefreshToken = pending.RefreshToken
 		if err := a.Saver.Save(ctx, a.c.Name, own, document); err != nil && !a.current(ctx, own) {
-			a.unsure = own
-			return &Error{Code: CredentialsNotSaved, Cause: err, Message: "a changed refresh token waits in escrow since the credentials secret could not be written (" + err.Error() + "); " + remedy(err, "write the secret")}
+			a.uncertainSaveID = own
+			return &Error{Code: CredentialsNotSaved, Cause: err, Message: "a changed refresh token waits pending since the credentials secret could not be written (" + err.Error() + "); " + remedy(err, "write the secret")}
 		}
 	default:
-		a.Log.WarnContext(ctx, "a refresh token in escrow is given up: the credentials secret was changed meanwhile, and what stands there is used", "connection", a.c.Name)
-		return a.dropEscrow(ctx)
+		a.Log.WarnContext(ctx, "a refresh token pending is given up: the credentials secret was changed meanwhile, and what stands there is used", "connection", a.c.Name)
+		return a.deletePending(ctx)
 	}
-	if err := a.lookUntilSeen(ctx, own, escrow.RotatedFrom); err != nil {
+	if err := a.verifyUntilDone(ctx, own, pending.RotatedFrom); err != nil {
 		return notReadBack(err)
 	}
 	version, err := a.Credentials.Read(ctx, a.c.Name)
@@ -45,20 +45,20 @@ func (a *attempt) restore(ctx context.Context) error {
 		return err
 	}
 	a.creds = creds
-	return a.dropEscrow(ctx)
+	return a.deletePending(ctx)
 }
 
-// current tells whether a version is certainly the current one.
+// current reports whether a version is certainly the current one.
 func (a *attempt) current(ctx context.Context, version string) bool {
 	labels, err := a.Saver.Labels(ctx, a.c.Name)
 	return err == nil && labels.Current == version
 }
 
-// lookUntilSeen looks again while it fails and there is time: once another save
+// verifyUntilDone looks again while it fails and there is time: once another save
 // has followed, nobody can see any more whom this one replaced.
-func (a *attempt) lookUntilSeen(ctx context.Context, own, read string) error {
+func (a *attempt) verifyUntilDone(ctx context.Context, own, read string) error {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		try, cancel := context.WithTimeout(ctx, saveTime)
+		try, cancel := context.WithTimeout(ctx, saveTimeout)
 		_, err := a.look(try, own, read)
 		cancel()
 		if err == nil || !sleep(ctx, pause) {
@@ -68,26 +68,26 @@ func (a *attempt) lookUntilSeen(ctx context.Context, own, read string) error {
 }
 
 func notReadBack(err error) error {
-	return &Error{Code: CredentialsNotSaved, Cause: err, Message: "a refresh token from escrow was saved but could not be read back (" + err.Error() + "); it stays in escrow until a coming heartbeat can"}
+	return &Error{Code: CredentialsNotSaved, Cause: err, Message: "a pending refresh token was saved but could not be read back (" + err.Error() + "); it stays pending until a coming heartbeat can"}
 }
 
-func (a *attempt) dropEscrow(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, escrowTime)
+func (a *attempt) deletePending(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pendingTimeout)
 	defer cancel()
-	if err := a.Escrow.DeleteEscrow(ctx, a.c.Name); err != nil {
-		return &Error{Code: StateUnavailable, Cause: err, Message: "the escrow parameter is not needed any more and could not be deleted (" + err.Error() + "); " + remedy(err, "delete it")}
+	if err := a.Pending.DeletePending(ctx, a.c.Name); err != nil {
+		return &Error{Code: StateUnavailable, Cause: err, Message: "the pending refresh token parameter is not needed any more and could not be deleted (" + err.Error() + "); " + remedy(err, "delete it")}
 	}
 	return nil
 }
 
-// recordRestored records a run in which only an escrow was due.
-func (a *attempt) recordRestored(ctx context.Context, escrowed error) (Outcome, error) {
-	failure := firstOf(escrowed)
+// recordRestored records a run in which only a pending refresh token was due.
+func (a *attempt) recordRestored(ctx context.Context, stillPending error) (Outcome, error) {
+	failure := firstOf(stillPending)
 	if failure != nil && !a.c.State.holds(time.Now()) {
 		return a.recordFailure(ctx, failure)
 	}
 	if failure != nil { // what holds the token requests back stands
-		a.next.ClaimVersion = a.claimVersion
+		a.next.LeaseVersion = a.leaseVersion
 		return Failed, errors.Join(failure, a.writeState(ctx, a.next))
 	}
 	switch a.next.Error {
@@ -95,7 +95,7 @@ func (a *attempt) recordRestored(ctx context.Context, escrowed error) (Outcome, 
 		a.next.Error, a.next.Failures = "", 0
 	}
 	a.describeCredentials(a.creds.Version, a.creds.RefreshToken, a.creds.CreatedAt)
-	a.next.ClaimVersion = a.claimVersion
+	a.next.LeaseVersion = a.leaseVersion
 	if err := a.writeState(ctx, a.next); err != nil {
 		return Failed, err
 	}
@@ -108,15 +108,15 @@ func (a *attempt) recordRestored(ctx context.Context, escrowed error) (Outcome, 
 // the label AWSPREVIOUS from it.
 func (a *attempt) reportReplaced(ctx context.Context) {
 	last := a.c.State.CredentialsVersion
-	if !a.c.abandoned(time.Now()) || a.creds.Version == last || !strings.HasPrefix(a.creds.Version, ownVersion) {
+	if !a.c.leaseExpired(time.Now()) || a.creds.Version == last || !strings.HasPrefix(a.creds.Version, ownVersion) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTime)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	labels, err := a.Saver.Labels(ctx, a.c.Name)
 	if err != nil || labels.Current != a.creds.Version || labels.Previous == last || strings.HasPrefix(labels.Previous, ownVersion) {
 		return
 	}
 	a.Log.WarnContext(ctx, "a run died right after saving a changed refresh token; if you put new credentials while it was under way, they were replaced: put them again",
-		"connection", a.c.Name, "died_by", a.c.Claim.Until.Format(time.RFC3339), "replaced_version", labels.Previous)
+		"connection", a.c.Name, "died_by", a.c.Lease.Until.Format(time.RFC3339), "replaced_version", labels.Previous)
 }

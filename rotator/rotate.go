@@ -4,39 +4,41 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
 const (
-	// attemptTime is how long one connection's attempt may take from its claim.
-	attemptTime = 50 * time.Second
-	// startTime is how much of a run must be left for an attempt to begin: a
+	// attemptTimeout is how long one connection's attempt may take from its lease.
+	attemptTimeout = 50 * time.Second
+	// startReserve is how much of a run must be left for an attempt to begin: a
 	// token request's 20 s and what storing takes.
-	startTime = 30 * time.Second
-	// startTimeAfterWait is the same after waiting for a token's end: jobs are
+	startReserve = 30 * time.Second
+	// startReserveAfterWait is the same after waiting for a token's end: jobs are
 	// without a token from then on, so less is worth a try.
-	startTimeAfterWait = 15 * time.Second
-	// storeTime is kept free for what follows a granted token: four calls
+	startReserveAfterWait = 15 * time.Second
+	// storeReserve is kept free for what follows a granted token: four calls
 	// (save, look, publish, record), each twice as long as a second.
-	storeTime = 8 * time.Second
-	// recordTime is the part of it that only the record may use.
-	recordTime = 2 * time.Second
-	// callTime bounds one call of a store.
-	callTime = 10 * time.Second
+	storeReserve = 8 * time.Second
+	// recordReserve is the part of it that only the record may use.
+	recordReserve = 2 * time.Second
+	// callTimeout bounds one call of a store.
+	callTimeout = 10 * time.Second
 )
 
 // attempt is one connection's way through the story, in one run.
 type attempt struct {
 	*Rotator
 	c decided
-	// run is the run's name in claims; rank the attempt's place by urgency.
+	// run is the run's name in leases; rank the attempt's place by urgency.
 	run  string
 	rank Priority
-	// began is the run's clock reading, deadline its end; what has not claimed
-	// by startBy is left to a later run; until is the claim's end, after which
+	// began is the run's clock reading, deadline its end; what has not leased
+	// by startBy is left to a later run; until is the lease's end, after which
 	// nothing is written.
 	began, deadline, startBy, until time.Time
 
-	claimVersion int64
+	leaseVersion int64
 
 	creds Credentials
 	// next is the state that the record will say.
@@ -44,9 +46,9 @@ type attempt struct {
 	// unsure is the id of a save that failed and may yet happen. The next save
 	// has the same id: the secret takes one of the two, so that an older refresh
 	// token cannot come late and replace a newer one.
-	unsure string
+	uncertainSaveID string
 	// announced: the state says that a login was sent.
-	announced bool
+	loginRecorded bool
 
 	throttled int
 	answered  []time.Duration
@@ -58,7 +60,7 @@ type decided struct {
 	decision
 }
 
-// rotate is the story of one connection: read its credentials, claim it, ask
+// rotate is the story of one connection: read its credentials, lease it, ask
 // for a token, save a changed refresh token, publish the access token, record
 // the state. What is recorded is left in a.next.
 func (a *attempt) rotate(ctx context.Context) (Outcome, error) {
@@ -69,45 +71,45 @@ func (a *attempt) rotate(ctx context.Context) (Outcome, error) {
 	if outcome, err := a.read(ctx); outcome != "" {
 		return outcome, err
 	}
-	if outcome, err := a.claim(ctx); outcome != "" {
+	if outcome, err := a.lease(ctx); outcome != "" {
 		return outcome, err
 	}
 	// From here on the run's own end must not cut a write short. All of it ends
-	// with the claim, and before the handler returns: a goroutine left behind
+	// with the lease, and before the handler returns: a goroutine left behind
 	// would wake after the freeze and publish an old token.
-	claimed, done := context.WithDeadline(context.WithoutCancel(ctx), a.until)
+	leased, done := context.WithDeadline(context.WithoutCancel(ctx), a.until)
 	defer done()
 
-	if now := time.Now(); a.c.abandoned(now) {
-		// This run's record will end the claim, but not the doubt, unless it
+	if now := time.Now(); a.c.leaseExpired(now) {
+		// This run's record will end the lease, but not the doubt, unless it
 		// publishes.
 		a.next = a.next.endedBy(now)
 	}
-	escrowed := a.restore(claimed)
+	stillPending := a.restore(leased)
 	if !a.c.grant {
-		return a.recordRestored(claimed, escrowed)
+		return a.recordRestored(leased, stillPending)
 	}
 	answer, err := a.ask(ctx)
 	if err != nil {
-		return a.recordFailure(claimed, err)
+		return a.recordFailure(leased, err)
 	}
-	return a.keep(claimed, answer, escrowed)
+	return a.keep(leased, answer, stillPending)
 }
 
 // read reads the credentials and tells what becomes of a connection that has
 // none, or that only new ones could move. An empty outcome means: go on.
 func (a *attempt) read(ctx context.Context) (Outcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	version, err := a.Credentials.Read(ctx, a.c.Name)
 	if err == nil {
 		a.creds, err = parseCredentials(version)
 	}
 	switch {
-	case err != nil && a.c.heldBack:
+	case err != nil && a.c.waitsForNew:
 		return BackingOff, nil
 	case errors.Is(err, ErrNotFound) && a.c.State.RefreshedAt.IsZero():
-		return Unseeded, nil
+		return NoCredentials, nil
 	case errors.Is(err, ErrNotFound):
 		return Failed, &Error{Code: CredentialsUnread, Cause: err, Message: "the credentials secret is gone or has no value any more; put one"}
 	case err != nil && CodeOf(err) == "":
@@ -115,10 +117,10 @@ func (a *attempt) read(ctx context.Context) (Outcome, error) {
 	case err != nil:
 		return Failed, err
 	}
-	if a.c.heldBack {
+	if a.c.waitsForNew {
 		if a.creds.Version != a.c.State.CredentialsVersion {
 			a.c.grant, a.c.reason = true, ReasonNewCredentials
-		} else if a.c.Escrow == nil {
+		} else if a.c.Pending == nil {
 			return BackingOff, nil
 		}
 	}
@@ -129,20 +131,20 @@ func (a *attempt) read(ctx context.Context) (Outcome, error) {
 func (a *attempt) recordFailure(ctx context.Context, err error) (Outcome, error) {
 	failure, ok := errors.AsType[*Error](err)
 	if !ok {
-		failure = &Error{Code: ServerError, Cause: err, Message: advice(ServerError)}
+		failure = &Error{Code: InternalError, Cause: err, Message: advice(InternalError)}
 	}
 	now := time.Now()
 	if a.c.reason == ReasonDeadToken {
 		a.next = a.next.endedBy(now) // a job says so, and it could not be replaced
 	}
 	a.describeCredentials(a.creds.Version, a.creds.RefreshToken, a.creds.CreatedAt)
-	if a.announced && failure.Code == AnswerLost {
+	if a.loginRecorded && failure.Code == AnswerLost {
 		a.next = a.loginLost(a.next, now, failure)
 	} else {
 		a.next = a.next.failed(a.began, now, failure)
 	}
-	if a.announced && (failure.Code == RequestRejected || failure.Code == BadResponse) {
-		a.next.NotBefore = a.began.Add(maxHold) // such logins may count as wrong ones
+	if a.loginRecorded && (failure.Code == RequestRejected || failure.Code == BadResponse) {
+		a.next.NotBefore = a.began.Add(maxBackoff) // such logins may count as wrong ones
 	}
 	// A failure outside the window, of a forced try, does not make the token
 	// that is out late: it becomes due when it would have.
@@ -163,7 +165,7 @@ func (a *attempt) upcoming() time.Time {
 }
 
 // describeCredentials notes which credentials the next state rests on.
-func (a *attempt) describeCredentials(version string, refreshToken Secret, seen time.Time) {
+func (a *attempt) describeCredentials(version string, refreshToken secret.Value, seen time.Time) {
 	now := time.Now()
 	if seen.IsZero() || seen.After(now) {
 		seen = now
@@ -175,15 +177,15 @@ func (a *attempt) describeCredentials(version string, refreshToken Secret, seen 
 	a.next.CanLogIn = a.creds.canLogIn()
 }
 
-// record writes the state, which ends the claim. A failure that the state says
-// already, of a token that has ended, is not written again: the claim then ends
+// record writes the state, which ends the lease. A failure that the state says
+// already, of a token that has ended, is not written again: the lease then ends
 // by itself, and nothing that it could throw into doubt is left.
 func (a *attempt) record(ctx context.Context) error {
-	a.next.ClaimVersion = a.c.State.ClaimVersion
-	if a.next.Error != "" && !a.announced && !a.next.ExpiresAt.After(time.Now()) && a.next.document() == a.c.State.document() {
+	a.next.LeaseVersion = a.c.State.LeaseVersion
+	if a.next.Error != "" && !a.loginRecorded && !a.next.ExpiresAt.After(time.Now()) && a.next.document() == a.c.State.document() {
 		return nil
 	}
-	a.next.ClaimVersion = a.claimVersion
+	a.next.LeaseVersion = a.leaseVersion
 	return a.writeState(ctx, a.next)
 }
 

@@ -24,10 +24,10 @@ import (
 )
 
 const (
-	// endTime is the part of an invocation that is kept for the report.
-	endTime = 2 * time.Second
-	// defaultTime is an invocation's time where the context names no end.
-	defaultTime = 120 * time.Second
+	// reportReserve is the part of an invocation that is kept for the report.
+	reportReserve = 2 * time.Second
+	// defaultTimeout is an invocation's time where the context names no end.
+	defaultTimeout = 120 * time.Second
 )
 
 // Rotator has what a run needs. Every field but Version must be set.
@@ -38,7 +38,7 @@ type Rotator struct {
 	Parameters  ParameterWriter
 	Credentials CredentialsReader
 	Saver       CredentialsSaver
-	Escrow      Escrow
+	Pending     Pending
 	Tokens      TokenPublisher
 	Endpoint    TokenEndpoint
 	Metrics     MetricsWriter
@@ -46,22 +46,22 @@ type Rotator struct {
 }
 
 // Run does what the event asks for and reports. requestID names the invocation
-// in claims. The error is a *RotationFailed when an attempt failed in a
+// in leases. The error is a *RotationFailed when an attempt failed in a
 // heartbeat or the listing failed in any event, or says what is wrong with the
 // event; the report is complete beside it.
 func (r *Rotator) Run(ctx context.Context, requestID string, event Event) (report Report, err error) {
 	now := time.Now()
 	defer func() {
 		if thrown := recover(); thrown != nil {
-			err = r.panicked(ctx, &report, foundBug(thrown))
+			err = r.panicked(ctx, &report, panicError(thrown))
 		}
 	}()
 	report = Report{Version: r.Version, StartedAt: wholeSeconds(now), Connections: []Result{}}
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		deadline = now.Add(defaultTime)
+		deadline = now.Add(defaultTimeout)
 	}
-	deadline = deadline.Add(-endTime)
+	deadline = deadline.Add(-reportReserve)
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 
@@ -102,7 +102,7 @@ func (r *Rotator) panicked(ctx context.Context, report *Report, bug *Error) erro
 }
 
 func (r *Rotator) list(ctx context.Context) ([]Parameter, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*callTime)
+	ctx, cancel := context.WithTimeout(ctx, 2*callTimeout)
 	defer cancel()
 	return r.Lister.List(ctx)
 }
@@ -152,7 +152,7 @@ func (r *Rotator) decide(now, deadline time.Time, requestID string, event Event,
 	attempts := make([]*attempt, len(chosen))
 	for i, c := range chosen {
 		d := c.decide(now, event, r.Settings.Heartbeat)
-		if d.waitUntil.Add(startTimeAfterWait).After(deadline) {
+		if d.waitUntil.Add(startReserveAfterWait).After(deadline) {
 			d = decision{outcome: NotDue}
 		}
 		attempts[i] = &attempt{Rotator: r, c: decided{c, d}, run: run, began: now, deadline: deadline, startBy: r.startBy(now, deadline, event, d), next: c.State}
@@ -174,11 +174,11 @@ func (r *Rotator) decide(now, deadline time.Time, requestID string, event Event,
 func (r *Rotator) startBy(now, deadline time.Time, event Event, d decision) time.Time {
 	switch {
 	case !d.waitUntil.IsZero():
-		return deadline.Add(-startTimeAfterWait)
+		return deadline.Add(-startReserveAfterWait)
 	case event.Heartbeat():
-		return earlier(now.Add(r.Settings.Heartbeat*59/60), deadline.Add(-startTime))
+		return earlier(now.Add(r.Settings.Heartbeat*59/60), deadline.Add(-startReserve))
 	}
-	return deadline.Add(-startTime)
+	return deadline.Add(-startReserve)
 }
 
 // rotateAll takes the due connections through the story, side by side.
@@ -208,16 +208,16 @@ func (a *attempt) rotateSafely(ctx context.Context) (outcome Outcome, err error)
 	defer func() {
 		if thrown := recover(); thrown != nil {
 			outcome = Failed
-			err = foundBug(thrown)
+			err = panicError(thrown)
 		}
 	}()
 	return a.rotate(ctx)
 }
 
-// foundBug is the failure that a panic is; to be called by the function that
+// panicError is the failure that a panic is; to be called by the function that
 // recovers.
-func foundBug(thrown any) *Error {
-	return &Error{Code: StateUnavailable, Message: fmt.Sprintf("the rotator has a bug (%T in %s); please report it", thrown, panicPlace())}
+func panicError(thrown any) *Error {
+	return &Error{Code: InternalError, Message: fmt.Sprintf("a bug in the rotator (%T in %s); report it", thrown, panicPlace())}
 }
 
 // panicPlace names the function and line that panicked.
@@ -275,7 +275,7 @@ func (r *Rotator) logRun(ctx context.Context, report Report) {
 		switch {
 		case result.Outcome == NotDue || result.Outcome == Disabled:
 			continue
-		case result.Error.NeedsPerson():
+		case result.Error.ActionRequired():
 			level = max(level, slog.LevelError)
 		case result.Error != "":
 			level = max(level, slog.LevelWarn)

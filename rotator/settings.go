@@ -56,7 +56,7 @@ func (s Settings) Mistakes() []Mistake {
 	return mistakes
 }
 
-// checkRefreshBefore tells whether two heartbeats fit into the window, so that
+// checkRefreshBefore reports whether two heartbeats fit into the window, so that
 // one may be missed.
 func (s Settings) checkRefreshBefore(d time.Duration) error {
 	if d < 2*s.Heartbeat {
@@ -68,7 +68,7 @@ func (s Settings) checkRefreshBefore(d time.Duration) error {
 	return nil
 }
 
-// checkTokenURL tells whether credentials may be sent to raw. Its errors name
+// checkTokenURL reports whether credentials may be sent to raw. Its errors name
 // the host at most, since a URL can hold a password.
 func (s Settings) checkTokenURL(raw string) error {
 	u, err := url.Parse(raw)

@@ -9,9 +9,9 @@ const (
 	// maxLifetime is the longest that a token is believed to live. A server
 	// that says more is believed up to it.
 	maxLifetime = 24 * time.Hour
-	// maxHold is the longest that a state may hold a connection back: the cap
+	// maxBackoff is the longest that a state may hold a connection back: the cap
 	// of Retry-After and the interval between tries of rejected credentials.
-	maxHold = time.Hour
+	maxBackoff = time.Hour
 	// clockStep is how far the clocks of two runs may differ.
 	clockStep = time.Minute
 	// maxWord is the longest that a state's text can be, in bytes: the id of a
@@ -41,7 +41,7 @@ type State struct {
 	// Error is the standing failure, empty when all is well.
 	Error Code `json:"error,omitempty"`
 	// Grant is the grant that gave the published token.
-	Grant Grant `json:"grant,omitempty"`
+	GrantType GrantType `json:"grant_type,omitempty"`
 	// CanLogIn says that the credentials held a username and a password.
 	CanLogIn bool `json:"can_log_in,omitempty"`
 	// LoginAttempted is the credentials version that a login was sent with and
@@ -56,9 +56,9 @@ type State struct {
 	RefreshTokenSince time.Time `json:"refresh_token_since,omitzero"`
 	// CredentialsVersion is the secret version last used.
 	CredentialsVersion string `json:"credentials_version,omitempty"`
-	// ClaimVersion is the highest claim version written by the run that
+	// LeaseVersion is the highest lease version written by the run that
 	// recorded this.
-	ClaimVersion int64 `json:"claim_version,omitempty"`
+	LeaseVersion int64 `json:"lease_version,omitempty"`
 }
 
 // parseState reads a state. What cannot be true is left out, so that it counts
@@ -75,7 +75,7 @@ func parseState(document string, now time.Time) State {
 		}
 	}
 	for _, word := range []*string{
-		(*string)(&s.Grant), (*string)(&s.Error), &s.LoginAttempted, &s.TokenFingerprint, &s.RefreshTokenFingerprint, &s.CredentialsVersion,
+		(*string)(&s.GrantType), (*string)(&s.Error), &s.LoginAttempted, &s.TokenFingerprint, &s.RefreshTokenFingerprint, &s.CredentialsVersion,
 	} {
 		if len(*word) > maxWord {
 			*word = "" // what it says must fit in a parameter again
@@ -84,7 +84,7 @@ func parseState(document string, now time.Time) State {
 	if s.RefreshedAt.After(now.Add(clockStep)) || s.ExpiresAt.Sub(s.RefreshedAt) > maxLifetime {
 		s.RefreshedAt, s.ExpiresAt = time.Time{}, time.Time{}
 	}
-	if s.NotBefore.After(now.Add(maxHold + clockStep)) {
+	if s.NotBefore.After(now.Add(maxBackoff + clockStep)) {
 		s.NotBefore = time.Time{}
 	}
 	if s.RefreshTokenSince.After(now) {
@@ -104,7 +104,7 @@ func (s State) document() string {
 	return string(document)
 }
 
-// known tells whether the state says anything about a published token.
+// known reports whether the state says anything about a published token.
 func (s State) known() bool { return !s.RefreshedAt.IsZero() && !s.ExpiresAt.IsZero() }
 
 // lifetime is the published token's whole life, as far as it is known.

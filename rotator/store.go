@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
 // Kind is the last part of a parameter's name.
@@ -11,28 +13,28 @@ type Kind string
 
 // The parameters of a connection.
 const (
-	KindConfig Kind = "config"
-	KindState  Kind = "state"
-	KindClaim  Kind = "claim"
-	KindEscrow Kind = "escrow"
+	KindConfig  Kind = "config"
+	KindState   Kind = "state"
+	KindLease   Kind = "lease"
+	KindPending Kind = "pending"
 )
 
 // Parameter is one parameter of a connection as the listing shows it.
 type Parameter struct {
 	Connection string
 	Kind       Kind
-	// Value is boxed because an escrow holds a refresh token.
-	Value Secret
+	// Value is boxed because a pending refresh token holds a refresh token.
+	Value secret.Value
 	// Version counts the parameter's writes, from 1. Zero: it does not exist.
 	Version int64
 }
 
 // Priority orders the writes that wait for the account's shared write rate:
-// lower goes first. Records have PriorityRecord; claims their rank by urgency,
+// lower goes first. Records have PriorityRecord; leases their rank by urgency,
 // from 1.
 type Priority int
 
-// PriorityRecord goes before every claim: a record ends a claim and a doubt.
+// PriorityRecord goes before every lease: a record ends a lease and a doubt.
 const PriorityRecord Priority = 0
 
 // What a store answers when there is nothing to answer with; match with
@@ -52,7 +54,7 @@ type Lister interface {
 	List(ctx context.Context) ([]Parameter, error)
 }
 
-// ParameterWriter writes claims and records.
+// ParameterWriter writes leases and records.
 type ParameterWriter interface {
 	// WaitToWrite returns when the caller's turn to write one parameter has
 	// come, or with ctx's error.
@@ -77,32 +79,32 @@ type CredentialsReader interface {
 // recognised when the answer was lost.
 type CredentialsSaver interface {
 	// Save writes document as the secret's new current version.
-	Save(ctx context.Context, connection, versionID string, document Secret) error
+	Save(ctx context.Context, connection, versionID string, document secret.Value) error
 	// Labels returns which versions are current and previous.
 	Labels(ctx context.Context, connection string) (VersionLabels, error)
-	// GiveBack makes version "to" current again if "from" still is; ErrMoved
+	// RestorePrevious makes version "to" current again if "from" still is; ErrMoved
 	// when it is not.
-	GiveBack(ctx context.Context, connection, from, to string) error
+	RestorePrevious(ctx context.Context, connection, from, to string) error
 }
 
 // Escrow keeps a refresh token that Secrets Manager would not take.
-type Escrow interface {
-	// PutEscrow writes the SecureString parameter.
-	PutEscrow(ctx context.Context, connection string, document Secret) error
-	// DeleteEscrow removes it; one that does not exist is no error.
-	DeleteEscrow(ctx context.Context, connection string) error
+type Pending interface {
+	// PutPending writes the SecureString parameter.
+	PutPending(ctx context.Context, connection string, document secret.Value) error
+	// DeletePending removes it; one that does not exist is no error.
+	DeletePending(ctx context.Context, connection string) error
 }
 
 // TokenPublisher writes token secrets.
 type TokenPublisher interface {
 	// Publish makes document the token secret's current version.
-	Publish(ctx context.Context, connection, versionID string, document Secret) error
+	Publish(ctx context.Context, connection, versionID string, document secret.Value) error
 }
 
 // SecretVersion is one version of a secret.
 type SecretVersion struct {
 	ID        string
-	Document  Secret
+	Document  secret.Value
 	CreatedAt time.Time
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
 // maxSecretBytes is Secrets Manager's limit of a secret's value.
@@ -11,7 +13,7 @@ const maxSecretBytes = 65536
 
 // Token is an access token that may be published.
 type Token struct {
-	AccessToken Secret
+	AccessToken secret.Value
 	TokenType   string
 	Scope       string
 	ExpiresIn   time.Duration
@@ -23,7 +25,7 @@ type Token struct {
 
 // newToken judges whether an answer's access token may be published; the
 // error's code is BadResponse.
-func newToken(a Answer) (Token, error) {
+func newToken(a TokenResponse) (Token, error) {
 	if a.ExpiresIn <= 0 {
 		return Token{}, &Error{
 			Code: BadResponse, TokenEnded: true,
@@ -35,7 +37,7 @@ func newToken(a Answer) (Token, error) {
 		IssuedAt:  wholeSeconds(a.SentAt),
 		ExpiresAt: wholeSeconds(a.SentAt.Add(min(a.ExpiresIn, maxLifetime))),
 	}
-	if len(t.document().reveal()) > maxSecretBytes {
+	if len(t.document().Reveal()) > maxSecretBytes {
 		return Token{}, &Error{
 			Code: BadResponse, TokenEnded: true,
 			Message: "the access token is too large for a secret (64 KiB); nothing was published; ask for a smaller scope",
@@ -46,7 +48,7 @@ func newToken(a Answer) (Token, error) {
 
 // document is the token secret's value: flat, so that ECS, Batch and Glue can
 // pick one key.
-func (t Token) document() Secret {
+func (t Token) document() secret.Value {
 	return jsonSecret(struct {
 		AccessToken string    `json:"access_token"`
 		TokenType   string    `json:"token_type"`
@@ -54,15 +56,15 @@ func (t Token) document() Secret {
 		ExpiresIn   int64     `json:"expires_in"`
 		IssuedAt    time.Time `json:"issued_at"`
 		ExpiresAt   time.Time `json:"expires_at"`
-	}{t.AccessToken.reveal(), t.TokenType, t.Scope, int64(t.ExpiresIn / time.Second), t.IssuedAt, t.ExpiresAt})
+	}{t.AccessToken.Reveal(), t.TokenType, t.Scope, int64(t.ExpiresIn / time.Second), t.IssuedAt, t.ExpiresAt})
 }
 
 // jsonSecret boxes a value's JSON. It is not HTML: "&" as \u0026 would be six
 // times as long, and no more what a person wrote.
-func jsonSecret(value any) Secret {
+func jsonSecret(value any) secret.Value {
 	var document strings.Builder
 	encoder := json.NewEncoder(&document)
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(value) // cannot fail: strings, numbers, raw JSON, times of this century
-	return NewSecret(strings.TrimSuffix(document.String(), "\n"))
+	return secret.New(strings.TrimSuffix(document.String(), "\n"))
 }

@@ -27,7 +27,7 @@ func (e environment) stack() string {
 	return e.prefix[strings.LastIndexByte(e.prefix, '/')+1:]
 }
 
-// isPrefix tells whether text is two names or more of what Secrets Manager and
+// isPrefix reports whether text is two names or more of what Secrets Manager and
 // Parameter Store both take, separated by slashes.
 func isPrefix(text string) bool {
 	const characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/secret"
 )
 
 func TestEveryLineOfAnInvocationHasItsRequestID(t *testing.T) {
@@ -61,9 +62,9 @@ func TestTheLogLevel(t *testing.T) {
 
 func TestSecretsStayBoxedInLogs(t *testing.T) {
 	var out bytes.Buffer
-	type holder struct{ token rotator.Secret }
-	secret := rotator.NewSecret("hunter2")
-	slog.New(newLogHandler(&out, slog.LevelInfo)).Info("x", "a", secret, "b", holder{secret}, "c", map[string]rotator.Secret{"k": secret}, "d", []any{secret, &secret})
+	type holder struct{ token secret.Value }
+	boxed := secret.New("hunter2")
+	slog.New(newLogHandler(&out, slog.LevelInfo)).Info("x", "a", boxed, "b", holder{boxed}, "c", map[string]secret.Value{"k": boxed}, "d", []any{boxed, &boxed})
 	if bytes.Contains(out.Bytes(), []byte("hunter2")) {
 		t.Errorf("a secret can be seen: %s", out.String())
 	}

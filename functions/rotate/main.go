@@ -44,7 +44,7 @@ func main() {
 		Parameters:  store,
 		Credentials: store,
 		Saver:       store,
-		Escrow:      store,
+		Pending:     store,
 		Tokens:      store,
 		Endpoint:    endpoint,
 		Metrics:     emf.New(os.Stdout, env.stack()),

@@ -87,7 +87,7 @@ func (s *Store) RemoveLabel(ctx context.Context, connection string, kind rotator
 	return callError("UpdateSecretVersionStage", err)
 }
 
-// PutCheck writes the check parameter as PutEscrow writes the escrow.
+// PutCheck writes the check parameter as PutPending writes the pending refresh token.
 func (s *Store) PutCheck(ctx context.Context, connection string) error {
 	return s.putSecure(ctx, connection, rotator.KindCheck, checkParameter)
 }

@@ -76,7 +76,7 @@ func codeOf(err error) string {
 	return "failed"
 }
 
-// isCode tells whether an error code can be one. It comes out of an answer,
+// isCode reports whether an error code can be one. It comes out of an answer,
 // and an answer from a proxy or an emulator can hold anything.
 func isCode(code string) bool {
 	const maxLength = 64
@@ -85,7 +85,7 @@ func isCode(code string) bool {
 	}) < 0
 }
 
-// is tells whether err is or wraps an error of type E.
+// is reports whether err is or wraps an error of type E.
 func is[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
 	return ok

@@ -18,6 +18,7 @@ import (
 
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/awsstore"
+	"reltio-token-rotator/rotator/secret"
 )
 
 // A call that fails in one way is told apart from another by its type alone,
@@ -39,11 +40,11 @@ func TestErrors(t *testing.T) {
 		{"a secret without anything", read, reply{}, "not found", rotator.ErrNotFound},
 		{"refused secret", read, reply{errorType: "AccessDeniedException"}, "GetSecretValue: AccessDeniedException", nil},
 		{"key gone", read, reply{errorType: "DecryptionFailure"}, "GetSecretValue: DecryptionFailure", nil},
-		{"faster than we", giveBack, reply{errorType: "InvalidParameterException"}, "moved on", rotator.ErrMoved},
-		{"version pruned", giveBack, reply{errorType: "ResourceNotFoundException"}, "UpdateSecretVersionStage: ResourceNotFoundException", nil},
-		{"no escrow to delete", deleteEscrow, reply{errorType: "ParameterNotFound"}, "", nil},
-		{"refused deletion", deleteEscrow, reply{errorType: "AccessDeniedException"}, "DeleteParameter: AccessDeniedException", nil},
-		{"just deleted", putEscrow, reply{errorType: "TooManyUpdates"}, "PutParameter: TooManyUpdates", nil},
+		{"faster than we", restorePrevious, reply{errorType: "InvalidParameterException"}, "moved on", rotator.ErrMoved},
+		{"version pruned", restorePrevious, reply{errorType: "ResourceNotFoundException"}, "UpdateSecretVersionStage: ResourceNotFoundException", nil},
+		{"no pending refresh token to delete", deletePending, reply{errorType: "ParameterNotFound"}, "", nil},
+		{"refused deletion", deletePending, reply{errorType: "AccessDeniedException"}, "DeleteParameter: AccessDeniedException", nil},
+		{"just deleted", putPending, reply{errorType: "TooManyUpdates"}, "PutParameter: TooManyUpdates", nil},
 		{"refused write", put, reply{errorType: "ParameterLimitExceeded"}, "PutParameter: ParameterLimitExceeded", nil},
 		{"throttled write", put, reply{errorType: "ThrottlingException"}, "PutParameter: ThrottlingException", nil},
 		{"refused listing", list, reply{errorType: "com.amazonaws.ssm#AccessDeniedException"}, "GetParametersByPath: AccessDeniedException", nil},
@@ -136,8 +137,8 @@ func wantError(t *testing.T, err error, want string, is error) {
 	}
 }
 
-// secret is what no error may show.
-var secret = rotator.NewSecret("leaked value")
+// boxed is what no error may show.
+var boxed = secret.New("leaked value")
 
 // The methods of a store, cut down to their errors.
 
@@ -147,12 +148,12 @@ func list(ctx context.Context, s *awsstore.Store) error {
 }
 
 func put(ctx context.Context, s *awsstore.Store) error {
-	_, err := s.Put(ctx, "default", rotator.KindState, secret.Reveal())
+	_, err := s.Put(ctx, "default", rotator.KindState, boxed.Reveal())
 	return err
 }
 
 func at(ctx context.Context, s *awsstore.Store) error {
-	_, err := s.At(ctx, "default", rotator.KindClaim, 3)
+	_, err := s.At(ctx, "default", rotator.KindLease, 3)
 	return err
 }
 
@@ -167,23 +168,23 @@ func labels(ctx context.Context, s *awsstore.Store) error {
 }
 
 func save(ctx context.Context, s *awsstore.Store) error {
-	return s.Save(ctx, "default", versionA, secret)
+	return s.Save(ctx, "default", versionA, boxed)
 }
 
 func publish(ctx context.Context, s *awsstore.Store) error {
-	return s.Publish(ctx, "default", versionA, secret)
+	return s.Publish(ctx, "default", versionA, boxed)
 }
 
-func giveBack(ctx context.Context, s *awsstore.Store) error {
-	return s.GiveBack(ctx, "default", versionB, versionA)
+func restorePrevious(ctx context.Context, s *awsstore.Store) error {
+	return s.RestorePrevious(ctx, "default", versionB, versionA)
 }
 
-func putEscrow(ctx context.Context, s *awsstore.Store) error {
-	return s.PutEscrow(ctx, "default", secret)
+func putPending(ctx context.Context, s *awsstore.Store) error {
+	return s.PutPending(ctx, "default", boxed)
 }
 
-func deleteEscrow(ctx context.Context, s *awsstore.Store) error {
-	return s.DeleteEscrow(ctx, "default")
+func deletePending(ctx context.Context, s *awsstore.Store) error {
+	return s.DeletePending(ctx, "default")
 }
 
 // clientFunc is an HTTP client that a test makes up.

@@ -10,12 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/secret"
 )
 
 // pageSize is the most that GetParametersByPath gives.
 const pageSize = 10
 
-// List returns the parameters of every connection, escrows decrypted. It
+// List returns the parameters of every connection, pending refresh tokens decrypted. It
 // returns all of them or an error: a part would look like missing connections.
 func (s *Store) List(ctx context.Context) ([]rotator.Parameter, error) {
 	pages := ssm.NewGetParametersByPathPaginator(s.parameters(), &ssm.GetParametersByPathInput{
@@ -39,7 +40,7 @@ func (s *Store) List(ctx context.Context) ([]rotator.Parameter, error) {
 			found = append(found, rotator.Parameter{
 				Connection: connection,
 				Kind:       kind,
-				Value:      rotator.NewSecret(aws.ToString(p.Value)),
+				Value:      secret.New(aws.ToString(p.Value)),
 				Version:    p.Version,
 			})
 		}
@@ -88,11 +89,11 @@ func (s *Store) At(ctx context.Context, connection string, kind rotator.Kind, ve
 	return aws.ToString(out.Parameter.Value), nil
 }
 
-// PutEscrow writes the escrow as a SecureString under the account's aws/ssm
-// key, which needs no KMS permission. For about 30 s after DeleteEscrow a new
+// PutPending writes the pending refresh token as a SecureString under the account's aws/ssm
+// key, which needs no KMS permission. For about 30 s after DeletePending a new
 // one may be refused: repeating is the caller's.
-func (s *Store) PutEscrow(ctx context.Context, connection string, document rotator.Secret) error {
-	return s.putSecure(ctx, connection, rotator.KindEscrow, document.Reveal())
+func (s *Store) PutPending(ctx context.Context, connection string, document secret.Value) error {
+	return s.putSecure(ctx, connection, rotator.KindPending, document.Reveal())
 }
 
 func (s *Store) putSecure(ctx context.Context, connection string, kind rotator.Kind, value string) error {
@@ -105,9 +106,9 @@ func (s *Store) putSecure(ctx context.Context, connection string, kind rotator.K
 	return callError("PutParameter", err)
 }
 
-// DeleteEscrow removes the escrow. One that does not exist is no error.
-func (s *Store) DeleteEscrow(ctx context.Context, connection string) error {
-	return s.deleteParameter(ctx, connection, rotator.KindEscrow)
+// DeletePending removes the pending refresh token. One that does not exist is no error.
+func (s *Store) DeletePending(ctx context.Context, connection string) error {
+	return s.deleteParameter(ctx, connection, rotator.KindPending)
 }
 
 func (s *Store) deleteParameter(ctx context.Context, connection string, kind rotator.Kind) error {

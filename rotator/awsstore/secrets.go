@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/secret"
 )
 
 // The staging labels that Secrets Manager moves by itself.
@@ -50,24 +51,24 @@ func (s *Store) Read(ctx context.Context, connection string) (rotator.SecretVers
 	}
 	return rotator.SecretVersion{
 		ID:        aws.ToString(out.VersionId),
-		Document:  rotator.NewSecret(*out.SecretString),
+		Document:  secret.New(*out.SecretString),
 		CreatedAt: aws.ToTime(out.CreatedDate),
 	}, nil
 }
 
 // Save writes document as the current version of the credentials secret, under
 // an id of 32 to 64 characters. The same id and document again change nothing.
-func (s *Store) Save(ctx context.Context, connection, versionID string, document rotator.Secret) error {
+func (s *Store) Save(ctx context.Context, connection, versionID string, document secret.Value) error {
 	return s.putSecret(ctx, s.credentialsName(connection), versionID, document)
 }
 
 // Publish writes document as the current version of the token secret, under an
 // id of 32 to 64 characters. The same id and document again change nothing.
-func (s *Store) Publish(ctx context.Context, connection, versionID string, document rotator.Secret) error {
+func (s *Store) Publish(ctx context.Context, connection, versionID string, document secret.Value) error {
 	return s.putSecret(ctx, s.tokenName(connection), versionID, document)
 }
 
-func (s *Store) putSecret(ctx context.Context, name, versionID string, document rotator.Secret) error {
+func (s *Store) putSecret(ctx context.Context, name, versionID string, document secret.Value) error {
 	_, err := s.secrets().PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
 		SecretId:           aws.String(name),
 		ClientRequestToken: aws.String(versionID),
@@ -97,13 +98,13 @@ func (s *Store) Labels(ctx context.Context, connection string) (rotator.VersionL
 	return labels, nil
 }
 
-// GiveBack makes version "to" of the credentials secret current again if
+// RestorePrevious makes version "to" of the credentials secret current again if
 // "from" still is, and returns rotator.ErrMoved when it is not. Naming "from"
 // is what makes Secrets Manager compare before it sets
 // (UpdateSecretVersionStage, RemoveFromVersionId). ErrMoved also comes when
 // this very call moved it, its answer was lost and the SDK asked again: either
 // way "from" is not current any more.
-func (s *Store) GiveBack(ctx context.Context, connection, from, to string) error {
+func (s *Store) RestorePrevious(ctx context.Context, connection, from, to string) error {
 	_, err := s.secrets().UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
 		SecretId:            aws.String(s.credentialsName(connection)),
 		VersionStage:        aws.String(labelCurrent),

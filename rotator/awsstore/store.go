@@ -1,5 +1,5 @@
 // Package awsstore keeps connections in AWS: secrets in Secrets Manager;
-// configs, states, claims and escrows in Parameter Store.
+// configs, states, leases and pending refresh tokens in Parameter Store.
 //
 // A Store belongs to one stack and may be used by many goroutines. It decides
 // nothing: it repeats no write of its own accord beyond the SDK's attempts at
@@ -50,7 +50,7 @@ type Store struct {
 	// lists parameters and should not pay for a Secrets Manager client.
 	parameters func() *ssm.Client
 	secrets    func() *secretsmanager.Client
-	writes     *turns
+	writes     *writeLimiter
 	reads      chan struct{} // holds one value for each read under way
 }
 
@@ -59,7 +59,7 @@ var (
 	_ rotator.ParameterWriter   = (*Store)(nil)
 	_ rotator.CredentialsReader = (*Store)(nil)
 	_ rotator.CredentialsSaver  = (*Store)(nil)
-	_ rotator.Escrow            = (*Store)(nil)
+	_ rotator.Pending           = (*Store)(nil)
 	_ rotator.TokenPublisher    = (*Store)(nil)
 	_ rotator.SecretProber      = (*Store)(nil)
 	_ rotator.ParameterProber   = (*Store)(nil)
@@ -80,7 +80,7 @@ func New(cfg aws.Config, prefix string) *Store {
 		secrets: sync.OnceValue(func() *secretsmanager.Client {
 			return secretsmanager.NewFromConfig(cfg)
 		}),
-		writes: newTurns(writeSpacing),
+		writes: newWriteLimiter(writeSpacing),
 		reads:  make(chan struct{}, mostReads),
 	}
 }
@@ -126,7 +126,7 @@ func (s *Store) parseParameterName(name string) (connection string, kind rotator
 		return "", "", false
 	}
 	switch kind = rotator.Kind(last); kind {
-	case rotator.KindConfig, rotator.KindState, rotator.KindClaim, rotator.KindEscrow:
+	case rotator.KindConfig, rotator.KindState, rotator.KindLease, rotator.KindPending:
 		return connection, kind, true
 	}
 	return "", "", false

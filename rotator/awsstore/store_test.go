@@ -16,6 +16,7 @@ import (
 
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/awsstore"
+	"reltio-token-rotator/rotator/secret"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 // What each method asks of AWS: these are the names and options that the
 // stack's policies and other people's scripts rely on.
 func TestRequests(t *testing.T) {
-	document := rotator.NewSecret(`{"a":"s3c+r/e=t%41 x:y"}`)
+	document := secret.New(`{"a":"s3c+r/e=t%41 x:y"}`)
 	for _, c := range []struct {
 		name string
 		do   func(context.Context, *awsstore.Store) error
@@ -43,34 +44,34 @@ func TestRequests(t *testing.T) {
 		},
 		{
 			"Put", func(ctx context.Context, s *awsstore.Store) error {
-				_, err := s.Put(ctx, "default", rotator.KindClaim, "{}")
+				_, err := s.Put(ctx, "default", rotator.KindLease, "{}")
 				return err
 			},
 			call{"PutParameter", object{
-				"Name": "/" + prefix + "/default/claim", "Type": "String", "Value": "{}", "Overwrite": true,
+				"Name": "/" + prefix + "/default/lease", "Type": "String", "Value": "{}", "Overwrite": true,
 			}},
 		},
 		{
 			"At", func(ctx context.Context, s *awsstore.Store) error {
-				_, err := s.At(ctx, "default", rotator.KindClaim, 13)
+				_, err := s.At(ctx, "default", rotator.KindLease, 13)
 				return err
 			},
-			call{"GetParameter", object{"Name": "/" + prefix + "/default/claim:13"}},
+			call{"GetParameter", object{"Name": "/" + prefix + "/default/lease:13"}},
 		},
 		{
-			"PutEscrow", func(ctx context.Context, s *awsstore.Store) error {
-				return s.PutEscrow(ctx, "default", document)
+			"PutPending", func(ctx context.Context, s *awsstore.Store) error {
+				return s.PutPending(ctx, "default", document)
 			},
 			call{"PutParameter", object{
-				"Name": "/" + prefix + "/default/escrow", "Type": "SecureString",
+				"Name": "/" + prefix + "/default/pending", "Type": "SecureString",
 				"Value": document.Reveal(), "Overwrite": true,
 			}},
 		},
 		{
-			"DeleteEscrow", func(ctx context.Context, s *awsstore.Store) error {
-				return s.DeleteEscrow(ctx, "default")
+			"DeletePending", func(ctx context.Context, s *awsstore.Store) error {
+				return s.DeletePending(ctx, "default")
 			},
-			call{"DeleteParameter", object{"Name": "/" + prefix + "/default/escrow"}},
+			call{"DeleteParameter", object{"Name": "/" + prefix + "/default/pending"}},
 		},
 		{
 			"Read", func(ctx context.Context, s *awsstore.Store) error {
@@ -107,8 +108,8 @@ func TestRequests(t *testing.T) {
 			call{"DescribeSecret", object{"SecretId": prefix + "/default/credentials"}},
 		},
 		{
-			"GiveBack", func(ctx context.Context, s *awsstore.Store) error {
-				return s.GiveBack(ctx, "default", versionB, versionA)
+			"RestorePrevious", func(ctx context.Context, s *awsstore.Store) error {
+				return s.RestorePrevious(ctx, "default", versionB, versionA)
 			},
 			call{"UpdateSecretVersionStage", object{
 				"SecretId": prefix + "/default/credentials", "VersionStage": "AWSCURRENT",
@@ -137,14 +138,14 @@ func TestListReadsEveryPage(t *testing.T) {
 	const at = "/" + prefix
 	pages := map[any]object{
 		nil: {"NextToken": "2", "Parameters": []object{
-			parameter(at+"/one/config", 1), parameter(at+"/one/state", 7), parameter(at+"/one/claim", 5),
+			parameter(at+"/one/config", 1), parameter(at+"/one/state", 7), parameter(at+"/one/lease", 5),
 		}},
 		"2": {"NextToken": "3", "Parameters": []object{}},
 		"3": {"NextToken": "4", "Parameters": []object{
 			parameter(at+"/one/check", 1), parameter(at+"/config", 1), parameter(at+"/one/two/config", 1),
 			parameter(at+"/one", 1), parameter(at+"//config", 1), parameter(at+"-other/one/config", 1),
 		}},
-		"4": {"Parameters": []object{parameter(at+"/two/escrow", 1)}},
+		"4": {"Parameters": []object{parameter(at+"/two/pending", 1)}},
 	}
 	cloud := newAWS(t, func(c call) reply { return reply{body: pages[c.input["NextToken"]]} })
 
@@ -159,8 +160,8 @@ func TestListReadsEveryPage(t *testing.T) {
 	want := []string{
 		"one config 1 value of " + at + "/one/config",
 		"one state 7 value of " + at + "/one/state",
-		"one claim 5 value of " + at + "/one/claim",
-		"two escrow 1 value of " + at + "/two/escrow",
+		"one lease 5 value of " + at + "/one/lease",
+		"two pending 1 value of " + at + "/two/pending",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("found %q\nwant  %q", got, want)
@@ -199,7 +200,7 @@ func TestIdleListingMakesNoSecretsManagerClient(t *testing.T) {
 	if want := []string{"SSM"}; !slices.Equal(cloud.clients, want) {
 		t.Errorf("clients of %v after two listings, want %v", cloud.clients, want)
 	}
-	_ = store.Publish(t.Context(), "default", versionA, rotator.NewSecret("{}"))
+	_ = store.Publish(t.Context(), "default", versionA, secret.New("{}"))
 	if want := []string{"SSM", "Secrets Manager"}; !slices.Equal(cloud.clients, want) {
 		t.Errorf("clients of %v after a write, want %v", cloud.clients, want)
 	}
@@ -214,7 +215,7 @@ func TestPutWhoseAnswerIsLostCountsTwice(t *testing.T) {
 		version++
 		return reply{lost: version == 5, body: object{"Version": version}}
 	})
-	got, err := cloud.store().Put(t.Context(), "default", rotator.KindClaim, "mine")
+	got, err := cloud.store().Put(t.Context(), "default", rotator.KindLease, "mine")
 	if err != nil || got != 6 {
 		t.Errorf("Put = version %d, %v; want 6", got, err)
 	}
@@ -232,7 +233,7 @@ func TestSaveWhoseAnswerIsLostIsTheSameWrite(t *testing.T) {
 		asked++
 		return reply{lost: asked == 1}
 	})
-	if err := cloud.store().Save(t.Context(), "default", versionB, rotator.NewSecret("{}")); err != nil {
+	if err := cloud.store().Save(t.Context(), "default", versionB, secret.New("{}")); err != nil {
 		t.Fatal(err)
 	}
 	calls := cloud.asked()

@@ -17,7 +17,7 @@ import (
 // be told that they are at the front. Nobody holds a turn while waiting, so one
 // who gives up costs the others nothing. That is also why this is not a
 // rate.Limiter, which books each turn in advance, in order of arrival.
-type turns struct {
+type writeLimiter struct {
 	spacing time.Duration
 
 	mu      sync.Mutex // never held while waiting
@@ -26,10 +26,10 @@ type turns struct {
 	next    time.Time // when the next turn may be taken
 }
 
-func newTurns(spacing time.Duration) *turns { return &turns{spacing: spacing} }
+func newWriteLimiter(spacing time.Duration) *writeLimiter { return &writeLimiter{spacing: spacing} }
 
 // wait returns nil when the caller's turn has come and is taken, or ctx's error.
-func (t *turns) wait(ctx context.Context, priority rotator.Priority) error {
+func (t *writeLimiter) wait(ctx context.Context, priority rotator.Priority) error {
 	me := t.join(priority)
 	for {
 		if err := ctx.Err(); err != nil {
@@ -44,7 +44,7 @@ func (t *turns) wait(ctx context.Context, priority rotator.Priority) error {
 	}
 }
 
-func (t *turns) join(priority rotator.Priority) *waiter {
+func (t *writeLimiter) join(priority rotator.Priority) *waiter {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.arrived++
@@ -55,7 +55,7 @@ func (t *turns) join(priority rotator.Priority) *waiter {
 
 // try takes the turn if it is the caller's and due; the delay is zero then.
 // Otherwise it says whether the caller is at the front, and how long until due.
-func (t *turns) try(me *waiter) (front bool, delay time.Duration) {
+func (t *writeLimiter) try(me *waiter) (front bool, delay time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.line[0] != me {
@@ -70,14 +70,14 @@ func (t *turns) try(me *waiter) (front bool, delay time.Duration) {
 	return true, 0
 }
 
-func (t *turns) leave(me *waiter) {
+func (t *writeLimiter) leave(me *waiter) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.remove(me)
 }
 
 // remove takes the caller out of the line and tells whoever is at the front.
-func (t *turns) remove(me *waiter) {
+func (t *writeLimiter) remove(me *waiter) {
 	heap.Remove(&t.line, me.index)
 	if len(t.line) == 0 {
 		return

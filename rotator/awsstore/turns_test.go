@@ -15,31 +15,31 @@ import (
 )
 
 // turn is who was let through, and when.
-type turn struct {
+type slot struct {
 	who string
 	at  time.Duration
 }
 
 // queue sends waiters into one turnstile and notes in which order they pass.
 type queue struct {
-	t     *testing.T
-	turns *turns
-	start time.Time
-	group sync.WaitGroup
+	t            *testing.T
+	writeLimiter *writeLimiter
+	start        time.Time
+	group        sync.WaitGroup
 
 	mu     sync.Mutex
-	passed []turn
+	passed []slot
 	gaveUp []string
 }
 
 func newQueue(t *testing.T) *queue {
-	return &queue{t: t, turns: newTurns(writeSpacing), start: time.Now()}
+	return &queue{t: t, writeLimiter: newWriteLimiter(writeSpacing), start: time.Now()}
 }
 
 // enter returns when the newcomer has passed or stands in line.
 func (q *queue) enter(ctx context.Context, who string, priority rotator.Priority) {
 	q.group.Go(func() {
-		err := q.turns.wait(ctx, priority)
+		err := q.writeLimiter.wait(ctx, priority)
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		if err != nil {
@@ -49,7 +49,7 @@ func (q *queue) enter(ctx context.Context, who string, priority rotator.Priority
 			q.gaveUp = append(q.gaveUp, who)
 			return
 		}
-		q.passed = append(q.passed, turn{who, time.Since(q.start)})
+		q.passed = append(q.passed, slot{who, time.Since(q.start)})
 	})
 	synctest.Wait()
 }
@@ -115,15 +115,15 @@ func TestTurnsGoByPriorityThenArrival(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(t)
 		q.enter(t.Context(), "first", 9) // nobody else is there yet
-		q.enter(t.Context(), "late claim", 3)
-		q.enter(t.Context(), "claim a", 2)
-		q.enter(t.Context(), "claim b", 2)
+		q.enter(t.Context(), "late lease", 3)
+		q.enter(t.Context(), "lease a", 2)
+		q.enter(t.Context(), "lease b", 2)
 		q.enter(t.Context(), "record a", rotator.PriorityRecord)
-		q.enter(t.Context(), "urgent claim", 1)
-		q.enter(t.Context(), "claim c", 2)
+		q.enter(t.Context(), "urgent lease", 1)
+		q.enter(t.Context(), "lease c", 2)
 		q.enter(t.Context(), "record b", rotator.PriorityRecord)
-		q.wantOrder("first", "record a", "record b", "urgent claim",
-			"claim a", "claim b", "claim c", "late claim")
+		q.wantOrder("first", "record a", "record b", "urgent lease",
+			"lease a", "lease b", "lease c", "late lease")
 		q.wantSpacing()
 	})
 }
@@ -132,10 +132,10 @@ func TestTurnsLetANewcomerPastWhoeverWatchesTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(t)
 		q.enter(t.Context(), "first", 1)
-		q.enter(t.Context(), "claim", 1)
+		q.enter(t.Context(), "lease", 1)
 		time.Sleep(writeSpacing - time.Nanosecond)
 		q.enter(t.Context(), "record", rotator.PriorityRecord)
-		q.wantOrder("first", "record", "claim")
+		q.wantOrder("first", "record", "lease")
 		q.wantSpacing()
 	})
 }
@@ -172,23 +172,23 @@ func TestTurnsOfThoseWhoGiveUpAreNotLost(t *testing.T) {
 
 func TestTurnsEndWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := newTurns(writeSpacing)
+		writeLimiter := newWriteLimiter(writeSpacing)
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := turns.wait(ended, 0); !errors.Is(err, context.Canceled) {
+		if err := writeLimiter.wait(ended, 0); !errors.Is(err, context.Canceled) {
 			t.Errorf("a context that has ended: %v, want context.Canceled", err)
 		}
 		start := time.Now()
-		if err := turns.wait(t.Context(), 0); err != nil || time.Since(start) != 0 {
+		if err := writeLimiter.wait(t.Context(), 0); err != nil || time.Since(start) != 0 {
 			t.Errorf("it took a turn: the next one waited %v, %v", time.Since(start), err)
 		}
 		short, cancel := context.WithTimeout(t.Context(), writeSpacing/4)
 		defer cancel()
-		if err := turns.wait(short, 0); !errors.Is(err, context.DeadlineExceeded) {
+		if err := writeLimiter.wait(short, 0); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a deadline before the turn: %v, want context.DeadlineExceeded", err)
 		}
-		if len(turns.line) != 0 {
-			t.Errorf("%d are left in the line", len(turns.line))
+		if len(writeLimiter.line) != 0 {
+			t.Errorf("%d are left in the line", len(writeLimiter.line))
 		}
 	})
 }
@@ -201,12 +201,12 @@ func TestTurnsHandTheFrontBackWhenANewcomerGivesUp(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				q := newQueue(t)
 				q.enter(t.Context(), "first", 1)
-				q.enter(t.Context(), "claim", 1)
+				q.enter(t.Context(), "lease", 1)
 				ctx, cancel := context.WithCancel(t.Context())
 				q.enter(ctx, "record", rotator.PriorityRecord)
 				time.Sleep(after)
 				cancel()
-				q.wantOrder("first", "claim")
+				q.wantOrder("first", "lease")
 				q.wantSpacing()
 			})
 		})
@@ -236,9 +236,9 @@ func TestTurnsOfARandomCrowd(t *testing.T) {
 			}
 			q.group.Wait()
 			q.wantSpacing() // they come faster than they pass, so no turn is late
-			if len(q.passed)+len(q.gaveUp) != 60 || len(q.passed) < stay || len(q.turns.line) != 0 {
+			if len(q.passed)+len(q.gaveUp) != 60 || len(q.passed) < stay || len(q.writeLimiter.line) != 0 {
 				t.Errorf("seed %d: %d passed, %d gave up, %d are in the line; %d meant to stay",
-					seed, len(q.passed), len(q.gaveUp), len(q.turns.line), stay)
+					seed, len(q.passed), len(q.gaveUp), len(q.writeLimiter.line), stay)
 			}
 		})
 	}

@@ -134,7 +134,7 @@ func (l line) addCounts(m rotator.Metrics) {
 	if m.ListingFailed {
 		return
 	}
-	l.add("Late", unitCount, m.Late)
-	l.add("NeedsPerson", unitCount, m.NeedsPerson)
-	l.add("Unseeded", unitCount, m.Unseeded)
+	l.add("RefreshOverdue", unitCount, m.Late)
+	l.add("ActionRequired", unitCount, m.ActionRequired)
+	l.add("NoCredentials", unitCount, m.NoCredentials)
 }

@@ -19,7 +19,7 @@ var now = time.Date(2026, 11, 23, 10, 0, 0, 123456789, time.UTC)
 
 // units are the contract's metrics and CloudWatch's names for their units.
 var units = map[string]string{
-	"Heartbeats": "Count", "Late": "Count", "NeedsPerson": "Count", "Unseeded": "Count",
+	"Heartbeats": "Count", "RefreshOverdue": "Count", "ActionRequired": "Count", "NoCredentials": "Count",
 	"Refreshes": "Count", "Failures": "Count", "Throttles": "Count",
 	"TokenSecondsRemaining": "Seconds",
 	"RefreshTokenAgeDays":   "None",
@@ -28,7 +28,7 @@ var units = map[string]string{
 
 var (
 	alwaysKnown      = []string{"Failures", "Heartbeats", "Refreshes", "Throttles"}
-	knownByListing   = []string{"Late", "NeedsPerson", "Unseeded"}
+	knownByListing   = []string{"RefreshOverdue", "ActionRequired", "NoCredentials"}
 	oneForConnection = []string{"GrantMilliseconds", "RefreshTokenAgeDays", "TokenSecondsRemaining"}
 )
 
@@ -147,7 +147,7 @@ func decode(t *testing.T, raw []byte, into any) {
 
 func TestCounts(t *testing.T) {
 	counted := rotator.Metrics{
-		Heartbeats: 1, Late: 2, NeedsPerson: 3, Unseeded: 4, Refreshes: 5, Failures: 6, Throttles: 7,
+		Heartbeats: 1, Late: 2, ActionRequired: 3, NoCredentials: 4, Refreshes: 5, Failures: 6, Throttles: 7,
 	}
 	blind := counted
 	blind.Heartbeats, blind.ListingFailed = 0, true
@@ -157,11 +157,11 @@ func TestCounts(t *testing.T) {
 		want map[string][]float64
 	}{
 		{"as they are", counted, map[string][]float64{
-			"Heartbeats": {1}, "Late": {2}, "NeedsPerson": {3}, "Unseeded": {4},
+			"Heartbeats": {1}, "RefreshOverdue": {2}, "ActionRequired": {3}, "NoCredentials": {4},
 			"Refreshes": {5}, "Failures": {6}, "Throttles": {7},
 		}},
 		{"zeros too", rotator.Metrics{}, map[string][]float64{
-			"Heartbeats": {0}, "Late": {0}, "NeedsPerson": {0}, "Unseeded": {0},
+			"Heartbeats": {0}, "RefreshOverdue": {0}, "ActionRequired": {0}, "NoCredentials": {0},
 			"Refreshes": {0}, "Failures": {0}, "Throttles": {0},
 		}},
 		{"nothing that only a listing tells", blind, map[string][]float64{

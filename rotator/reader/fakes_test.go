@@ -25,7 +25,7 @@ const (
 )
 
 // world is the secret, the API and the function, each as simple as can be.
-type world struct {
+type harness struct {
 	t *testing.T
 	*reader.Source
 	config reader.Config
@@ -43,11 +43,11 @@ type world struct {
 }
 
 // play runs a test in a bubble, with a token "t1" that lives an hour.
-func play(t *testing.T, what string, test func(t *testing.T, w *world)) {
+func play(t *testing.T, what string, test func(t *testing.T, w *harness)) {
 	t.Helper()
 	t.Run(what, func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			w := &world{t: t, latency: 10 * time.Millisecond, onReport: func() error { return nil }}
+			w := &harness{t: t, latency: 10 * time.Millisecond, onReport: func() error { return nil }}
 			w.config = reader.Config{Secrets: w, SecretID: secretName, Report: w.report}
 			w.grant("t1")
 			w.publish("t1", time.Hour)
@@ -59,31 +59,31 @@ func play(t *testing.T, what string, test func(t *testing.T, w *world)) {
 }
 
 // grant ends the old token, as a refresh does at once.
-func (w *world) grant(token string) {
+func (w *harness) grant(token string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.alive = token
 }
 
-func (w *world) publish(token string, lifetime time.Duration) {
+func (w *harness) publish(token string, lifetime time.Duration) {
 	w.put(fmt.Sprintf(`{"access_token":%q,"token_type":"bearer","scope":"","expires_in":%d,"issued_at":%q,"expires_at":%q}`,
 		token, int(lifetime.Seconds()), time.Now().UTC().Format(time.RFC3339), time.Now().Add(lifetime).UTC().Format(time.RFC3339)))
 }
 
-func (w *world) put(document string) {
+func (w *harness) put(document string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.document = document
 }
 
-func (w *world) fail(err error) {
+func (w *harness) fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.broken = err
 }
 
 // GetSecretValue is Secrets Manager.
-func (w *world) GetSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+func (w *harness) GetSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
 	w.mu.Lock()
 	w.reads++
 	w.mu.Unlock()
@@ -100,7 +100,7 @@ func (w *world) GetSecretValue(ctx context.Context, in *secretsmanager.GetSecret
 	return &secretsmanager.GetSecretValueOutput{Name: aws.String(secretName), SecretString: aws.String(w.document)}, w.broken
 }
 
-func (w *world) report(_ context.Context, event []byte) error {
+func (w *harness) report(_ context.Context, event []byte) error {
 	w.mu.Lock()
 	w.events = append(w.events, string(event))
 	w.mu.Unlock()
@@ -108,7 +108,7 @@ func (w *world) report(_ context.Context, event []byte) error {
 }
 
 // RoundTrip is the network under the transport.
-func (w *world) RoundTrip(req *http.Request) (*http.Response, error) {
+func (w *harness) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := req.Context().Err(); err != nil {
 		return nil, err
 	}
@@ -136,9 +136,9 @@ func (w *world) RoundTrip(req *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-func (w *world) client() *http.Client { return &http.Client{Transport: w.Transport(w)} }
+func (w *harness) client() *http.Client { return &http.Client{Transport: w.Transport(w)} }
 
-func (w *world) request(method string, body io.Reader) *http.Request {
+func (w *harness) request(method string, body io.Reader) *http.Request {
 	req, err := http.NewRequestWithContext(w.t.Context(), method, apiURL, body)
 	if err != nil {
 		w.t.Fatal(err)
@@ -147,9 +147,9 @@ func (w *world) request(method string, body io.Reader) *http.Request {
 }
 
 // get makes a job's request and returns its status.
-func (w *world) get() int { return w.do(w.request(http.MethodGet, nil)) }
+func (w *harness) get() int { return w.do(w.request(http.MethodGet, nil)) }
 
-func (w *world) do(req *http.Request) int {
+func (w *harness) do(req *http.Request) int {
 	w.t.Helper()
 	response, err := w.client().Do(req)
 	if err != nil {
@@ -161,7 +161,7 @@ func (w *world) do(req *http.Request) int {
 }
 
 // want checks how often the secret was read since it was asked last.
-func (w *world) wantReads(n int) {
+func (w *harness) wantReads(n int) {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -171,7 +171,7 @@ func (w *world) wantReads(n int) {
 	w.reads = 0
 }
 
-func (w *world) wantSeen(want ...string) {
+func (w *harness) wantSeen(want ...string) {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -180,7 +180,7 @@ func (w *world) wantSeen(want ...string) {
 	}
 }
 
-func (w *world) wantReports(n int) {
+func (w *harness) wantReports(n int) {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -190,7 +190,7 @@ func (w *world) wantReports(n int) {
 }
 
 // at runs do after a while, beside the test.
-func (w *world) at(after time.Duration, do func()) {
+func (w *harness) at(after time.Duration, do func()) {
 	go func() {
 		time.Sleep(after)
 		do()

@@ -14,15 +14,15 @@ const (
 	// last: eight reads at most.
 	firstPause = 125 * time.Millisecond
 	lastPause  = time.Second
-	// reportTime bounds a report: the function's cold start and its refresh.
-	reportTime = 30 * time.Second
+	// reportInterval bounds a report: the function's cold start and its refresh.
+	reportInterval = 30 * time.Second
 	// renewalInterval is how often one token is waited for and reported.
 	renewalInterval = time.Minute
-	// muteTime is how long nothing is reported after a token that a report
+	// muteInterval is how long nothing is reported after a token that a report
 	// brought was refused as well. The 401 has another cause then, and reports
 	// would go on replacing good tokens. It is as often as Secrets Manager
 	// takes a new value for long.
-	muteTime = 15 * time.Minute
+	muteInterval = 15 * time.Minute
 )
 
 // errSame says that the secret goes on holding the refused token.
@@ -96,7 +96,7 @@ func (s *Source) renew(ctx context.Context, refused Token, r *renewal) (Token, e
 		DeadToken   string   `json:"dead_token"`
 	}{"refresh", []string{refused.connection}, refused.Fingerprint()})
 	r.reported = true
-	reportCtx, cancel := context.WithTimeout(ctx, reportTime)
+	reportCtx, cancel := context.WithTimeout(ctx, reportInterval)
 	defer cancel()
 	if err := s.config.Report(reportCtx, event); err != nil {
 		s.config.Log.WarnContext(ctx, "the refused token could not be reported", "token_fingerprint", refused.Fingerprint(), "error", err)
@@ -137,6 +137,6 @@ func (s *Source) refusedAgain(refused Token) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.renewals[refused.Fingerprint()]; r != nil && r.over() && r.reported {
-		s.mutedUntil = time.Now().Add(muteTime)
+		s.mutedUntil = time.Now().Add(muteInterval)
 	}
 }

@@ -17,8 +17,8 @@ const (
 	// Longer, and a token that a refresh has ended is served for longer to those
 	// who do not see the 401.
 	maxAge = 5 * time.Minute
-	// readTime bounds one read of the secret, the SDK's retries included.
-	readTime = 10 * time.Second
+	// readTimeout bounds one read of the secret, the SDK's retries included.
+	readTimeout = 10 * time.Second
 )
 
 // SecretsManager reads a secret; *secretsmanager.Client does.
@@ -104,7 +104,7 @@ func (s *Source) fly(ctx context.Context, f *flight) {
 }
 
 func (s *Source) fetch(ctx context.Context) (Token, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTime)
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	began := time.Now()
 	secret, err := s.config.Secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{

@@ -15,7 +15,7 @@ import (
 )
 
 func TestToken(t *testing.T) {
-	token := func(t *testing.T, w *world) string {
+	token := func(t *testing.T, w *harness) string {
 		t.Helper()
 		got, err := w.Token(t.Context())
 		if err != nil {
@@ -23,7 +23,7 @@ func TestToken(t *testing.T) {
 		}
 		return got.Reveal()
 	}
-	play(t, "many goroutines share one read", func(t *testing.T, w *world) {
+	play(t, "many goroutines share one read", func(t *testing.T, w *harness) {
 		var jobs sync.WaitGroup
 		for range 20 {
 			jobs.Go(func() { token(t, w) })
@@ -31,7 +31,7 @@ func TestToken(t *testing.T) {
 		jobs.Wait()
 		w.wantReads(1)
 	})
-	play(t, "is read again after five minutes", func(t *testing.T, w *world) {
+	play(t, "is read again after five minutes", func(t *testing.T, w *harness) {
 		token(t, w)
 		w.publish("t2", time.Hour)
 		time.Sleep(5*time.Minute - time.Second)
@@ -44,7 +44,7 @@ func TestToken(t *testing.T) {
 		}
 		w.wantReads(2)
 	})
-	play(t, "is not cached past its end", func(t *testing.T, w *world) {
+	play(t, "is not cached past its end", func(t *testing.T, w *harness) {
 		w.publish("t1", time.Minute)
 		token(t, w)
 		time.Sleep(time.Minute - time.Second)
@@ -56,7 +56,7 @@ func TestToken(t *testing.T) {
 		token(t, w)
 		w.wantReads(2)
 	})
-	play(t, "says until when it holds", func(t *testing.T, w *world) {
+	play(t, "says until when it holds", func(t *testing.T, w *harness) {
 		got, _ := w.Token(t.Context())
 		if left := time.Until(got.ExpiresAt); left <= 59*time.Minute || left > time.Hour {
 			t.Errorf("ExpiresAt in %v", left)
@@ -65,7 +65,7 @@ func TestToken(t *testing.T) {
 			t.Errorf("ReadAgain in %v", left)
 		}
 	})
-	play(t, "ends with the caller's context and not with another's", func(t *testing.T, w *world) {
+	play(t, "ends with the caller's context and not with another's", func(t *testing.T, w *harness) {
 		w.latency = 2 * time.Second
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -78,14 +78,14 @@ func TestToken(t *testing.T) {
 		other.Wait()
 		w.wantReads(1)
 	})
-	play(t, "a secret that hangs is given up after ten seconds", func(t *testing.T, w *world) {
+	play(t, "a secret that hangs is given up after ten seconds", func(t *testing.T, w *harness) {
 		w.latency = time.Hour
 		began := time.Now()
 		if _, err := w.Token(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 10*time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})
-	play(t, "an error is not kept", func(t *testing.T, w *world) {
+	play(t, "an error is not kept", func(t *testing.T, w *harness) {
 		w.fail(errDenied)
 		if _, err := w.Token(t.Context()); !errors.Is(err, errDenied) || !strings.Contains(err.Error(), secretName) {
 			t.Errorf("%v", err)
@@ -104,7 +104,7 @@ func TestSecretsThatHoldNoToken(t *testing.T) {
 		`{"access_token":""}`:        "credentials secret",
 		`{"access_token":"x","expires_at":"s3cret"}`: "not the JSON",
 	} {
-		play(t, document, func(t *testing.T, w *world) {
+		play(t, document, func(t *testing.T, w *harness) {
 			w.put(document)
 			_, err := w.Token(t.Context())
 			if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "s3cret") {
@@ -115,7 +115,7 @@ func TestSecretsThatHoldNoToken(t *testing.T) {
 }
 
 func TestATokenDoesNotPrintItself(t *testing.T) {
-	play(t, "in any way", func(t *testing.T, w *world) {
+	play(t, "in any way", func(t *testing.T, w *harness) {
 		w.publish("s3cret", time.Hour)
 		token, _ := w.Token(t.Context())
 		encoded, _ := json.Marshal(token)

@@ -105,7 +105,7 @@ func replayable(req *http.Request) bool {
 	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
 }
 
-// strayed tells whether redirects have led a request away from where it began,
+// strayed reports whether redirects have led a request away from where it began,
 // even if they led it back since. http.Client sets Response on the requests that
 // it makes for redirects, to the answer that asked for it.
 func strayed(req *http.Request) bool {

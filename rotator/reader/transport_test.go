@@ -12,7 +12,7 @@ import (
 )
 
 func TestA401(t *testing.T) {
-	play(t, "is answered with the secret's new token, body and all", func(t *testing.T, w *world) {
+	play(t, "is answered with the secret's new token, body and all", func(t *testing.T, w *harness) {
 		w.get()
 		w.grant("t2")
 		w.publish("t2", time.Hour)
@@ -22,7 +22,7 @@ func TestA401(t *testing.T) {
 		w.wantSeen("api.reltio.com Bearer t1", "api.reltio.com Bearer t1 body", "api.reltio.com Bearer t2 body")
 		w.wantReads(2)
 	})
-	play(t, "waits until a granted token is published", func(t *testing.T, w *world) {
+	play(t, "waits until a granted token is published", func(t *testing.T, w *harness) {
 		w.get()
 		w.grant("t2")
 		w.at(4500*time.Millisecond, func() { w.publish("t2", time.Hour) })
@@ -31,7 +31,7 @@ func TestA401(t *testing.T) {
 		}
 		w.wantReports(0)
 	})
-	play(t, "of many jobs at once is one search", func(t *testing.T, w *world) {
+	play(t, "of many jobs at once is one search", func(t *testing.T, w *harness) {
 		w.get()
 		w.grant("t2")
 		w.at(2*time.Second, func() { w.publish("t2", time.Hour) })
@@ -50,7 +50,7 @@ func TestA401(t *testing.T) {
 			t.Errorf("%d requests, want one repeat a job", len(w.seen))
 		}
 	})
-	play(t, "that arrives late needs no read", func(t *testing.T, w *world) {
+	play(t, "that arrives late needs no read", func(t *testing.T, w *harness) {
 		w.get()
 		w.grant("t2")
 		w.publish("t2", time.Hour)
@@ -70,7 +70,7 @@ func TestA401(t *testing.T) {
 		}
 		w.wantReads(1)
 	})
-	play(t, "comes back when the repeat is refused too", func(t *testing.T, w *world) {
+	play(t, "comes back when the repeat is refused too", func(t *testing.T, w *harness) {
 		w.get()
 		w.grant("t3")
 		w.publish("t2", time.Hour)
@@ -79,7 +79,7 @@ func TestA401(t *testing.T) {
 		}
 		w.wantSeen("api.reltio.com Bearer t1", "api.reltio.com Bearer t1", "api.reltio.com Bearer t2")
 	})
-	play(t, "without a body that can be sent again comes back at once, and the next request works", func(t *testing.T, w *world) {
+	play(t, "without a body that can be sent again comes back at once, and the next request works", func(t *testing.T, w *harness) {
 		w.get()
 		w.grant("t2")
 		w.publish("t2", time.Hour)
@@ -92,7 +92,7 @@ func TestA401(t *testing.T) {
 			t.Errorf("status %d", got)
 		}
 	})
-	play(t, "ends with the request's context", func(t *testing.T, w *world) {
+	play(t, "ends with the request's context", func(t *testing.T, w *harness) {
 		w.get()
 		w.grant("t2")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -102,7 +102,7 @@ func TestA401(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
-	play(t, "comes back whole when the secret cannot be read", func(t *testing.T, w *world) {
+	play(t, "comes back whole when the secret cannot be read", func(t *testing.T, w *harness) {
 		w.get()
 		w.grant("t2")
 		w.fail(errDenied)
@@ -119,15 +119,15 @@ func TestA401(t *testing.T) {
 }
 
 func TestAReport(t *testing.T) {
-	ended := func(w *world) { w.get(); w.grant("nobody's"); w.wantReads(1) }
-	mend := func(w *world) func() error {
+	ended := func(w *harness) { w.get(); w.grant("nobody's"); w.wantReads(1) }
+	mend := func(w *harness) func() error {
 		return func() error {
 			w.grant("t2")
 			w.publish("t2", time.Hour)
 			return nil
 		}
 	}
-	play(t, "mends a token that was ended early", func(t *testing.T, w *world) {
+	play(t, "mends a token that was ended early", func(t *testing.T, w *harness) {
 		ended(w)
 		w.onReport = mend(w)
 		began := time.Now()
@@ -142,7 +142,7 @@ func TestAReport(t *testing.T) {
 			t.Errorf("reported %v, want %s", w.events, want)
 		}
 	})
-	play(t, "of many jobs at once is one", func(t *testing.T, w *world) {
+	play(t, "of many jobs at once is one", func(t *testing.T, w *harness) {
 		ended(w)
 		w.onReport = mend(w)
 		var jobs sync.WaitGroup
@@ -156,14 +156,14 @@ func TestAReport(t *testing.T) {
 		jobs.Wait()
 		w.wantReports(1)
 	})
-	play(t, "may return before the function has ended", func(t *testing.T, w *world) {
+	play(t, "may return before the function has ended", func(t *testing.T, w *harness) {
 		ended(w)
 		w.onReport = func() error { w.at(3*time.Second, func() { _ = mend(w)() }); return nil }
 		if got := w.get(); got != http.StatusOK {
 			t.Errorf("status %d", got)
 		}
 	})
-	play(t, "that does not help is repeated once a minute, and the secret read once a request", func(t *testing.T, w *world) {
+	play(t, "that does not help is repeated once a minute, and the secret read once a request", func(t *testing.T, w *harness) {
 		ended(w)
 		w.get()
 		w.wantReads(16) // eight before the report, eight after
@@ -180,7 +180,7 @@ func TestAReport(t *testing.T) {
 		}
 		w.wantReports(2)
 	})
-	play(t, "that fails leaves the 401", func(t *testing.T, w *world) {
+	play(t, "that fails leaves the 401", func(t *testing.T, w *harness) {
 		ended(w)
 		w.onReport = func() error { return errDenied }
 		if got := w.get(); got != http.StatusUnauthorized {
@@ -188,7 +188,7 @@ func TestAReport(t *testing.T) {
 		}
 		w.wantReads(8)
 	})
-	play(t, "whose new token is refused as well is the last for 15 minutes", func(t *testing.T, w *world) {
+	play(t, "whose new token is refused as well is the last for 15 minutes", func(t *testing.T, w *harness) {
 		ended(w) // an API that refuses every token
 		n := 0
 		w.onReport = func() error { n++; w.publish("t"+strings.Repeat("x", n), time.Hour); return nil }
@@ -246,14 +246,14 @@ func TestTheTokenStaysWithItsHost(t *testing.T) {
 			[]string{"api.reltio.com Bearer t1", "API.reltio.com:443 Bearer t1"},
 		},
 	} {
-		play(t, c.name, func(t *testing.T, w *world) {
+		play(t, c.name, func(t *testing.T, w *harness) {
 			w.serve = c.serve
 			w.get()
 			w.wantSeen(c.want...)
 			w.wantReads(1)
 		})
 	}
-	play(t, "no encryption", func(t *testing.T, w *world) {
+	play(t, "no encryption", func(t *testing.T, w *harness) {
 		w.serve = map[string]http.HandlerFunc{"api.reltio.com": func(rw http.ResponseWriter, r *http.Request) {
 			if r.URL.Scheme == "https" {
 				http.Redirect(rw, r, "http://api.reltio.com/", http.StatusFound)
@@ -265,7 +265,7 @@ func TestTheTokenStaysWithItsHost(t *testing.T) {
 }
 
 func TestWhatTheCallerSees(t *testing.T) {
-	play(t, "the request as it was made", func(t *testing.T, w *world) {
+	play(t, "the request as it was made", func(t *testing.T, w *harness) {
 		req := w.request(http.MethodGet, nil)
 		response, err := w.client().Do(req)
 		if err != nil {
@@ -277,7 +277,7 @@ func TestWhatTheCallerSees(t *testing.T) {
 			}
 		}
 	})
-	play(t, "an error where there is no token, and its body closed", func(t *testing.T, w *world) {
+	play(t, "an error where there is no token, and its body closed", func(t *testing.T, w *harness) {
 		w.fail(errDenied)
 		body := &closer{Reader: strings.NewReader("body")}
 		if _, err := w.Transport(w).RoundTrip(w.request(http.MethodPost, body)); !errors.Is(err, errDenied) || !body.closed {
@@ -285,7 +285,7 @@ func TestWhatTheCallerSees(t *testing.T) {
 		}
 		w.wantSeen()
 	})
-	play(t, "no panic where a plain RoundTrip has no header", func(t *testing.T, w *world) {
+	play(t, "no panic where a plain RoundTrip has no header", func(t *testing.T, w *harness) {
 		req := w.request(http.MethodGet, nil)
 		req.Header = nil
 		if response, err := w.Transport(w).RoundTrip(req); err != nil || response.StatusCode != http.StatusOK {

@@ -15,7 +15,7 @@ import (
 // 6749 section 5. Of a reply's text only error codes that are known here reach
 // a message: the server is known to echo refresh tokens in error_description
 // and in the WWW-Authenticate header.
-func judge(grant rotator.Grant, host string, got reply) (rotator.Answer, *rotator.Error) {
+func judge(grant rotator.GrantType, host string, got reply) (rotator.TokenResponse, *rotator.Error) {
 	said := fmt.Sprintf("%s answered %d", host, got.status)
 	switch {
 	case len(got.body) > maxReply:
@@ -26,27 +26,27 @@ func judge(grant rotator.Grant, host string, got reply) (rotator.Answer, *rotato
 		if got.status >= 200 && got.status <= 299 {
 			failure = inDoubt(grant, failure)
 		}
-		return rotator.Answer{}, failure
+		return rotator.TokenResponse{}, failure
 	case got.status >= 500 && got.status <= 599:
-		return rotator.Answer{}, serverError(said, got)
+		return rotator.TokenResponse{}, serverError(said, got)
 	case got.status == http.StatusTooManyRequests:
-		return rotator.Answer{}, &rotator.Error{
+		return rotator.TokenResponse{}, &rotator.Error{
 			Code: rotator.Throttled,
 			Message: said + " (too many requests): it is asked again later; " +
 				"where this stays, find what else asks for tokens or lower TokenRequestsPerSecond.",
 			RetryAfter: retryAfter(got.header.Get("Retry-After"), time.Now()),
 		}
 	case got.status >= 400 && got.status <= 499:
-		return rotator.Answer{}, rejection(grant, said, got)
+		return rotator.TokenResponse{}, rejection(grant, said, got)
 	case got.status >= 300 && got.status <= 399:
-		return rotator.Answer{}, &rotator.Error{
+		return rotator.TokenResponse{}, &rotator.Error{
 			Code:    rotator.BadResponse,
 			Message: said + ", a redirect, which is never followed: set token_url to the token endpoint itself.",
 		}
 	case got.status >= 200 && got.status <= 299:
 		return parseGrant(grant, said, got.body)
 	default:
-		return rotator.Answer{}, &rotator.Error{
+		return rotator.TokenResponse{}, &rotator.Error{
 			Code:    rotator.BadResponse,
 			Message: said + ", which is no answer to a token request: check that token_url is the token endpoint.",
 		}
@@ -66,22 +66,22 @@ func serverError(said string, got reply) *rotator.Error {
 
 // rejection says what a 4xx other than 429 means. The OAuth error code goes
 // before the challenge header, since it is the more exact of the two.
-func rejection(grant rotator.Grant, said string, got reply) *rotator.Error {
+func rejection(grant rotator.GrantType, said string, got reply) *rotator.Error {
 	code := oauthError(got.body)
 	switch {
-	case code == "invalid_grant" && grant == rotator.GrantPassword:
+	case code == "invalid_grant" && grant == rotator.GrantTypePassword:
 		return &rotator.Error{
 			Code: rotator.LoginRejected,
 			Message: said + " invalid_grant, the login was refused: check that the account is not locked, " +
 				"then write username and password into the credentials secret anew; until then no login is tried, since accounts get locked.",
 		}
-	case code == "invalid_grant" && got.status == http.StatusBadRequest && grant == rotator.GrantRefreshToken:
+	case code == "invalid_grant" && got.status == http.StatusBadRequest && grant == rotator.GrantTypeRefreshToken:
 		return &rotator.Error{
 			Code: rotator.RefreshTokenRejected,
 			Message: said + " invalid_grant, the refresh token is not valid: log in to Reltio again " +
 				"and write the new refresh token into the credentials secret.",
 		}
-	case code == "invalid_token" && got.status == http.StatusUnauthorized && grant == rotator.GrantRefreshToken:
+	case code == "invalid_token" && got.status == http.StatusUnauthorized && grant == rotator.GrantTypeRefreshToken:
 		// The server's answer to the first use of an expired refresh token,
 		// with which it also ends the access token that was still alive.
 		return &rotator.Error{
@@ -126,7 +126,7 @@ func oauthError(body []byte) string {
 	return code
 }
 
-// challengesBasic tells whether the server asked for Basic authentication
+// challengesBasic reports whether the server asked for Basic authentication
 // (RFC 9110 section 11.6.1), as it does when it did not accept the client's.
 func challengesBasic(header http.Header) bool {
 	for _, value := range header.Values("WWW-Authenticate") {

@@ -30,9 +30,9 @@ func oauthBody(code string) string {
 // challenge, and none is sent again.
 func TestRefusals(t *testing.T) {
 	const (
-		refresh     = rotator.GrantRefreshToken
-		login       = rotator.GrantPassword
-		credentials = rotator.GrantClientCredentials
+		refresh     = rotator.GrantTypeRefreshToken
+		login       = rotator.GrantTypePassword
+		credentials = rotator.GrantTypeClientCredentials
 		// What the server's framework says about a client it does not accept:
 		// "error" is no OAuth code here.
 		unauthorized = `{"timestamp":"2026-11-23T10:00:00Z","status":401,"error":"Unauthorized","path":"` + echoed + `"}`
@@ -45,7 +45,7 @@ func TestRefusals(t *testing.T) {
 	)
 	tests := []struct {
 		name   string
-		grant  rotator.Grant
+		grant  rotator.GrantType
 		status int
 		header http.Header
 		body   string
@@ -140,7 +140,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		for _, location := range []string{elsewhere.url, "/login", "", "%zz" + echoed} {
 			t.Run(fmt.Sprint(status, location), func(t *testing.T) {
 				s := startServer(t, answering(status, header("Location", location), tokenReply))
-				answer, err := grantOnce(t.Context(), s, rotator.GrantPassword)
+				answer, err := grantOnce(t.Context(), s, rotator.GrantTypePassword)
 				wantSaid(t, wantFailure(t, answer, err, rotator.BadResponse), s.host, strconv.Itoa(status), "redirect", "token_url")
 				if s.requests.Load() != 1 {
 					t.Errorf("sent %d times", s.requests.Load())
@@ -164,7 +164,7 @@ func TestSwitchedProtocolsDoesNotHang(t *testing.T) {
 		_, _ = io.WriteString(connection, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
 		_, _ = connection.Read(make([]byte, 1)) // until the client closes
 	})
-	answer, err := grantOnce(t.Context(), s, rotator.GrantRefreshToken)
+	answer, err := grantOnce(t.Context(), s, rotator.GrantTypeRefreshToken)
 	wantSaid(t, wantFailure(t, answer, err, rotator.BadResponse), s.host, "101")
 }
 
@@ -175,6 +175,6 @@ func TestEndlessReply(t *testing.T) {
 			_, _ = io.WriteString(w, strings.Repeat(echoed, 1000))
 		}
 	})
-	answer, err := grantOnce(t.Context(), s, rotator.GrantRefreshToken)
+	answer, err := grantOnce(t.Context(), s, rotator.GrantTypeRefreshToken)
 	wantSaid(t, wantFailure(t, answer, err, rotator.BadResponse), s.host, "64 KiB")
 }

@@ -6,7 +6,7 @@
 // complete 429 or 5xx came back); when an answer is lost on the way the call
 // ends, and says that the token in use may have ended.
 //
-// The usual path: [New] once, [Endpoint.Grant] for each token,
+// The usual path: [New] once, [Endpoint.RequestToken] for each token,
 // [Endpoint.CloseIdleConnections] when a run ends. Which hosts may be asked is
 // checked before, with the other settings.
 package reltio
@@ -126,17 +126,17 @@ func (e *Endpoint) CloseIdleConnections() {
 // server asked for, or a moment; where that wait would not leave time for an
 // answer before ctx's deadline it returns at once, with RetryAfter in the
 // error. Its errors are *[rotator.Error].
-func (e *Endpoint) Grant(ctx context.Context, request rotator.GrantRequest) (rotator.Answer, error) {
+func (e *Endpoint) RequestToken(ctx context.Context, request rotator.TokenRequest) (rotator.TokenResponse, error) {
 	target, failure := parseTarget(request.TokenURL)
 	if failure != nil {
-		return rotator.Answer{}, failure
+		return rotator.TokenResponse{}, failure
 	}
-	turns, cancel := untilAnswerRoom(ctx)
+	writeLimiter, cancel := untilAnswerRoom(ctx)
 	defer cancel()
 
 	var throttled, internalErrors int
 	for attempt := range maxAttempts {
-		if err := e.awaitTurn(turns, target.Hostname(), pause(attempt, failure)); err != nil {
+		if err := e.awaitSlot(writeLimiter, target.Hostname(), pause(attempt, failure)); err != nil {
 			if failure == nil {
 				failure = notStarted(target.Host, err)
 			}
@@ -144,11 +144,11 @@ func (e *Endpoint) Grant(ctx context.Context, request rotator.GrantRequest) (rot
 		}
 		var (
 			got    reply
-			answer rotator.Answer
+			answer rotator.TokenResponse
 			sentAt = time.Now()
 		)
 		if got, failure = e.exchange(ctx, target, request); failure == nil {
-			answer, failure = judge(request.Grant, target.Host, got)
+			answer, failure = judge(request.GrantType, target.Host, got)
 		}
 		switch got.status {
 		case http.StatusTooManyRequests:
@@ -165,10 +165,10 @@ func (e *Endpoint) Grant(ctx context.Context, request rotator.GrantRequest) (rot
 			break
 		}
 	}
-	return rotator.Answer{Throttled: throttled}, failure
+	return rotator.TokenResponse{Throttled: throttled}, failure
 }
 
-// notExecuted tells whether a failure of this code means that the server
+// notExecuted reports whether a failure of this code means that the server
 // certainly granted nothing, so that the same request may be sent again.
 func notExecuted(code rotator.Code) bool {
 	switch code {
@@ -201,9 +201,9 @@ func untilAnswerRoom(ctx context.Context) (context.Context, context.CancelFunc) 
 	return context.WithDeadline(ctx, deadline.Add(-min(answerRoom, time.Until(deadline)/2)))
 }
 
-// awaitTurn waits for the pause to pass and then for the host's rate limit. It
+// awaitSlot waits for the pause to pass and then for the host's rate limit. It
 // fails when ctx ends, and at once when ctx would end first.
-func (e *Endpoint) awaitTurn(ctx context.Context, host string, pause time.Duration) error {
+func (e *Endpoint) awaitSlot(ctx context.Context, host string, pause time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func TestRepeats(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					network := &script{steps: test.steps}
 					endpoint := New(Config{RequestsPerSecond: 1000, Transport: network})
-					answer, err := endpoint.Grant(t.Context(), newRequest(grant, anyURL))
+					answer, err := endpoint.RequestToken(t.Context(), newRequest(grant, anyURL))
 					if test.code == "" {
 						if err != nil || answer.AccessToken.Empty() {
 							t.Errorf("got %+v, %v, want a token", answer, err)
@@ -157,7 +157,7 @@ func TestWaitsAsLongAsTheServerAsks(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
 				defer cancel()
 				start := time.Now()
-				answer, err := endpoint.Grant(ctx, newRequest(rotator.GrantRefreshToken, anyURL))
+				answer, err := endpoint.RequestToken(ctx, newRequest(rotator.GrantTypeRefreshToken, anyURL))
 				took := time.Since(start)
 				if test.giveUp > 0 {
 					code := map[int]rotator.Code{429: rotator.Throttled, 503: rotator.ServerError}[test.status]
@@ -202,14 +202,14 @@ func TestRateLimitOfAHost(t *testing.T) {
 		for i := range 20 {
 			host := []string{"auth.reltio.com", "AUTH.reltio.com:443"}[i%2]
 			all.Go(func() {
-				answer, err := endpoint.Grant(t.Context(), newRequest(rotator.GrantRefreshToken, "https://"+host+"/"))
+				answer, err := endpoint.RequestToken(t.Context(), newRequest(rotator.GrantTypeRefreshToken, "https://"+host+"/"))
 				if err != nil || answer.SentAt.Before(start) {
 					t.Error(answer, err)
 				}
 			})
 		}
 		all.Go(func() {
-			answer, err := endpoint.Grant(t.Context(), newRequest(rotator.GrantRefreshToken, "https://auth-stg.reltio.com/"))
+			answer, err := endpoint.RequestToken(t.Context(), newRequest(rotator.GrantTypeRefreshToken, "https://auth-stg.reltio.com/"))
 			if err != nil || !answer.SentAt.Equal(start) {
 				t.Errorf("another host waited until %v, %v", answer.SentAt, err)
 			}
@@ -254,13 +254,13 @@ func TestNoTimeForATurn(t *testing.T) {
 				endpoint := New(Config{RequestsPerSecond: 1, Transport: network})
 				var others sync.WaitGroup
 				for range 10 { // so that the next turn is 10 s away
-					others.Go(func() { _, _ = endpoint.Grant(t.Context(), newRequest(rotator.GrantRefreshToken, anyURL)) })
+					others.Go(func() { _, _ = endpoint.RequestToken(t.Context(), newRequest(rotator.GrantTypeRefreshToken, anyURL)) })
 				}
 				synctest.Wait()
 				ctx, cancel := test.context(t.Context())
 				defer cancel()
 				start := time.Now()
-				answer, err := endpoint.Grant(ctx, newRequest(rotator.GrantRefreshToken, anyURL))
+				answer, err := endpoint.RequestToken(ctx, newRequest(rotator.GrantTypeRefreshToken, anyURL))
 				failure := wantFailure(t, answer, err, rotator.Unreachable)
 				wantSaid(t, failure, "No token request was sent to auth.reltio.com")
 				if failure.TokenEnded || !errors.Is(err, test.cause) {
@@ -284,7 +284,7 @@ func TestTimeEndsBetweenAttempts(t *testing.T) {
 		network := &script{steps: []step{{429, "30"}, granted}}
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(10*time.Second, cancel)
-		answer, err := New(Config{Transport: network}).Grant(ctx, newRequest(rotator.GrantRefreshToken, anyURL))
+		answer, err := New(Config{Transport: network}).RequestToken(ctx, newRequest(rotator.GrantTypeRefreshToken, anyURL))
 		failure := wantFailure(t, answer, err, rotator.Throttled)
 		if failure.RetryAfter != 30*time.Second || answer.Throttled != 1 || len(network.at) != 1 {
 			t.Errorf("got RetryAfter %v, %d throttled, %d attempts", failure.RetryAfter, answer.Throttled, len(network.at))

@@ -48,7 +48,7 @@ func FuzzReply(f *testing.F) {
 			wantUsable(t, answer, got)
 			return
 		}
-		if (answer != rotator.Answer{}) {
+		if (answer != rotator.TokenResponse{}) {
 			t.Errorf("got %+v beside %v", answer, failure)
 		}
 		if !slices.Contains(codesFor(status, grant), failure.Code) {
@@ -61,7 +61,7 @@ func FuzzReply(f *testing.F) {
 			t.Errorf("what the server said is shown in %#v", failure)
 		}
 		succeeded := status >= 200 && status <= 299 // the server says, and may have acted on it
-		if failure.TokenEnded && (status != 401 && !succeeded || grant != rotator.GrantRefreshToken) {
+		if failure.TokenEnded && (status != 401 && !succeeded || grant != rotator.GrantTypeRefreshToken) {
 			t.Errorf("got TokenEnded for status %d of %s", status, grant)
 		}
 		if failure.RetryAfter != 0 && status != 429 && status != 503 {
@@ -71,7 +71,7 @@ func FuzzReply(f *testing.F) {
 }
 
 // wantUsable checks an answer against the reply as an independent reader sees it.
-func wantUsable(t *testing.T, answer rotator.Answer, got reply) {
+func wantUsable(t *testing.T, answer rotator.TokenResponse, got reply) {
 	t.Helper()
 	var fields map[string]any
 	reader := json.NewDecoder(bytes.NewReader(got.body))
@@ -107,7 +107,7 @@ func visible() string {
 }
 
 // codesFor returns the codes that a whole reply with this status may have.
-func codesFor(status int, grant rotator.Grant) []rotator.Code {
+func codesFor(status int, grant rotator.GrantType) []rotator.Code {
 	codes := []rotator.Code{rotator.BadResponse} // too large
 	switch {
 	case status == 429:
@@ -120,9 +120,9 @@ func codesFor(status int, grant rotator.Grant) []rotator.Code {
 		return codes
 	}
 	switch {
-	case grant == rotator.GrantPassword:
+	case grant == rotator.GrantTypePassword:
 		codes = append(codes, rotator.LoginRejected)
-	case grant == rotator.GrantRefreshToken && (status == 400 || status == 401):
+	case grant == rotator.GrantTypeRefreshToken && (status == 400 || status == 401):
 		codes = append(codes, rotator.RefreshTokenRejected)
 	}
 	return codes

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/secret"
 )
 
 // What no error may show, in whatever way it is printed.
@@ -28,15 +29,15 @@ const (
 	echoed       = "echo-of-a-token" // what the servers below put into every text of theirs
 )
 
-func newRequest(grant rotator.Grant, tokenURL string) rotator.GrantRequest {
-	return rotator.GrantRequest{
+func newRequest(grant rotator.GrantType, tokenURL string) rotator.TokenRequest {
+	return rotator.TokenRequest{
 		TokenURL:     tokenURL,
-		Grant:        grant,
+		GrantType:    grant,
 		ClientID:     clientID,
-		ClientSecret: rotator.NewSecret(clientSecret),
-		RefreshToken: rotator.NewSecret(refreshToken),
-		Username:     rotator.NewSecret(username),
-		Password:     rotator.NewSecret(password),
+		ClientSecret: secret.New(clientSecret),
+		RefreshToken: secret.New(refreshToken),
+		Username:     secret.New(username),
+		Password:     secret.New(password),
 	}
 }
 
@@ -89,7 +90,7 @@ func newEndpoint() *Endpoint { return New(Config{RequestsPerSecond: 1000}) }
 // wantFailure fails the test unless err is an *rotator.Error with the code,
 // tells its story in one sentence that holds nothing secret, and comes with no
 // token.
-func wantFailure(t *testing.T, answer rotator.Answer, err error, code rotator.Code) *rotator.Error {
+func wantFailure(t *testing.T, answer rotator.TokenResponse, err error, code rotator.Code) *rotator.Error {
 	t.Helper()
 	failure, ok := errors.AsType[*rotator.Error](err)
 	if !ok {
@@ -98,7 +99,7 @@ func wantFailure(t *testing.T, answer rotator.Answer, err error, code rotator.Co
 	if failure.Code != code {
 		t.Errorf("got code %s, want %s (%s)", failure.Code, code, failure.Message)
 	}
-	if (answer != rotator.Answer{Throttled: answer.Throttled}) {
+	if (answer != rotator.TokenResponse{Throttled: answer.Throttled}) {
 		t.Errorf("got an answer beside the error: %+v", answer)
 	}
 	if !strings.HasSuffix(failure.Message, ".") || strings.ContainsAny(failure.Message, "\n\r") {
@@ -136,11 +137,11 @@ func wantSaid(t *testing.T, failure *rotator.Error, words ...string) {
 	}
 }
 
-func grantOnce(ctx context.Context, s *tokenServer, grant rotator.Grant) (rotator.Answer, error) {
-	return newEndpoint().Grant(ctx, newRequest(grant, s.url))
+func grantOnce(ctx context.Context, s *tokenServer, grant rotator.GrantType) (rotator.TokenResponse, error) {
+	return newEndpoint().RequestToken(ctx, newRequest(grant, s.url))
 }
 
-var allGrants = []rotator.Grant{rotator.GrantRefreshToken, rotator.GrantPassword, rotator.GrantClientCredentials}
+var allGrants = []rotator.GrantType{rotator.GrantTypeRefreshToken, rotator.GrantTypePassword, rotator.GrantTypeClientCredentials}
 
 // quiet is for servers whose clients turn away on purpose.
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -13,7 +13,7 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// Reach tells whether a token request would get through to the token URL's
+// Reach reports whether a token request would get through to the token URL's
 // host: it resolves the name, connects and, for https, shakes hands and checks
 // the certificate as a request does, and then hangs up without sending one. It
 // returns what it saw. Its errors are *[rotator.Error] and name the step that

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/secret"
 )
 
 // maxLifetime is the longest believable expires_in, in seconds: about 30 years.
@@ -20,33 +21,33 @@ const maxLifetime = 1e9
 //
 // Keys match exactly. A struct would not do: encoding/json takes "ACCESS_TOKEN"
 // for access_token too.
-func parseGrant(grant rotator.Grant, said string, body []byte) (rotator.Answer, *rotator.Error) {
+func parseGrant(grant rotator.GrantType, said string, body []byte) (rotator.TokenResponse, *rotator.Error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(body, &fields); err != nil {
-		return rotator.Answer{}, inDoubt(grant, badGrant(said, "with something other than a JSON object"))
+		return rotator.TokenResponse{}, inDoubt(grant, badGrant(said, "with something other than a JSON object"))
 	}
 	if isPresent(fields["error"]) {
-		return rotator.Answer{}, badGrant(said, "with an error inside")
+		return rotator.TokenResponse{}, badGrant(said, "with an error inside")
 	}
 	if !isPresent(fields["access_token"]) && isPresent(fields["state_token"]) {
-		return rotator.Answer{}, mfaChallenge(grant, said)
+		return rotator.TokenResponse{}, mfaChallenge(grant, said)
 	}
 	accessToken, ok := visibleString(fields["access_token"])
 	if !ok {
-		return rotator.Answer{}, inDoubt(grant, badGrant(said, "without an access token that can be used"))
+		return rotator.TokenResponse{}, inDoubt(grant, badGrant(said, "without an access token that can be used"))
 	}
 	tokenType, ok := bearer(fields["token_type"])
 	if !ok {
-		return rotator.Answer{}, inDoubt(grant, badGrant(said, "with a token that is not a bearer token"))
+		return rotator.TokenResponse{}, inDoubt(grant, badGrant(said, "with a token that is not a bearer token"))
 	}
 	// A refresh token that cannot be one is as good as none: the old one stays.
 	refreshToken, _ := visibleString(fields["refresh_token"])
-	return rotator.Answer{
-		AccessToken:  rotator.NewSecret(accessToken),
+	return rotator.TokenResponse{
+		AccessToken:  secret.New(accessToken),
 		TokenType:    tokenType,
 		Scope:        scope(fields["scope"]),
 		ExpiresIn:    expiresIn(fields["expires_in"]),
-		RefreshToken: rotator.NewSecret(refreshToken),
+		RefreshToken: secret.New(refreshToken),
 	}, nil
 }
 
@@ -59,15 +60,15 @@ func badGrant(said, with string) *rotator.Error {
 
 // inDoubt marks the failure of a refresh that the server calls a success: it may
 // have been executed, and then the access token in use has ended.
-func inDoubt(grant rotator.Grant, failure *rotator.Error) *rotator.Error {
-	failure.TokenEnded = grant == rotator.GrantRefreshToken
+func inDoubt(grant rotator.GrantType, failure *rotator.Error) *rotator.Error {
+	failure.TokenEnded = grant == rotator.GrantTypeRefreshToken
 	return failure
 }
 
 // mfaChallenge is the failure of a login that wants a second factor: Reltio
 // answers 200 with a state_token in the place of an access token.
-func mfaChallenge(grant rotator.Grant, said string) *rotator.Error {
-	if grant != rotator.GrantPassword {
+func mfaChallenge(grant rotator.GrantType, said string) *rotator.Error {
+	if grant != rotator.GrantTypePassword {
 		return badGrant(said, "with an MFA challenge")
 	}
 	return &rotator.Error{
@@ -77,7 +78,7 @@ func mfaChallenge(grant rotator.Grant, said string) *rotator.Error {
 	}
 }
 
-// isPresent tells whether a field has a value: neither absent nor null nor "".
+// isPresent reports whether a field has a value: neither absent nor null nor "".
 func isPresent(raw json.RawMessage) bool {
 	return len(raw) > 0 && string(raw) != "null" && string(raw) != `""`
 }

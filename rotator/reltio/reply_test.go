@@ -17,13 +17,13 @@ func TestTokens(t *testing.T) {
 		refresh                  string
 	}
 	const (
-		refresh     = rotator.GrantRefreshToken
-		login       = rotator.GrantPassword
-		credentials = rotator.GrantClientCredentials
+		refresh     = rotator.GrantTypeRefreshToken
+		login       = rotator.GrantTypePassword
+		credentials = rotator.GrantTypeClientCredentials
 	)
 	tests := []struct {
 		name  string
-		grant rotator.Grant
+		grant rotator.GrantType
 		body  string
 		want  answer
 	}{
@@ -90,9 +90,9 @@ func TestTokens(t *testing.T) {
 }
 
 // parse reads one more field beside a good access token.
-func parse(t *testing.T, field string) rotator.Answer {
+func parse(t *testing.T, field string) rotator.TokenResponse {
 	t.Helper()
-	got, failure := parseGrant(rotator.GrantRefreshToken, "", []byte(`{"access_token":"a",`+field+`}`))
+	got, failure := parseGrant(rotator.GrantTypeRefreshToken, "", []byte(`{"access_token":"a",`+field+`}`))
 	if failure != nil {
 		t.Fatal(failure)
 	}
@@ -134,7 +134,7 @@ func TestTokenType(t *testing.T) {
 		}
 	}
 	for _, value := range []string{`"mac"`, `"bearer "`, `1`, `["bearer"]`, `{}`, `false`} {
-		answer, failure := parseGrant(rotator.GrantRefreshToken, "", []byte(`{"access_token":"a","token_type":`+value+`}`))
+		answer, failure := parseGrant(rotator.GrantTypeRefreshToken, "", []byte(`{"access_token":"a","token_type":`+value+`}`))
 		if failure == nil || failure.Code != rotator.BadResponse {
 			t.Errorf("token_type %s: got %+v, %v", value, answer, failure)
 		}
@@ -158,20 +158,20 @@ func TestAccessTokenThatCannotBeOne(t *testing.T) {
 		"{\"access_token\":\"a\xff\"}", `{"access_token":"\ud800"}`,
 		`{"ACCESS_TOKEN":"a"}`, `{"Access_Token":"a"}`, `{"access-token":"a"}`,
 	} {
-		answer, failure := parseGrant(rotator.GrantRefreshToken, "", []byte(body))
-		if failure == nil || failure.Code != rotator.BadResponse || (answer != rotator.Answer{}) {
+		answer, failure := parseGrant(rotator.GrantTypeRefreshToken, "", []byte(body))
+		if failure == nil || failure.Code != rotator.BadResponse || (answer != rotator.TokenResponse{}) {
 			t.Errorf("%s: got %+v, %v", body, answer, failure)
 		}
 	}
 	edges := `{"access_token":" !~","access_token_":"x"}`
-	if answer, failure := parseGrant(rotator.GrantRefreshToken, "", []byte(edges)); failure != nil || answer.AccessToken.Reveal() != " !~" {
+	if answer, failure := parseGrant(rotator.GrantTypeRefreshToken, "", []byte(edges)); failure != nil || answer.AccessToken.Reveal() != " !~" {
 		t.Errorf("got %q, %v for %s", answer.AccessToken.Reveal(), failure, edges)
 	}
 }
 
 func TestLargestReply(t *testing.T) {
 	body := tokenReply + strings.Repeat(" ", maxReply-len(tokenReply))
-	if _, err := grantOnce(t.Context(), startServer(t, answering(200, nil, body)), rotator.GrantRefreshToken); err != nil {
+	if _, err := grantOnce(t.Context(), startServer(t, answering(200, nil, body)), rotator.GrantTypeRefreshToken); err != nil {
 		t.Errorf("a reply of exactly 64 KiB: %v", err)
 	}
 }

@@ -26,7 +26,7 @@ type reply struct {
 // exchange sends the request once and reads the whole reply. It talks to the
 // transport and not through an http.Client: a client follows redirects and
 // takes credentials from URLs, a transport does neither.
-func (e *Endpoint) exchange(ctx context.Context, target *url.URL, request rotator.GrantRequest) (reply, *rotator.Error) {
+func (e *Endpoint) exchange(ctx context.Context, target *url.URL, request rotator.TokenRequest) (reply, *rotator.Error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	// From the moment there is a connection the request may have gone out.
@@ -64,7 +64,7 @@ func (e *Endpoint) exchange(ctx context.Context, target *url.URL, request rotato
 // decode them, so that a secret with "+", "/" or "%" would be refused with 401.
 //
 // Without the Accept header some errors come back as HTML pages.
-func httpRequest(ctx context.Context, target *url.URL, request rotator.GrantRequest) *http.Request {
+func httpRequest(ctx context.Context, target *url.URL, request rotator.TokenRequest) *http.Request {
 	body := form(request)
 	r := (&http.Request{
 		Method:        http.MethodPost,
@@ -82,12 +82,12 @@ func httpRequest(ctx context.Context, target *url.URL, request rotator.GrantRequ
 }
 
 // form encodes the body, in which every character of a token survives.
-func form(request rotator.GrantRequest) string {
-	values := url.Values{"grant_type": {string(request.Grant)}}
-	switch request.Grant {
-	case rotator.GrantRefreshToken:
+func form(request rotator.TokenRequest) string {
+	values := url.Values{"grant_type": {string(request.GrantType)}}
+	switch request.GrantType {
+	case rotator.GrantTypeRefreshToken:
 		values.Set("refresh_token", request.RefreshToken.Reveal())
-	case rotator.GrantPassword:
+	case rotator.GrantTypePassword:
 		values.Set("username", request.Username.Reveal())
 		values.Set("password", request.Password.Reveal())
 	}

@@ -16,24 +16,24 @@ const tokenReply = `{"access_token":"access+tok/en==","token_type":"bearer","exp
 func TestRequestOnTheWire(t *testing.T) {
 	tests := []struct {
 		name  string
-		grant rotator.Grant
+		grant rotator.GrantType
 		scope string
 		body  string
 	}{
 		{
-			name: "a refresh token's + / = survive", grant: rotator.GrantRefreshToken,
+			name: "a refresh token's + / = survive", grant: rotator.GrantTypeRefreshToken,
 			body: "grant_type=refresh_token&refresh_token=refresh%2Btok%2Fen%3D%3D",
 		},
 		{
-			name: "a login", grant: rotator.GrantPassword,
+			name: "a login", grant: rotator.GrantTypePassword,
 			body: "grant_type=password&password=p%26ss%3Dw%2Brd+%C3%A9&username=robot%40example.com",
 		},
 		{
-			name: "client credentials send neither a token nor a login", grant: rotator.GrantClientCredentials,
+			name: "client credentials send neither a token nor a login", grant: rotator.GrantTypeClientCredentials,
 			body: "grant_type=client_credentials",
 		},
 		{
-			name: "a scope", grant: rotator.GrantClientCredentials, scope: "entities_api graphs_api",
+			name: "a scope", grant: rotator.GrantTypeClientCredentials, scope: "entities_api graphs_api",
 			body: "grant_type=client_credentials&scope=entities_api+graphs_api",
 		},
 	}
@@ -48,7 +48,7 @@ func TestRequestOnTheWire(t *testing.T) {
 			})
 			request := newRequest(test.grant, s.url)
 			request.Scope = test.scope
-			if _, err := newEndpoint().Grant(t.Context(), request); err != nil {
+			if _, err := newEndpoint().RequestToken(t.Context(), request); err != nil {
 				t.Fatal(err)
 			}
 			if string(body) != test.body {
@@ -83,8 +83,8 @@ func TestUserInformationInTheURLIsNeitherSentNorShown(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusForbidden)
 	})
-	answer, err := newEndpoint().Grant(t.Context(),
-		newRequest(rotator.GrantRefreshToken, "http://someone:"+echoed+"@"+s.host+"/?key="+echoed))
+	answer, err := newEndpoint().RequestToken(t.Context(),
+		newRequest(rotator.GrantTypeRefreshToken, "http://someone:"+echoed+"@"+s.host+"/?key="+echoed))
 	wantSaid(t, wantFailure(t, answer, err, rotator.RequestRejected), s.host, "403")
 }
 
@@ -94,7 +94,7 @@ func TestImpossibleURL(t *testing.T) {
 		"https://user:" + echoed + "@auth.reltio.com:x/", "https://auth.reltio.com/%zz" + echoed, "https://" + echoed + "\n/",
 	} {
 		t.Run(url.PathEscape(tokenURL), func(t *testing.T) {
-			answer, err := newEndpoint().Grant(t.Context(), newRequest(rotator.GrantRefreshToken, tokenURL))
+			answer, err := newEndpoint().RequestToken(t.Context(), newRequest(rotator.GrantTypeRefreshToken, tokenURL))
 			wantSaid(t, wantFailure(t, answer, err, rotator.ConfigInvalid), "token_url")
 		})
 	}
@@ -114,7 +114,7 @@ func TestEveryAttemptHasItsOwnConnection(t *testing.T) {
 	})
 	endpoint := newEndpoint()
 	for range 2 {
-		if _, err := endpoint.Grant(t.Context(), newRequest(rotator.GrantRefreshToken, s.url)); err != nil {
+		if _, err := endpoint.RequestToken(t.Context(), newRequest(rotator.GrantTypeRefreshToken, s.url)); err != nil {
 			t.Fatal(err)
 		}
 		endpoint.CloseIdleConnections()

@@ -83,7 +83,7 @@ func TestAnswerLost(t *testing.T) {
 // A cut 429 is an answer lost, but it was one all the same.
 func TestCutThrottleIsCounted(t *testing.T) {
 	s := startServer(t, raw("HTTP/1.1 429 Too Many\r\nContent-Length: 9\r\n\r\n"))
-	answer, err := grantOnce(t.Context(), s, rotator.GrantRefreshToken)
+	answer, err := grantOnce(t.Context(), s, rotator.GrantTypeRefreshToken)
 	wantFailure(t, answer, err, rotator.AnswerLost)
 	if answer.Throttled != 1 || s.requests.Load() != 1 {
 		t.Errorf("got %d throttled in %d requests", answer.Throttled, s.requests.Load())
@@ -97,7 +97,7 @@ func TestEndedByTheCallerOnTheWay(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	})
-	answer, err := grantOnce(ctx, s, rotator.GrantRefreshToken)
+	answer, err := grantOnce(ctx, s, rotator.GrantTypeRefreshToken)
 	failure := wantFailure(t, answer, err, rotator.AnswerLost)
 	wantSaid(t, failure, s.host, "ended first")
 	if !failure.TokenEnded || !errors.Is(err, context.Canceled) {
@@ -169,7 +169,7 @@ func TestUnreachable(t *testing.T) {
 				return dial(ctx, network, address)
 			}
 			answer, err := New(Config{RequestsPerSecond: 1000, Transport: transport}).
-				Grant(t.Context(), newRequest(rotator.GrantRefreshToken, test.url))
+				RequestToken(t.Context(), newRequest(rotator.GrantTypeRefreshToken, test.url))
 			failure := wantFailure(t, answer, err, rotator.Unreachable)
 			target, _ := parseTarget(test.url)
 			wantSaid(t, failure, target.Host, test.reason, "check token_url")
@@ -199,7 +199,7 @@ func TestTrustedServer(t *testing.T) {
 	transport := newTransport()
 	transport.TLSClientConfig.RootCAs = x509.NewCertPool()
 	transport.TLSClientConfig.RootCAs.AddCert(server.Certificate())
-	if _, err := New(Config{Transport: transport}).Grant(t.Context(), newRequest(rotator.GrantRefreshToken, server.URL)); err != nil {
+	if _, err := New(Config{Transport: transport}).RequestToken(t.Context(), newRequest(rotator.GrantTypeRefreshToken, server.URL)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -249,7 +249,7 @@ func TestTimeLimits(t *testing.T) {
 				transport.DialContext = func(context.Context, string, string) (net.Conn, error) { return test.dial(dials) }
 				start := time.Now()
 				answer, err := New(Config{RequestsPerSecond: 1000, Transport: transport}).
-					Grant(t.Context(), newRequest(rotator.GrantRefreshToken, test.url))
+					RequestToken(t.Context(), newRequest(rotator.GrantTypeRefreshToken, test.url))
 				wantSaid(t, wantFailure(t, answer, err, test.code), "auth.reltio.com", "timed out")
 				if took := time.Since(start); took < test.took[0] || took > test.took[1] {
 					t.Errorf("took %v, want %v", took, test.took)
@@ -261,7 +261,7 @@ func TestTimeLimits(t *testing.T) {
 	}
 }
 
-// is tells whether err wraps an E.
+// is reports whether err wraps an E.
 func is[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
 	return ok

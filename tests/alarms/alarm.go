@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"time"
 
-	"reltio-token-rotator/tests/cfn"
+	"reltio-token-rotator/tests/harness/cfn"
 )
 
 // State is an alarm's.
@@ -117,7 +117,7 @@ func (r *reader) number(name string) float64 {
 	return value
 }
 
-// breaches tells whether a datapoint violates the threshold.
+// breaches reports whether a datapoint violates the threshold.
 func (a Alarm) breaches(value float64) (bool, error) {
 	switch a.Comparison {
 	case "GreaterThanOrEqualToThreshold":

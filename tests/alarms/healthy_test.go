@@ -5,7 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"reltio-token-rotator/tests/simulation/memory"
+	"reltio-token-rotator/tests/fake/memory"
 )
 
 // A month in which all is well is a month in which nobody is called, whatever
@@ -25,7 +25,7 @@ func TestHealthyForThirtyDaysIsSilent(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStage(t, test.options)
+				s := newFixture(t, test.options)
 				s.aws.Add("default")
 				s.live(10 * time.Minute) // until somebody has the credentials at hand
 				s.seed("default", test.login)
@@ -43,7 +43,7 @@ func TestHealthyForThirtyDaysIsSilent(t *testing.T) {
 // whatever moment of the token's life it comes.
 func TestOutageOfThreeMinutesIsSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, memory.Options{Rotate: true})
+		s := newFixture(t, memory.Options{Rotate: true})
 		s.aws.Add("default")
 		s.seed("default", false)
 		s.live(5 * time.Minute)

@@ -88,7 +88,7 @@ func (r *Record) Err() error {
 	return r.err
 }
 
-// Has tells whether a series has any value.
+// Has reports whether a series has any value.
 func (r *Record) Has(series Series) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/emf"
 	"reltio-token-rotator/tests/alarms"
-	"reltio-token-rotator/tests/cfn"
-	"reltio-token-rotator/tests/simulation/memory"
+	"reltio-token-rotator/tests/fake/memory"
+	"reltio-token-rotator/tests/harness/cfn"
 )
 
 const (
@@ -55,7 +55,7 @@ func definitions(t testing.TB) map[string]alarms.Alarm {
 
 // stage is a stack that lives in a bubble of simulated time; its alarms are made
 // before its first heartbeat.
-type stage struct {
+type fixture struct {
 	t       *testing.T
 	aws     *memory.AWS
 	reltio  *memory.Reltio
@@ -72,8 +72,8 @@ type stage struct {
 	runs    int
 }
 
-func newStage(t *testing.T, options memory.Options) *stage {
-	s := &stage{
+func newFixture(t *testing.T, options memory.Options) *fixture {
+	s := &fixture{
 		t: t, aws: memory.NewAWS(), record: alarms.NewRecord(), random: rand.New(rand.NewPCG(6, 1)),
 		// In the middle of a minute, as stacks are.
 		created: time.Now().Add(37 * time.Second),
@@ -98,7 +98,7 @@ func newStage(t *testing.T, options memory.Options) *stage {
 }
 
 // set changes what is wrong, under the lock that the weather reads it with.
-func (s *stage) set(what *bool, is bool) {
+func (s *fixture) set(what *bool, is bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	*what = is
@@ -106,12 +106,12 @@ func (s *stage) set(what *bool, is bool) {
 
 // seed makes a person write credentials with a fresh refresh token, and with a
 // login where asked for.
-func (s *stage) seed(connection string, login bool) {
+func (s *fixture) seed(connection string, login bool) {
 	_, refreshToken := s.reltio.Login(user + connection)
 	s.write(connection, refreshToken, login)
 }
 
-func (s *stage) write(connection, refreshToken string, login bool) {
+func (s *fixture) write(connection, refreshToken string, login bool) {
 	fields := map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken}
 	if login {
 		fields["username"], fields["password"] = user+connection, "password"
@@ -124,7 +124,7 @@ func (s *stage) write(connection, refreshToken string, login bool) {
 // so that it may miss its clock minute and the next has two, now and then none,
 // now and then two. Two in a row are never missing: that lifts an alarm of "2 of
 // 3 minutes" and raises it again, which is no more than a second message.
-func (s *stage) live(d time.Duration) {
+func (s *fixture) live(d time.Duration) {
 	missed := false
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		beats := 1
@@ -151,7 +151,7 @@ func (s *stage) live(d time.Duration) {
 	}
 }
 
-func (s *stage) heartbeat() {
+func (s *fixture) heartbeat() {
 	s.mu.Lock()
 	s.runs++
 	id := fmt.Sprint("request-", s.runs)
@@ -165,7 +165,7 @@ func (s *stage) heartbeat() {
 			RefreshBefore: 10 * time.Minute, Heartbeat: time.Minute,
 		},
 		Version: "simulated",
-		Lister:  store, Parameters: store, Credentials: store, Saver: store, Escrow: store, Tokens: store,
+		Lister:  store, Parameters: store, Credentials: store, Saver: store, Pending: store, Tokens: store,
 		Endpoint: s.reltio.Process(), Metrics: emf.New(s.record, stackName), Log: slog.New(slog.DiscardHandler),
 	}
 	// Failures are what the metrics tell.
@@ -173,7 +173,7 @@ func (s *stage) heartbeat() {
 }
 
 // expiry is when the published token ends.
-func (s *stage) expiry(connection string) time.Time {
+func (s *fixture) expiry(connection string) time.Time {
 	s.t.Helper()
 	document, ok := s.aws.Secret(connection, memory.Token)
 	var token struct {
@@ -185,8 +185,8 @@ func (s *stage) expiry(connection string) time.Time {
 	return token.ExpiresAt
 }
 
-// works tells whether a job that reads the token secret now can work.
-func (s *stage) works(connection string) bool {
+// works reports whether a job that reads the token secret now can work.
+func (s *fixture) works(connection string) bool {
 	document, _ := s.aws.Secret(connection, memory.Token)
 	var token struct {
 		AccessToken string `json:"access_token"`
@@ -205,7 +205,7 @@ type history map[string][]alarms.Change
 
 // judge ends the stage and replays its record, in each way that CloudWatch may
 // see it.
-func (s *stage) judge(check func(t *testing.T, h history)) {
+func (s *fixture) judge(check func(t *testing.T, h history)) {
 	s.t.Helper()
 	s.running.Wait()
 	until := time.Now()

@@ -14,17 +14,17 @@ import (
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/emf"
 	"reltio-token-rotator/tests/alarms"
-	"reltio-token-rotator/tests/cfn"
+	"reltio-token-rotator/tests/harness/cfn"
 )
 
 // The alarms, in words.
 func TestAlarmsAreThese(t *testing.T) {
 	want := map[string]string{
-		"heartbeats":        "Sum of Heartbeats LessThanThreshold 1 in 2 of 2 periods of 5m0s, missing is breaching, after 15m0s",
-		"needs-person":      "Maximum of NeedsPerson GreaterThanOrEqualToThreshold 1 in 2 of 3 periods of 1m0s, missing is notBreaching, after 0s",
-		"late":              "Maximum of Late GreaterThanOrEqualToThreshold 1 in 2 of 3 periods of 1m0s, missing is notBreaching, after 0s",
-		"refresh-token-age": "Maximum of RefreshTokenAgeDays GreaterThanOrEqualToThreshold 21 in 1 of 1 periods of 1h0m0s, missing is notBreaching, after 0s",
-		"unseeded":          "Maximum of Unseeded GreaterThanOrEqualToThreshold 1 in 13 of 13 periods of 5m0s, missing is notBreaching, after 0s",
+		"heartbeats-missing":     "Sum of Heartbeats LessThanThreshold 1 in 2 of 2 periods of 5m0s, missing is breaching, after 15m0s",
+		"action-required":        "Maximum of ActionRequired GreaterThanOrEqualToThreshold 1 in 2 of 3 periods of 1m0s, missing is notBreaching, after 0s",
+		"refresh-overdue":        "Maximum of RefreshOverdue GreaterThanOrEqualToThreshold 1 in 2 of 3 periods of 1m0s, missing is notBreaching, after 0s",
+		"refresh-token-expiring": "Maximum of RefreshTokenAgeDays GreaterThanOrEqualToThreshold 21 in 1 of 1 periods of 1h0m0s, missing is notBreaching, after 0s",
+		"no-credentials":         "Maximum of NoCredentials GreaterThanOrEqualToThreshold 1 in 13 of 13 periods of 5m0s, missing is notBreaching, after 0s",
 	}
 	got := map[string]string{}
 	for name, a := range definitions(t) {

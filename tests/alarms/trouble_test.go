@@ -6,12 +6,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"reltio-token-rotator/tests/simulation/memory"
+	"reltio-token-rotator/tests/fake/memory"
 )
 
 // seeded returns a stage on which a connection has its first token.
-func seeded(t *testing.T, options memory.Options) *stage {
-	s := newStage(t, options)
+func seeded(t *testing.T, options memory.Options) *fixture {
+	s := newFixture(t, options)
 	s.aws.Add("default")
 	s.seed("default", false)
 	s.live(5 * time.Minute)
@@ -38,8 +38,8 @@ func TestOutageOfTwentyMinutesIsLateBeforeTheTokenDies(t *testing.T) {
 				s.set(&s.outage, false)
 				s.live(2 * time.Hour)
 				s.judge(func(t *testing.T, h history) {
-					h.only(t, "late")
-					for _, at := range h.raised("late") {
+					h.only(t, "refresh-overdue")
+					for _, at := range h.raised("refresh-overdue") {
 						t.Logf("late went off %v before the token's end", end.Sub(at))
 						if !at.Before(end) {
 							t.Errorf("late went off %v after the token's end", at.Sub(end))
@@ -71,11 +71,11 @@ func TestDeadRefreshTokenNeedsAPersonBeforeTheTokenDies(t *testing.T) {
 		s.seed("default", false)
 		s.live(2 * time.Hour)
 		s.judge(func(t *testing.T, h history) {
-			h.only(t, "needs-person", "late")
-			for _, at := range h.raised("needs-person") {
-				t.Logf("needs-person went off %v before the token's end", end.Sub(at))
+			h.only(t, "action-required", "refresh-overdue")
+			for _, at := range h.raised("action-required") {
+				t.Logf("action-required went off %v before the token's end", end.Sub(at))
 				if !at.Before(end) {
-					t.Errorf("needs-person went off %v after the token's end", at.Sub(end))
+					t.Errorf("action-required went off %v after the token's end", at.Sub(end))
 				}
 			}
 		})
@@ -91,8 +91,8 @@ func TestRefreshTokenThatGrowsOld(t *testing.T) {
 		s.seed("default", false)
 		s.live(2 * time.Hour)
 		s.judge(func(t *testing.T, h history) {
-			h.only(t, "refresh-token-age", "needs-person", "late")
-			for name, days := range map[string]float64{"refresh-token-age": 21, "needs-person": 28} {
+			h.only(t, "refresh-token-expiring", "action-required", "refresh-overdue")
+			for name, days := range map[string]float64{"refresh-token-expiring": 21, "action-required": 28} {
 				for _, at := range h.raised(name) {
 					if late := at.Sub(s.created).Hours()/24 - days; late < 0 || late > 0.1 {
 						t.Errorf("%s went off after %.2f days", name, days+late)
@@ -119,7 +119,7 @@ func TestRefreshTokenRenewedInTime(t *testing.T) {
 // One dead connection is not lost among a hundred.
 func TestOneDeadAmongAHundred(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, memory.Options{Rotate: true})
+		s := newFixture(t, memory.Options{Rotate: true})
 		for i := range 100 {
 			name := fmt.Sprintf("tenant-%02d", i)
 			s.aws.Add(name)
@@ -132,10 +132,10 @@ func TestOneDeadAmongAHundred(t *testing.T) {
 		s.seed("tenant-42", false)
 		s.live(time.Hour)
 		s.judge(func(t *testing.T, h history) {
-			h.only(t, "needs-person", "late")
-			for _, at := range h.raised("needs-person") {
+			h.only(t, "action-required", "refresh-overdue")
+			for _, at := range h.raised("action-required") {
 				if at.Before(from) || at.Sub(from) > time.Hour {
-					t.Errorf("needs-person went off %v after the refresh token died", at.Sub(from))
+					t.Errorf("action-required went off %v after the refresh token died", at.Sub(from))
 				}
 			}
 		})
@@ -146,11 +146,11 @@ func TestOneDeadAmongAHundred(t *testing.T) {
 func TestSilence(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		what   func(s *stage) *bool
+		what   func(s *fixture) *bool
 		atMost time.Duration
 	}{
-		{"function deleted or schedule disabled", func(s *stage) *bool { return &s.stopped }, 27 * time.Minute},
-		{"connections cannot be listed", func(s *stage) *bool { return &s.blind }, 13 * time.Minute},
+		{"function deleted or schedule disabled", func(s *fixture) *bool { return &s.stopped }, 27 * time.Minute},
+		{"connections cannot be listed", func(s *fixture) *bool { return &s.blind }, 13 * time.Minute},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -162,8 +162,8 @@ func TestSilence(t *testing.T) {
 				s.set(test.what(s), false)
 				s.live(2 * time.Hour)
 				s.judge(func(t *testing.T, h history) {
-					h.only(t, "heartbeats")
-					for _, at := range h.raised("heartbeats") {
+					h.only(t, "heartbeats-missing")
+					for _, at := range h.raised("heartbeats-missing") {
 						t.Logf("heartbeats went off after %v", at.Sub(from).Round(time.Minute))
 						if at.Sub(from) > test.atMost {
 							t.Errorf("heartbeats went off after %v, want %v at the latest", at.Sub(from), test.atMost)
@@ -178,11 +178,11 @@ func TestSilence(t *testing.T) {
 // A stack whose schedule never fires says so.
 func TestStackThatNeverRan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, memory.Options{})
+		s := newFixture(t, memory.Options{})
 		s.set(&s.stopped, true)
 		s.live(time.Hour)
 		s.judge(func(t *testing.T, h history) {
-			raised := h.raised("heartbeats")
+			raised := h.raised("heartbeats-missing")
 			if len(raised) != 1 || raised[0].Sub(s.created) > 16*time.Minute {
 				t.Errorf("heartbeats went off at %v, the stack was made at %v", raised, s.created)
 			}
@@ -194,16 +194,16 @@ func TestStackThatNeverRan(t *testing.T) {
 // when somebody has.
 func TestStackThatNobodySeeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, memory.Options{Rotate: true})
+		s := newFixture(t, memory.Options{Rotate: true})
 		s.aws.Add("default")
 		s.live(2 * day)
 		s.seed("default", false)
 		s.live(time.Hour)
 		s.judge(func(t *testing.T, h history) {
-			h.only(t, "unseeded")
-			for _, at := range h.raised("unseeded") {
+			h.only(t, "no-credentials")
+			for _, at := range h.raised("no-credentials") {
 				if after := at.Sub(s.created); after < time.Hour || after > 66*time.Minute {
-					t.Errorf("unseeded went off after %v", after)
+					t.Errorf("no_credentials went off after %v", after)
 				}
 			}
 		})

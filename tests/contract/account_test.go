@@ -98,9 +98,9 @@ func (a account) put(letter, value string, stages ...string) string {
 	return code(err)
 }
 
-func (a account) get(stage string) string {
+func (a account) get(fixture string) string {
 	out, err := a.secrets.GetSecretValue(a.ctx, &secretsmanager.GetSecretValueInput{
-		SecretId: a.secret(), VersionStage: aws.String(stage),
+		SecretId: a.secret(), VersionStage: aws.String(fixture),
 	})
 	if err != nil {
 		return code(err)
@@ -108,8 +108,8 @@ func (a account) get(stage string) string {
 	return letterOf(*out.VersionId) + "=" + aws.ToString(out.SecretString)
 }
 
-func (a account) move(stage, from, to string) string {
-	in := &secretsmanager.UpdateSecretVersionStageInput{SecretId: a.secret(), VersionStage: &stage}
+func (a account) move(fixture, from, to string) string {
+	in := &secretsmanager.UpdateSecretVersionStageInput{SecretId: a.secret(), VersionStage: &fixture}
 	if from != "" {
 		in.RemoveFromVersionId = aws.String(id(from))
 	}

@@ -1,6 +1,6 @@
 // Package contract_test holds one table of what the rotator relies on in AWS,
-// tried with the real SDK against the stand-in, and against the emulators
-// MiniStack and moto where they are installed (make tools). So the stand-in
+// tried with the real SDK against the fake, and against the emulators
+// MiniStack and moto where they are installed (make tools). So the fake
 // cannot drift into a convenient fiction: what it does, either an emulator
 // confirms, or an AWS page is cited at the case.
 package contract_test
@@ -10,14 +10,14 @@ import (
 	"os"
 	"testing"
 
-	"reltio-token-rotator/tests/standin/aws"
+	"reltio-token-rotator/tests/fake/aws"
 )
 
 // contractCase is one behaviour. Trying it gives a line of what was seen.
 type contractCase struct {
 	does string
 	try  func(account) string
-	// want is what AWS shows, and so the stand-in.
+	// want is what AWS shows, and so the fake.
 	want string
 	// page says so; it is required where no emulator does as AWS.
 	page string

@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standaws "reltio-token-rotator/tests/standin/aws"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 var update = flag.Bool("update", false, "write the tables of docs/cost.md anew")
@@ -65,7 +65,7 @@ type usage struct {
 
 func measure(t *testing.T, connections int) (u usage) {
 	synctest.Test(t, func(t *testing.T) {
-		w := world.New(t, standaws.Options{WritesPerSecond: 3, Latency: 15 * time.Millisecond}, standreltio.Options{Latency: 150 * time.Millisecond})
+		w := harness.New(t, fakeaws.Options{WritesPerSecond: 3, Latency: 15 * time.Millisecond}, fakereltio.Options{Latency: 150 * time.Millisecond})
 		for i := range connections {
 			name := fmt.Sprintf("tenant-%d", i)
 			w.Add(name)
@@ -87,7 +87,7 @@ func measure(t *testing.T, connections int) (u usage) {
 			run() // until every connection has its first token
 		}
 		_, u.idle = run()
-		w.AWS.PutParameter(world.ParameterName("tenant-0", "state"), "{}")
+		w.AWS.PutParameter(harness.ParameterName("tenant-0", "state"), "{}")
 		_, refresh := run()
 		u.refresh = refresh.less(u.idle)
 		u.connections, u.metricsNamed = connections, namedMetrics(t, w.Output())

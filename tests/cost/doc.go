@@ -1,5 +1,5 @@
 // Package cost calculates docs/cost.md: what a month costs, from the calls,
-// bytes and durations that the stand-ins count and the public prices. Its test
+// bytes and durations that the fakes count and the public prices. Its test
 // holds the page to it; after a change
 //
 //	go test ./tests/cost -update

@@ -244,8 +244,8 @@ func metrics(t *testing.T) []string {
 // the dashboard, and none besides.
 func TestEveryMetricIsWrittenAndOnTheDashboard(t *testing.T) {
 	want := []string{
-		"Failures", "GrantMilliseconds", "Heartbeats", "Late", "NeedsPerson", "RefreshTokenAgeDays",
-		"Refreshes", "Throttles", "TokenSecondsRemaining", "Unseeded",
+		"ActionRequired", "Failures", "GrantMilliseconds", "Heartbeats", "NoCredentials", "RefreshOverdue", "RefreshTokenAgeDays",
+		"Refreshes", "Throttles", "TokenSecondsRemaining",
 	}
 	if got := metrics(t); !slices.Equal(got, want) {
 		t.Errorf("rotator/emf writes %v, wanted %v", got, want)

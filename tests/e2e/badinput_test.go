@@ -9,17 +9,17 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standaws "reltio-token-rotator/tests/standin/aws"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // Secrets and parameters that are not as they should be. Replies are in
 // badreplies_test.go, events in binary_test.go, and what cannot be believed in a
-// state or a claim in hints_test.go.
+// state or a lease in hints_test.go.
 
 // call is an AWS call of a person who knows what the AWS console can do.
-func (s *stage) call(operation string, input map[string]any) {
+func (s *fixture) call(operation string, input map[string]any) {
 	s.t.Helper()
 	body, _ := json.Marshal(input)
 	request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(string(body)))
@@ -33,22 +33,22 @@ func (s *stage) call(operation string, input map[string]any) {
 
 func TestSecretsInAnyState(t *testing.T) {
 	for name, c := range map[string]struct {
-		breaks func(s *stage)
+		breaks func(s *fixture)
 		code   rotator.Code
 		says   string
 		sent   int
 	}{
-		"credentials in SecretBinary": {func(s *stage) {
+		"credentials in SecretBinary": {func(s *fixture) {
 			document, _ := json.Marshal(s.credentials())
 			s.call("PutSecretValue", map[string]any{
-				"SecretId": world.SecretName("default", "credentials"), "ClientRequestToken": strings.Repeat("b", 32), "SecretBinary": document,
+				"SecretId": harness.SecretName("default", "credentials"), "ClientRequestToken": strings.Repeat("b", 32), "SecretBinary": document,
 			})
 		}, rotator.CredentialsUnread, "store the JSON as a SecretString", 0},
-		"credentials scheduled for deletion": {func(s *stage) {
-			s.call("DeleteSecret", map[string]any{"SecretId": world.SecretName("default", "credentials")})
+		"credentials scheduled for deletion": {func(s *fixture) {
+			s.call("DeleteSecret", map[string]any{"SecretId": harness.SecretName("default", "credentials")})
 		}, rotator.CredentialsUnread, "GetSecretValue: InvalidRequestException", 0},
-		"credentials deleted": {func(s *stage) {
-			s.call("DeleteSecret", map[string]any{"SecretId": world.SecretName("default", "credentials"), "ForceDeleteWithoutRecovery": true})
+		"credentials deleted": {func(s *fixture) {
+			s.call("DeleteSecret", map[string]any{"SecretId": harness.SecretName("default", "credentials"), "ForceDeleteWithoutRecovery": true})
 		}, rotator.CredentialsUnread, "gone or has no value any more", 0},
 		"credentials under a key that is gone": {
 			denied("GetSecretValue", "/credentials", "DecryptionFailure"),
@@ -59,22 +59,22 @@ func TestSecretsInAnyState(t *testing.T) {
 			denied("GetSecretValue", "/credentials", "AccessDeniedException"),
 			rotator.CredentialsUnread, "check that the function may read it", 0,
 		},
-		"a token secret scheduled for deletion": {func(s *stage) {
-			s.call("DeleteSecret", map[string]any{"SecretId": world.SecretName("default", "token")})
+		"a token secret scheduled for deletion": {func(s *fixture) {
+			s.call("DeleteSecret", map[string]any{"SecretId": harness.SecretName("default", "token")})
 		}, rotator.TokenNotPublished, "PutSecretValue: InvalidRequestException", 1},
-		"a token secret deleted": {func(s *stage) {
-			s.call("DeleteSecret", map[string]any{"SecretId": world.SecretName("default", "token"), "ForceDeleteWithoutRecovery": true})
+		"a token secret deleted": {func(s *fixture) {
+			s.call("DeleteSecret", map[string]any{"SecretId": harness.SecretName("default", "token"), "ForceDeleteWithoutRecovery": true})
 		}, rotator.TokenNotPublished, "check that it exists", 1},
 		"a token secret under a key that is gone": {
 			denied("PutSecretValue", "/token", "EncryptionFailure"),
 			rotator.TokenNotPublished, "PutSecretValue: EncryptionFailure", 1,
 		},
-		"an escrow under a key that is gone": {
+		"a pending refresh token under a key that is gone": {
 			denied("GetParametersByPath", "", "InvalidKeyId"), "", "", 0,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.seeded("default", s.credentials())
 				c.breaks(s)
 				r := s.beat()
@@ -104,14 +104,14 @@ func TestCredentialsOfAnyShape(t *testing.T) {
 		"60 KB of other stuff": `{"client_id":"client","client_secret":"SECRET","refresh_token":"REFRESH","note":"` + strings.Repeat("<&>", 20<<10) + `"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 				before := s.credentials()["refresh_token"]
 				document := strings.NewReplacer("SECRET", clientSecret, "REFRESH", before).Replace(document)
 				s.Add("default")
-				s.AWS.PutSecret(world.SecretName("default", "credentials"), document)
+				s.AWS.PutSecret(harness.SecretName("default", "credentials"), document)
 				s.beat().want("default", rotator.Refreshed)
 				s.wantWorking("default")
-				after, _ := s.AWS.Secret(world.SecretName("default", "credentials"))
+				after, _ := s.AWS.Secret(harness.SecretName("default", "credentials"))
 				got, want := decode(t, after), decode(t, document)
 				if got["refresh_token"] == before {
 					t.Error("the new refresh token was not saved")
@@ -142,7 +142,7 @@ func TestConfigsOfAnyShape(t *testing.T) {
 		`{"token_url":"https://u:gXq7@a.reltio.com"}`: "credentials belong in the credentials secret",
 	} {
 		t.Run(says, func(t *testing.T) {
-			play(t, standreltio.Options{MultiToken: true}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
 				s.seed("good", clientOnly())
 				s.seed("bad", clientOnly())
 				s.config("bad", document)
@@ -160,9 +160,9 @@ func TestConfigsOfAnyShape(t *testing.T) {
 func TestAConnectionsNameThatIsNotAllowed(t *testing.T) {
 	for _, name := range []string{"Default", "de_fault", "-default", "default.", strings.Repeat("d", 33), "a b"} {
 		t.Run(name, func(t *testing.T) {
-			play(t, standreltio.Options{MultiToken: true}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
 				s.seed("good", clientOnly())
-				s.AWS.PutParameter(world.ParameterName("good", "config"), "{}")
+				s.AWS.PutParameter(harness.ParameterName("good", "config"), "{}")
 				if !accepts(s, name) {
 					t.Skip("Parameter Store has no such names")
 				}
@@ -180,9 +180,9 @@ func TestAConnectionsNameThatIsNotAllowed(t *testing.T) {
 }
 
 // accepts puts a config for the name; false where AWS does not take the name.
-func accepts(s *stage, name string) (ok bool) {
+func accepts(s *fixture, name string) (ok bool) {
 	defer func() { ok = recover() == nil }()
-	s.AWS.PutParameter(world.ParameterName(name, "config"), "{}")
+	s.AWS.PutParameter(harness.ParameterName(name, "config"), "{}")
 	return true
 }
 
@@ -193,7 +193,7 @@ func TestAStateThatOverflows(t *testing.T) {
 	for name, document := range map[string]string{
 		"unknown fields of 4 KB":   `{"note":"` + long(4000) + `"}`,
 		"a known field of 4 KB":    `{"login_attempted":"` + long(4000) + `"}`,
-		"every known field":        `{"login_attempted":"` + long(600) + `","token_fingerprint":"` + long(600) + `","refresh_token_fingerprint":"` + long(600) + `","credentials_version":"` + long(600) + `","grant":"` + long(600) + `","error":"` + long(600) + `"}`,
+		"every known field":        `{"login_attempted":"` + long(600) + `","token_fingerprint":"` + long(600) + `","refresh_token_fingerprint":"` + long(600) + `","credentials_version":"` + long(600) + `","grant_type":"` + long(600) + `","error":"` + long(600) + `"}`,
 		"letters that grow":        `{"login_attempted":"` + strings.Repeat("<", 2000) + `"}`,
 		"a time before all times":  `{"refresh_token_since":"0000-01-01T00:00:00+23:59","not_before":"0000-01-01T00:00:00+23:59"}`,
 		"a token before all times": `{"refreshed_at":"0000-01-01T00:00:00+23:59","expires_at":"0000-01-01T00:00:00+23:59"}`,
@@ -202,10 +202,10 @@ func TestAStateThatOverflows(t *testing.T) {
 		"a list":                   `[` + strings.Repeat(`{},`, 1000) + `{}]`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			playAWS(t, standaws.Options{}, standreltio.Options{}, func(t *testing.T, s *stage) {
+			playAWS(t, fakeaws.Options{}, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.seed("default", s.credentials())
-				s.AWS.PutParameter(world.ParameterName("default", "state"), document)
-				s.Reltio.Script(standreltio.Status(503), standreltio.Status(503), standreltio.Status(503))
+				s.AWS.PutParameter(harness.ParameterName("default", "state"), document)
+				s.Reltio.Script(fakereltio.Status(503), fakereltio.Status(503), fakereltio.Status(503))
 				s.beat().wantFailed("default", rotator.ServerError)
 				if state := s.State("default"); state.Error != rotator.ServerError || state.Failures < 1 {
 					t.Errorf("what came of it is not recorded: %+v", state)

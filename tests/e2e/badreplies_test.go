@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
 // Replies with a status of 200 that are not as they should be.
@@ -15,7 +15,7 @@ import (
 const bom = "\ufeff"
 
 // grants answers a token request with a body of the test's own.
-func grants(s *stage, body string) { s.front.always(reply(http.StatusOK, body)) }
+func grants(s *fixture, body string) { s.front.always(reply(http.StatusOK, body)) }
 
 func TestExpiresInOfAnyKind(t *testing.T) {
 	for value, lifetime := range map[string]time.Duration{
@@ -27,7 +27,7 @@ func TestExpiresInOfAnyKind(t *testing.T) {
 		`,"expires_in":3599,"expires_in":0`: 0, `,"expires_in":0,"expires_in":3599`: 3599 * time.Second,
 	} {
 		t.Run(value, func(t *testing.T) {
-			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.seed("default", s.credentials())
 				grants(s, `{"access_token":"b7fdb6e5-2f57","token_type":"bearer"`+value+`}`)
 				asked := time.Now()
@@ -74,7 +74,7 @@ func TestTokensOfAnyShape(t *testing.T) {
 		"UTF-16":                            {body: "\xff\xfe{\x00}\x00"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				fields := s.credentials()
 				s.seed("default", fields)
 				grants(s, c.body)
@@ -103,15 +103,15 @@ func TestTokensOfAnyShape(t *testing.T) {
 	}
 }
 
-// A refresh token that is too long for escrow is said to be.
+// A refresh token that is too long for pending refresh token is said to be.
 func TestALongRefreshTokenThatCannotBeSaved(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		denied("PutSecretValue", "/credentials", "AccessDeniedException")(s)
 		grants(s, `{"access_token":"b7fdb6e5","refresh_token":"`+strings.Repeat("0123456789abcdef", 300)+`","expires_in":3599}`)
 		r := s.beat()
 		result := r.wantFailed("default", rotator.CredentialsNotSaved)
-		if !strings.Contains(result.Message, "too long for escrow (4 KB)") || !strings.Contains(result.Message, "log in again") {
+		if !strings.Contains(result.Message, "too long for pending refresh token (4 KB)") || !strings.Contains(result.Message, "log in again") {
 			t.Errorf("the message is %s", result.Message)
 		}
 		if token, _ := s.Token("default"); token.AccessToken != "b7fdb6e5" {

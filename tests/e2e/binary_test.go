@@ -10,11 +10,11 @@ import (
 	"testing"
 
 	"reltio-token-rotator/rotator"
-	"reltio-token-rotator/tests/binary"
-	standaws "reltio-token-rotator/tests/standin/aws"
-	"reltio-token-rotator/tests/standin/lambda"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	"reltio-token-rotator/tests/fake/lambda"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
+	"reltio-token-rotator/tests/harness/binary"
 )
 
 // rotate is the real function.
@@ -25,31 +25,31 @@ func TestMain(m *testing.M) { os.Exit(rotate.Run(m)) }
 // deployed is the real function with what it talks to, on loopback.
 type deployed struct {
 	*lambda.Function
-	aws    *standaws.Server
-	reltio *standreltio.Server
+	aws    *fakeaws.Server
+	reltio *fakereltio.Server
 
 	mu     sync.Mutex
 	output strings.Builder
 }
 
-func deploy(t *testing.T, options standreltio.Options, env ...string) *deployed {
+func deploy(t *testing.T, options fakereltio.Options, env ...string) *deployed {
 	t.Helper()
 	options.ClientSecret = clientSecret
-	d := &deployed{aws: standaws.New(standaws.Options{}), reltio: standreltio.New(options)}
+	d := &deployed{aws: fakeaws.New(fakeaws.Options{}), reltio: fakereltio.New(options)}
 	front, endpoint := httptest.NewServer(d.aws), httptest.NewServer(d.reltio)
 	t.Cleanup(front.Close)
 	t.Cleanup(endpoint.Close)
 	t.Cleanup(d.reltio.Close)
 
-	world.AddTo(d.aws, "default")
+	harness.AddTo(d.aws, "default")
 	_, refreshToken := d.reltio.Login()
 	credentials, _ := json.Marshal(map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": refreshToken})
-	d.aws.PutSecret(world.SecretName("default", "credentials"), string(credentials))
+	d.aws.PutSecret(harness.SecretName("default", "credentials"), string(credentials))
 
 	var err error
 	d.Function, err = lambda.Start(lambda.Config{
 		Binary: rotate.Path(t), Freeze: true, Output: d.print,
-		Env: append(world.Environment(front.URL, endpoint.URL), env...),
+		Env: append(harness.Environment(front.URL, endpoint.URL), env...),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func (d *deployed) outcome(t *testing.T, payload string) rotator.Outcome {
 
 func (d *deployed) wantWorking(t *testing.T) {
 	t.Helper()
-	document, _ := d.aws.Secret(world.SecretName("default", "token"))
+	document, _ := d.aws.Secret(harness.SecretName("default", "token"))
 	if token, _ := decode(t, document)["access_token"].(string); !d.reltio.Alive(token) {
 		t.Error("the published token is not alive")
 	}
@@ -114,7 +114,7 @@ func TestEventFiles(t *testing.T) {
 	if err != nil || len(files) != len(want) {
 		t.Fatalf("there are %v, %v; want a row for each", files, err)
 	}
-	d := deploy(t, standreltio.Options{})
+	d := deploy(t, fakereltio.Options{})
 	if got := d.outcome(t, `{}`); got != rotator.Refreshed {
 		t.Fatalf("the first heartbeat: %s", got)
 	}
@@ -135,7 +135,7 @@ func TestEventFiles(t *testing.T) {
 
 func TestOtherEvents(t *testing.T) {
 	t.Parallel()
-	d := deploy(t, standreltio.Options{})
+	d := deploy(t, fakereltio.Options{})
 	d.outcome(t, `{}`)
 	for _, event := range []string{
 		// An EventBridge rule's.
@@ -185,8 +185,8 @@ func TestOtherEvents(t *testing.T) {
 
 func TestAFailedHeartbeatFailsTheInvocation(t *testing.T) {
 	t.Parallel()
-	d := deploy(t, standreltio.Options{})
-	d.reltio.Script(standreltio.NotJSON(), standreltio.NotJSON())
+	d := deploy(t, fakereltio.Options{})
+	d.reltio.Script(fakereltio.NotJSON(), fakereltio.NotJSON())
 	result := d.invoke(t, `{}`)
 	if result.ErrorType != "RotationFailed" || result.ErrorMessage != "default: bad_response" {
 		t.Errorf("%s: %s", result.ErrorType, result.ErrorMessage)
@@ -203,13 +203,13 @@ func TestAFailedHeartbeatFailsTheInvocation(t *testing.T) {
 
 func TestWhatIsPrinted(t *testing.T) {
 	t.Parallel()
-	d := deploy(t, standreltio.Options{EchoRefreshToken: true})
+	d := deploy(t, fakereltio.Options{EchoRefreshToken: true})
 	result := d.invoke(t, `{}`)
 	logs, metrics := parseOutput(t, d.printed())
 	if len(logs) != 1 || logs[0]["msg"] != "run" || logs[0]["level"] != "INFO" || logs[0]["requestId"] != result.RequestID || logs[0]["report"] == nil {
 		t.Errorf("a refresh logged %v", logs)
 	}
-	if metrics["Stack"] != world.Stack || metrics["Refreshes"] != 1.0 {
+	if metrics["Stack"] != harness.Stack || metrics["Refreshes"] != 1.0 {
 		t.Errorf("metrics: %v", metrics)
 	}
 	d.invoke(t, `{}`)
@@ -220,7 +220,7 @@ func TestWhatIsPrinted(t *testing.T) {
 	d.invoke(t, `{"action":"refresh","force":true}`)
 	text := d.printed()
 	for _, kind := range []string{"credentials", "token"} {
-		document, _ := d.aws.Secret(world.SecretName("default", kind))
+		document, _ := d.aws.Secret(harness.SecretName("default", kind))
 		for _, secret := range secretValues(document) {
 			if strings.Contains(text, secret) {
 				t.Errorf("%q can be seen in %s", secret, text)
@@ -231,7 +231,7 @@ func TestWhatIsPrinted(t *testing.T) {
 		t.Errorf("printed: %s", text)
 	}
 
-	quiet := deploy(t, standreltio.Options{}, "LOG_LEVEL=ERROR")
+	quiet := deploy(t, fakereltio.Options{}, "LOG_LEVEL=ERROR")
 	quiet.invoke(t, `{}`)
 	if logs, metrics = parseOutput(t, quiet.printed()); len(logs) != 0 || metrics["Heartbeats"] != 1.0 {
 		t.Errorf("with LOG_LEVEL=ERROR a refresh printed %v and %v", logs, metrics)
@@ -240,7 +240,7 @@ func TestWhatIsPrinted(t *testing.T) {
 
 func TestWrongSettingsAreNamedAllAtOnce(t *testing.T) {
 	t.Parallel()
-	d := deploy(t, standreltio.Options{},
+	d := deploy(t, fakereltio.Options{},
 		"PREFIX=", "TOKEN_URL=http://auth.reltio.com/oauth/token", "TOKEN_HOSTS=Reltio.com", "REFRESH_BEFORE=90s", "HEARTBEAT=1m",
 		"TOKEN_REQUESTS_PER_SECOND=none", "LOG_LEVEL=LOUD", "AWS_ENDPOINT_URL=https://example.com")
 	result := d.invoke(t, `{}`)

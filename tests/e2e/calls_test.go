@@ -6,13 +6,13 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standaws "reltio-token-rotator/tests/standin/aws"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 func TestAnIdleHeartbeatOfThreeConnectionsIsOneCall(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		for _, name := range []string{"a", "b", "c"} {
 			s.seed(name, s.credentials())
 		}
@@ -25,7 +25,7 @@ func TestAnIdleHeartbeatOfThreeConnectionsIsOneCall(t *testing.T) {
 			t.Errorf("an idle heartbeat logged more than its metrics: %v", r.logs)
 		}
 		r.wantMetric("Heartbeats", 1)
-		for _, name := range []string{"Refreshes", "Failures", "Throttles", "Late", "NeedsPerson", "Unseeded"} {
+		for _, name := range []string{"Refreshes", "Failures", "Throttles", "RefreshOverdue", "ActionRequired", "NoCredentials"} {
 			r.wantMetric(name, 0)
 		}
 		if values, _ := r.metrics["TokenSecondsRemaining"].([]any); len(values) != 3 {
@@ -35,7 +35,7 @@ func TestAnIdleHeartbeatOfThreeConnectionsIsOneCall(t *testing.T) {
 }
 
 func TestARefreshIsFiveCallsAndOneTokenRequest(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		r := s.beat()
 		r.want("default", rotator.Refreshed)
@@ -43,7 +43,7 @@ func TestARefreshIsFiveCallsAndOneTokenRequest(t *testing.T) {
 		r.wantCalls(map[string]int{
 			"GetParametersByPath": 1,
 			"GetSecretValue":      1, // the credentials
-			"PutParameter":        2, // claim and record
+			"PutParameter":        2, // lease and record
 			"PutSecretValue":      1, // the token
 		})
 		s.wantWorking("default")
@@ -51,7 +51,7 @@ func TestARefreshIsFiveCallsAndOneTokenRequest(t *testing.T) {
 }
 
 func TestAChangedRefreshTokenCostsTwoCallsMore(t *testing.T) {
-	play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		r := s.beat()
 		r.wantSent("refresh_token → 200")
@@ -64,7 +64,7 @@ func TestAChangedRefreshTokenCostsTwoCallsMore(t *testing.T) {
 }
 
 func TestEveryPageOfAListingIsRead(t *testing.T) {
-	playAWS(t, standaws.Options{EmptyPages: true}, standreltio.Options{}, func(t *testing.T, s *stage) {
+	playAWS(t, fakeaws.Options{EmptyPages: true}, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		for i := range 8 {
 			s.seed(fmt.Sprintf("c%d", i), s.credentials())
 		}
@@ -79,25 +79,25 @@ func TestEveryPageOfAListingIsRead(t *testing.T) {
 	})
 }
 
-func TestAHeldClaimIsLeftAlone(t *testing.T) {
-	claim := func(s *stage) string {
-		_, version, _ := s.AWS.Parameter(world.ParameterName("default", "claim"))
+func TestAHeldLeaseIsLeftAlone(t *testing.T) {
+	lease := func(s *fixture) string {
+		_, version, _ := s.AWS.Parameter(harness.ParameterName("default", "lease"))
 		return fmt.Sprintf(`{"run":"other/ABCDEFGH","from":%d,"until":%q}`, version, time.Now().Add(40*time.Second).Format(time.RFC3339))
 	}
 
 	t.Run("seen in the listing", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
-			others := claim(s)
-			s.AWS.PutParameter(world.ParameterName("default", "claim"), others)
+			others := lease(s)
+			s.AWS.PutParameter(harness.ParameterName("default", "lease"), others)
 			state := s.parameter("default", "state")
 
 			r := s.beat()
 			r.want("default", rotator.Busy)
 			r.wantSent()
 			r.wantCalls(map[string]int{"GetParametersByPath": 1})
-			if s.parameter("default", "claim") != others || s.parameter("default", "state") != state {
-				t.Error("the other run's claim or record was touched")
+			if s.parameter("default", "lease") != others || s.parameter("default", "state") != state {
+				t.Error("the other run's lease or record was touched")
 			}
 			if r.err != nil {
 				t.Errorf("a busy connection failed the invocation: %v", r.err)
@@ -106,15 +106,15 @@ func TestAHeldClaimIsLeftAlone(t *testing.T) {
 	})
 
 	t.Run("written a moment before ours", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
-			_, version, _ := s.AWS.Parameter(world.ParameterName("default", "claim"))
-			others := claim(s)
+			_, version, _ := s.AWS.Parameter(harness.ParameterName("default", "lease"))
+			others := lease(s)
 			first := true
 			s.AWS.OnCall(func(operation, name string, before bool) {
 				if first && before && operation == "PutParameter" {
 					first = false
-					s.AWS.PutParameter(world.ParameterName("default", "claim"), others)
+					s.AWS.PutParameter(harness.ParameterName("default", "lease"), others)
 				}
 			})
 			r := s.beat()
@@ -123,9 +123,9 @@ func TestAHeldClaimIsLeftAlone(t *testing.T) {
 
 			// The other run records. What the loser wrote must not outlive that.
 			s.AWS.OnCall(nil)
-			record := fmt.Sprintf(`{"expires_at":%q,"refreshed_at":%q,"claim_version":%d}`,
+			record := fmt.Sprintf(`{"expires_at":%q,"refreshed_at":%q,"lease_version":%d}`,
 				time.Now().Add(time.Hour).UTC().Format(time.RFC3339), time.Now().UTC().Format(time.RFC3339), version+1)
-			s.AWS.PutParameter(world.ParameterName("default", "state"), record)
+			s.AWS.PutParameter(harness.ParameterName("default", "state"), record)
 			for range 3 {
 				time.Sleep(time.Minute)
 				s.beat().want("default", rotator.NotDue)
@@ -137,15 +137,15 @@ func TestAHeldClaimIsLeftAlone(t *testing.T) {
 	})
 
 	t.Run("whose run never came back", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.beat()
 			time.Sleep(2 * time.Minute)
-			s.AWS.PutParameter(world.ParameterName("default", "claim"), claim(s))
+			s.AWS.PutParameter(harness.ParameterName("default", "lease"), lease(s))
 			s.beat().want("default", rotator.NotDue) // not due, so nobody asks who holds it
 			time.Sleep(time.Minute)
 			r := s.beat()
-			if reason := r.want("default", rotator.Refreshed).Reason; reason != rotator.ReasonClaimLapsed {
+			if reason := r.want("default", rotator.Refreshed).Reason; reason != rotator.ReasonLeaseExpired {
 				t.Errorf("the reason is %s", reason)
 			}
 			s.wantWorking("default")

@@ -13,9 +13,9 @@ import (
 	"testing"
 
 	"reltio-token-rotator/rotator"
-	standaws "reltio-token-rotator/tests/standin/aws"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // check is what the doctor says.
@@ -42,7 +42,7 @@ func TestCheckByTheRealFunction(t *testing.T) {
 	}
 
 	const check = `{"action":"check"}`
-	d := deploy(t, standreltio.Options{}, "TOKEN_URL="+secure.URL+"/oauth/token", "SSL_CERT_FILE="+authority)
+	d := deploy(t, fakereltio.Options{}, "TOKEN_URL="+secure.URL+"/oauth/token", "SSL_CERT_FILE="+authority)
 	c := d.check(t, check)
 	c.wantWrong(nil)
 	c.says(rotator.CheckedTokenHost, "TLS 1.3 and its certificate")
@@ -51,9 +51,9 @@ func TestCheckByTheRealFunction(t *testing.T) {
 		t.Errorf("it printed %s", printed)
 	}
 
-	d.aws.PutSecret(world.SecretName("default", "credentials"), `{"client_id":"client","client_secret":"s3cret-0"`)
-	d.aws.PutParameter(world.ParameterName("default", "config"), `{"token_url":"https://127.0.0.1:1/oauth/token"}`)
-	d.aws.Inject(standaws.Fault{Operation: "PutSecretValue", Name: "/credentials", Code: "AccessDeniedException", Times: -1})
+	d.aws.PutSecret(harness.SecretName("default", "credentials"), `{"client_id":"client","client_secret":"s3cret-0"`)
+	d.aws.PutParameter(harness.ParameterName("default", "config"), `{"token_url":"https://127.0.0.1:1/oauth/token"}`)
+	d.aws.Inject(fakeaws.Fault{Operation: "PutSecretValue", Name: "/credentials", Code: "AccessDeniedException", Times: -1})
 	d.check(t, check).wantWrong(map[string]string{
 		"credentials": "not a JSON object", "grant": "first", "refresh_token_age": "first",
 		"credentials_write": "PutSecretValue: AccessDeniedException", "token_host": "127.0.0.1:1 is not reached (TCP: the connection was refused)",
@@ -62,7 +62,7 @@ func TestCheckByTheRealFunction(t *testing.T) {
 		t.Errorf("it asked for a token: %v", d.reltio.Requests())
 	}
 
-	d.aws.Inject(standaws.Fault{Operation: "GetParametersByPath", Code: "AccessDeniedException", Times: -1})
+	d.aws.Inject(fakeaws.Fault{Operation: "GetParametersByPath", Code: "AccessDeniedException", Times: -1})
 	if result := d.invoke(t, check); result.ErrorType != "Error" || !strings.Contains(result.ErrorMessage, "ssm:GetParametersByPath on") {
 		t.Errorf("it did not fail: %s", result.Payload)
 	}
@@ -75,6 +75,6 @@ func TestCheckOfACertificateByTheRealFunction(t *testing.T) {
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
-	d := deploy(t, standreltio.Options{}, "TOKEN_URL="+secure.URL+"/oauth/token")
+	d := deploy(t, fakereltio.Options{}, "TOKEN_URL="+secure.URL+"/oauth/token")
 	d.check(t, `{"action":"check"}`).wantWrong(map[string]string{"token_host": "its authority is unknown"})
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
 func TestCheckOfCredentials(t *testing.T) {
@@ -18,7 +18,7 @@ func TestCheckOfCredentials(t *testing.T) {
 			{map[string]string{"username": "user", "password": password}, "password would be used: one login"},
 			{nil, "client_credentials would be used"},
 		} {
-			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				fields := clientOnly()
 				for name, value := range c.fields {
 					fields[name] = value
@@ -31,9 +31,9 @@ func TestCheckOfCredentials(t *testing.T) {
 		}
 	})
 	t.Run("says that they were refused", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
-			s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", ""))
+			s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", ""))
 			s.beat().wantFailed("default", rotator.RefreshTokenRejected)
 			s.check().wantWrong(map[string]string{"grant": "refused by the token endpoint at the last try (refresh_token_rejected): the refresh token is refused; log in again"})
 			s.PutCredentials("default", s.credentials())
@@ -41,7 +41,7 @@ func TestCheckOfCredentials(t *testing.T) {
 		})
 	})
 	t.Run("tells a refresh token's age", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.beat().want("default", rotator.Refreshed)
 			time.Sleep(20 * 24 * time.Hour)
@@ -60,14 +60,14 @@ func TestCheckOfCredentials(t *testing.T) {
 			c.says(rotator.CheckedRefreshTokenAge, "28 days; when it dies, a login replaces it")
 		})
 	})
-	t.Run("counts what waits in escrow", func(t *testing.T) {
-		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+	t.Run("counts what waits pending", func(t *testing.T) {
+		play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			denied("PutSecretValue", "/credentials", "AccessDeniedException")(s)
 			s.beat().wantFailed("default", rotator.CredentialsNotSaved)
-			c := s.check() // which leaves the escrow as it is
+			c := s.check() // which leaves the pending refresh token as it is
 			c.wantWrong(map[string]string{"credentials_write": "PutSecretValue"})
-			c.says(rotator.CheckedGrant, "with the refresh token that waits in escrow")
+			c.says(rotator.CheckedGrant, "with the refresh token that waits pending")
 		})
 	})
 }

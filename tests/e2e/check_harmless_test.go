@@ -9,15 +9,15 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standaws "reltio-token-rotator/tests/standin/aws"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // A person who runs the doctor often must not use up the versions that a secret
 // may have in a day: the rotator may need nearly all of them.
 func TestCheckOften(t *testing.T) {
-	playAWS(t, standaws.Options{RecreateAfter: 30 * time.Second, WritesPerSecond: 3}, standreltio.Options{}, func(t *testing.T, s *stage) {
+	playAWS(t, fakeaws.Options{RecreateAfter: 30 * time.Second, WritesPerSecond: 3}, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		s.beat().want("default", rotator.Refreshed)
 		begun := time.Now()
@@ -32,7 +32,7 @@ func TestCheckOften(t *testing.T) {
 			time.Sleep(20 * time.Minute)
 		}
 		for _, kind := range []string{"credentials", "token"} {
-			if n := len(s.AWS.SecretVersions(world.SecretName("default", kind))); n > 1+2 {
+			if n := len(s.AWS.SecretVersions(harness.SecretName("default", kind))); n > 1+2 {
 				t.Errorf("%s has %d versions", kind, n)
 			}
 		}
@@ -42,7 +42,7 @@ func TestCheckOften(t *testing.T) {
 // The version that the check writes: nobody can take it for anything, and its
 // label is gone, also when an earlier check or a person left one behind.
 func TestCheckVersion(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		s.beat().want("default", rotator.Refreshed)
 		denied("UpdateSecretVersionStage", "default/token", "AccessDeniedException")(s)
@@ -51,7 +51,7 @@ func TestCheckVersion(t *testing.T) {
 		c.wantWrong(map[string]string{
 			"token_write": "could not be taken off again, where it does no harm: denied (UpdateSecretVersionStage: AccessDeniedException); allow the function's role secretsmanager:UpdateSecretVersionStage on " + secretARN + "token-??????",
 		})
-		versions := s.AWS.SecretVersions(world.SecretName("default", "token"))
+		versions := s.AWS.SecretVersions(harness.SecretName("default", "token"))
 		left := versions["check-by-the-rotator-on-2000-01-01"]
 		if fields := decode(t, left.Value); !slices.Equal(left.Stages, []string{"ROTATOR_CHECK"}) || len(fields) != 1 || fields["rotator_check"] == nil {
 			t.Errorf("the version is %+v", left)
@@ -67,16 +67,16 @@ func TestCheckVersion(t *testing.T) {
 	})
 }
 
-func (s *stage) wantNoLabel(connection string) {
+func (s *fixture) wantNoLabel(connection string) {
 	s.t.Helper()
 	for _, kind := range []string{"credentials", "token"} {
-		for id, version := range s.AWS.SecretVersions(world.SecretName(connection, kind)) {
+		for id, version := range s.AWS.SecretVersions(harness.SecretName(connection, kind)) {
 			if slices.Contains(version.Stages, "ROTATOR_CHECK") || strings.HasPrefix(id, "check") && len(version.Stages) > 0 {
 				s.t.Errorf("%s %s bears %v", kind, id, version.Stages)
 			}
 		}
 	}
-	if _, _, left := s.AWS.Parameter(world.ParameterName(connection, "check")); left {
+	if _, _, left := s.AWS.Parameter(harness.ParameterName(connection, "check")); left {
 		s.t.Error("the check parameter is left")
 	}
 }
@@ -86,22 +86,22 @@ func (s *stage) wantNoLabel(connection string) {
 func TestCheckBesideAHeartbeat(t *testing.T) {
 	type side struct {
 		name  string
-		outer func(s *stage, hook func(string, string, bool))
-		inner func(s *stage)
+		outer func(s *fixture, hook func(string, string, bool))
+		inner func(s *fixture)
 	}
-	refresh := func(s *stage) {
+	refresh := func(s *fixture) {
 		if report, err := s.Invoke(s.t.Context(), rotator.Event{}); err != nil || report.Connections[0].Outcome != rotator.Refreshed {
 			s.t.Errorf("the heartbeat: %+v, %v", report, err)
 		}
 	}
-	examine := func(s *stage, hook func(string, string, bool)) { s.checkBeside(hook).wantWrong(nil) }
+	examine := func(s *fixture, hook func(string, string, bool)) { s.checkBeside(hook).wantWrong(nil) }
 	for _, side := range []side{
 		{"a heartbeat in a check", examine, refresh},
-		{"a check in a heartbeat", func(s *stage, hook func(string, string, bool)) {
+		{"a check in a heartbeat", func(s *fixture, hook func(string, string, bool)) {
 			s.AWS.OnCall(hook)
 			refresh(s)
 			s.AWS.OnCall(nil)
-		}, func(s *stage) {
+		}, func(s *fixture) {
 			report, err := s.Check(s.t.Context())
 			checkup{t: s.t, report: report, err: err}.wantWrong(nil)
 		}},
@@ -109,7 +109,7 @@ func TestCheckBesideAHeartbeat(t *testing.T) {
 		t.Run(side.name, func(t *testing.T) {
 			moments := 0
 			for more := true; more; moments++ {
-				play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+				play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 					s.seeded("default", s.credentials())
 					old := s.refreshToken("default")
 					var moment atomic.Int64 // a check's calls come side by side
@@ -144,14 +144,14 @@ func TestCheckBesideAHeartbeat(t *testing.T) {
 }
 
 func TestCheckOfManyConnections(t *testing.T) {
-	playAWS(t, standaws.Options{WritesPerSecond: 3, Latency: 50 * time.Millisecond}, standreltio.Options{MultiToken: true}, func(t *testing.T, s *stage) {
+	playAWS(t, fakeaws.Options{WritesPerSecond: 3, Latency: 50 * time.Millisecond}, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
 		var names []string
 		for i := range 100 {
 			names = append(names, fmt.Sprintf("tenant-%02d", i))
 			s.seed(names[i], clientOnly())
 		}
 		s.config("tenant-41", `{"refresh_before_seconds":"900"}`)
-		s.AWS.Inject(standaws.Fault{Operation: "PutSecretValue", Name: "tenant-42/credentials", Code: "AccessDeniedException", Times: -1})
+		s.AWS.Inject(fakeaws.Fault{Operation: "PutSecretValue", Name: "tenant-42/credentials", Code: "AccessDeniedException", Times: -1})
 		begun := time.Now()
 		c := s.checkBeside(nil)
 		c.wantWrong(map[string]string{
@@ -167,11 +167,11 @@ func TestCheckOfManyConnections(t *testing.T) {
 // What the check leaves when it cannot take it away again does no harm, and the
 // next check takes it along.
 func TestCheckParameterThatCannotBeDeleted(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		denied("DeleteParameter", "", "AccessDeniedException")(s)
 		s.checkBeside(nil).wantWrong(map[string]string{
-			"parameters": "was written and could not be deleted: denied (DeleteParameter: AccessDeniedException); allow the function's role ssm:DeleteParameter on " + ssmARN + "check and, for the escrow, " + ssmARN + "escrow",
+			"parameters": "was written and could not be deleted: denied (DeleteParameter: AccessDeniedException); allow the function's role ssm:DeleteParameter on " + ssmARN + "check and, for the pending refresh token, " + ssmARN + "pending",
 		})
 		s.beat().want("default", rotator.Refreshed)
 		allowed(s)
@@ -183,15 +183,15 @@ func TestCheckParameterThatCannotBeDeleted(t *testing.T) {
 // Where AWS does not answer, the report comes before Lambda ends the run.
 func TestCheckEndsInTime(t *testing.T) {
 	for _, operation := range []string{"DescribeSecret", "PutSecretValue", "UpdateSecretVersionStage", "GetSecretValue", "PutParameter", "DeleteParameter"} {
-		play(t, standreltio.Options{MultiToken: true}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
 			for i := range 40 {
 				s.seed(fmt.Sprintf("tenant-%02d", i), clientOnly())
 			}
-			s.AWS.Inject(standaws.Fault{Operation: operation, Hang: true, Times: -1})
+			s.AWS.Inject(fakeaws.Fault{Operation: operation, Hang: true, Times: -1})
 			s.Network.NoRoute = true
 			begun := time.Now()
 			c := s.checkBeside(nil)
-			if took := time.Since(begun); c.err != nil || took > world.Timeout-time.Second {
+			if took := time.Since(begun); c.err != nil || took > harness.Timeout-time.Second {
 				t.Errorf("%s: took %v, %v", operation, took, c.err)
 			}
 			if len(c.report.Checks) != 40*8 {

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // What the doctor sees, and what it leaves alone. That it changes nothing and
@@ -23,7 +23,7 @@ const (
 )
 
 func TestCheckOfAConnectionThatIsWell(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		s.beat().want("default", rotator.Refreshed)
 		c := s.check()
@@ -61,7 +61,7 @@ func TestCheckOfAConnectionThatIsWell(t *testing.T) {
 
 // Nobody would be helped by a current value that is the check's.
 func TestCheckBeforeSeeding(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.Add("default")
 		const first = "mend the credentials first"
 		c := s.check()
@@ -83,22 +83,22 @@ func TestCheckBeforeSeeding(t *testing.T) {
 }
 
 func TestCheckFinds(t *testing.T) {
-	credentials := func(document string) func(*stage) {
-		return func(s *stage) { s.AWS.PutSecret(world.SecretName("default", "credentials"), document) }
+	credentials := func(document string) func(*fixture) {
+		return func(s *fixture) { s.AWS.PutSecret(harness.SecretName("default", "credentials"), document) }
 	}
 	unusable := func(says string) map[string]string {
 		const first = "mend the credentials first"
 		return map[string]string{"credentials": says, "grant": first, "refresh_token_age": first}
 	}
-	certificate := func(change func(*x509.Certificate)) func(*stage) {
-		return func(s *stage) { s.Network.Certificate = change }
+	certificate := func(change func(*x509.Certificate)) func(*fixture) {
+		return func(s *fixture) { s.Network.Certificate = change }
 	}
 	invalid := func(says string) map[string]string {
 		return map[string]string{"config": says, "token_host": "correct the config first"}
 	}
 	for _, c := range []struct {
 		name   string
-		breaks func(*stage)
+		breaks func(*fixture)
 		wrong  map[string]string
 	}{
 		{"credentials that are not JSON", credentials(`client_id=client`), unusable("not a JSON object; put a corrected value: " + putCommand)},
@@ -127,7 +127,7 @@ func TestCheckFinds(t *testing.T) {
 		},
 		{
 			"parameters that may not be written", denied("PutParameter", "", "AccessDeniedException"),
-			map[string]string{"parameters": "allow the function's role ssm:PutParameter on " + ssmARN + "state, " + ssmARN + "claim, " + ssmARN + "escrow and " + ssmARN + "check"},
+			map[string]string{"parameters": "allow the function's role ssm:PutParameter on " + ssmARN + "state, " + ssmARN + "lease, " + ssmARN + "pending and " + ssmARN + "check"},
 		},
 		{"a typo in a config", configured(`{"refresh_befor_seconds":900}`), invalid(`config field "refresh_befor_seconds" is unknown; possible are token_url`)},
 		{"a config that is not JSON", configured(`{`), invalid("aws ssm put-parameter --overwrite --name /reltio-token-rotator/test/default/config --value '{}'")},
@@ -137,19 +137,19 @@ func TestCheckFinds(t *testing.T) {
 			map[string]string{"token_host": "auht.reltio.com:443 is not reached (DNS: its name was not resolved): check how token_url"},
 		},
 		{
-			"no route to the host", func(s *stage) { s.Network.NoRoute = true },
+			"no route to the host", func(s *fixture) { s.Network.NoRoute = true },
 			map[string]string{"token_host": "auth.reltio.com:443 is not reached (TCP: timed out): in a VPC the subnets need a route for 0.0.0.0/0 to a NAT gateway"},
 		},
 		{
-			"a host that refuses", func(s *stage) { s.Network.Refuse = true },
+			"a host that refuses", func(s *fixture) { s.Network.Refuse = true },
 			map[string]string{"token_host": "(TCP: the connection was refused): nothing listens there"},
 		},
 		{
-			"a host without TLS", func(s *stage) { s.Network.Plain = true },
+			"a host without TLS", func(s *fixture) { s.Network.Plain = true },
 			map[string]string{"token_host": "(TLS: the connection failed): what answers there does not speak TLS 1.2"},
 		},
 		{
-			"a certificate that nobody trusts", func(s *stage) { s.Network.Untrusted = true },
+			"a certificate that nobody trusts", func(s *fixture) { s.Network.Untrusted = true },
 			map[string]string{"token_host": "(certificate: its certificate was not accepted: its authority is unknown)"},
 		},
 		{
@@ -162,7 +162,7 @@ func TestCheckFinds(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.seed("default", s.credentials())
 				s.beat().want("default", rotator.Refreshed)
 				c.breaks(s)
@@ -183,7 +183,7 @@ func TestCheckFinds(t *testing.T) {
 
 func TestCheckOfWhatIsNotThere(t *testing.T) {
 	t.Run("no secrets", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.config("default", "{}")
 			const create = "there is no such secret: deploy the stack with CreateSecrets=true, or: aws secretsmanager create-secret --name reltio-token-rotator/test/default/"
 			s.check().wantWrong(map[string]string{
@@ -193,12 +193,12 @@ func TestCheckOfWhatIsNotThere(t *testing.T) {
 		})
 	})
 	t.Run("no connection", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.check().wantWrong(map[string]string{"connections": "no parameter /reltio-token-rotator/test/NAME/config exists"})
 		})
 	})
 	t.Run("a name that is not allowed", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.config("Default", "{}")
 			c := s.check()
 			c.wantWrong(map[string]string{"config": `the connection's name "Default" is not allowed`, "token_host": "correct the config first"})
@@ -208,7 +208,7 @@ func TestCheckOfWhatIsNotThere(t *testing.T) {
 		})
 	})
 	t.Run("a connection that is disabled", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.config("default", `{"enabled":false}`)
 			c := s.check()
@@ -219,7 +219,7 @@ func TestCheckOfWhatIsNotThere(t *testing.T) {
 }
 
 func TestCheckThatCannotListFails(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		denied("GetParametersByPath", "", "AccessDeniedException")(s)
 		c := s.check()

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 
 	"reltio-token-rotator/rotator"
-	"reltio-token-rotator/tests/world"
+	"reltio-token-rotator/tests/harness"
 )
 
 // checkup is everything that one check left behind.
@@ -24,7 +24,7 @@ type checkup struct {
 
 // check runs the doctor and sees that it did no harm: no token request, no
 // current value changed, nothing left lying about, nothing secret said.
-func (s *stage) check() checkup {
+func (s *fixture) check() checkup {
 	s.t.Helper()
 	before := s.currentValues()
 	c := s.checkBeside(nil)
@@ -36,7 +36,7 @@ func (s *stage) check() checkup {
 
 // checkBeside is check without a look at current values: something else may be
 // changing them. The hook is told of each call.
-func (s *stage) checkBeside(hook func(operation, name string, before bool)) checkup {
+func (s *fixture) checkBeside(hook func(operation, name string, before bool)) checkup {
 	s.t.Helper()
 	sent, printed := len(s.Reltio.Requests()), len(s.Output())
 	s.AWS.ResetCalls()
@@ -54,8 +54,8 @@ func (s *stage) checkBeside(hook func(operation, name string, before bool)) chec
 		s.t.Errorf("the check sent %q to the token host", received)
 	}
 	said, _ := json.Marshal(c.report)
-	looked := rotator.Report{Connections: []rotator.Result{{Name: "default"}}}
-	s.wantNothingSecret(run{t: s.t, report: looked, err: c.err}, s.Output()[printed:]+string(said))
+	verified := rotator.Report{Connections: []rotator.Result{{Name: "default"}}}
+	s.wantNothingSecret(run{t: s.t, report: verified, err: c.err}, s.Output()[printed:]+string(said))
 	for _, check := range c.report.Checks {
 		if check.Message == "" || strings.Contains(check.Message, "\n") {
 			s.t.Errorf("not one line: %+v", check)
@@ -66,17 +66,17 @@ func (s *stage) checkBeside(hook func(operation, name string, before bool)) chec
 
 // currentValues are all parameters with their versions, and of each secret
 // what is current and what was before.
-func (s *stage) currentValues() map[string]any {
+func (s *fixture) currentValues() map[string]any {
 	values := map[string]any{}
 	for _, name := range []string{"default", "a", "b"} {
-		for _, kind := range []string{"config", "state", "claim", "escrow", "check"} {
-			parameter := world.ParameterName(name, kind)
+		for _, kind := range []string{"config", "state", "lease", "pending", "check"} {
+			parameter := harness.ParameterName(name, kind)
 			if value, version, ok := s.AWS.Parameter(parameter); ok {
 				values[parameter] = []any{value, version}
 			}
 		}
 		for _, kind := range []string{"credentials", "token"} {
-			secret := world.SecretName(name, kind)
+			secret := harness.SecretName(name, kind)
 			for id, version := range s.AWS.SecretVersions(secret) {
 				for _, label := range version.Stages {
 					values[secret+" "+label] = []string{id, version.Value}

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standaws "reltio-token-rotator/tests/standin/aws"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
 // failure is one row of the table of error codes: what breaks, and all that
@@ -14,8 +14,8 @@ import (
 type failure struct {
 	name string
 	// breaks makes it fail, mends makes it work again.
-	breaks, mends func(s *stage)
-	options       standreltio.Options
+	breaks, mends func(s *fixture)
+	options       fakereltio.Options
 	logsIn        bool // the credentials hold a username and a password
 
 	code rotator.Code
@@ -41,26 +41,26 @@ var (
 	neverAgain     = []int{0}
 )
 
-func faulty(fault standreltio.Fault) func(*stage) {
-	return func(s *stage) { s.front.always(fault) }
+func faulty(fault fakereltio.Fault) func(*fixture) {
+	return func(s *fixture) { s.front.always(fault) }
 }
 
-func mend(s *stage) { s.front.mend() }
+func mend(s *fixture) { s.front.mend() }
 
-func denied(operation, name, code string) func(*stage) {
-	return func(s *stage) {
-		s.AWS.Inject(standaws.Fault{Operation: operation, Name: name, Code: code, Times: -1})
+func denied(operation, name, code string) func(*fixture) {
+	return func(s *fixture) {
+		s.AWS.Inject(fakeaws.Fault{Operation: operation, Name: name, Code: code, Times: -1})
 	}
 }
 
-func allowed(s *stage) { s.AWS.ClearFaults() }
+func allowed(s *fixture) { s.AWS.ClearFaults() }
 
-func configured(document string) func(*stage) {
-	return func(s *stage) { s.config("default", document) }
+func configured(document string) func(*fixture) {
+	return func(s *fixture) { s.config("default", document) }
 }
 
-func reply(status int, body string) standreltio.Fault {
-	return standreltio.Fault{
+func reply(status int, body string) fakereltio.Fault {
+	return fakereltio.Fault{
 		Name: "reply", Status: status, Body: body,
 		Header: http.Header{"Content-Type": {"application/json"}},
 	}
@@ -68,46 +68,46 @@ func reply(status int, body string) standreltio.Fault {
 
 var passing = []failure{
 	{
-		name: "429", breaks: faulty(standreltio.Throttled("")), mends: mend,
+		name: "429", breaks: faulty(fakereltio.Throttled("")), mends: mend,
 		code: rotator.Throttled, sends: 3, tries: everyHeartbeat, says: "asked again later",
 	},
 	{
-		name: "429 with a Retry-After that a run can wait for", breaks: faulty(standreltio.Throttled("5")), mends: mend,
+		name: "429 with a Retry-After that a run can wait for", breaks: faulty(fakereltio.Throttled("5")), mends: mend,
 		code: rotator.Throttled, sends: 3, tries: everyHeartbeat, says: "asked again later",
 	},
 	{
-		name: "429 with a Retry-After beyond the run", breaks: faulty(standreltio.Throttled("170")), mends: mend,
+		name: "429 with a Retry-After beyond the run", breaks: faulty(fakereltio.Throttled("170")), mends: mend,
 		code: rotator.Throttled, sends: 1, tries: []int{0, 3, 6}, says: "asked again later",
 	},
 	{
-		name: "429 with a Retry-After of a day, of which an hour is believed", breaks: faulty(standreltio.Throttled("86400")), mends: mend,
+		name: "429 with a Retry-After of a day, of which an hour is believed", breaks: faulty(fakereltio.Throttled("86400")), mends: mend,
 		code: rotator.Throttled, sends: 1, tries: onceAnHour, says: "asked again later",
 	},
 	{
 		name: "429 with a Retry-After as a date", mends: mend,
-		breaks: func(s *stage) {
-			s.front.always(standreltio.Throttled(time.Now().Add(4 * time.Minute).UTC().Format(http.TimeFormat)))
+		breaks: func(s *fixture) {
+			s.front.always(fakereltio.Throttled(time.Now().Add(4 * time.Minute).UTC().Format(http.TimeFormat)))
 		},
 		code: rotator.Throttled, sends: 1, tries: []int{0, 4, 5, 6, 7}, says: "asked again later",
 	},
 	{
-		name: "500, which Reltio asks not to repeat", breaks: faulty(standreltio.Status(500)), mends: mend,
+		name: "500, which Reltio asks not to repeat", breaks: faulty(fakereltio.Status(500)), mends: mend,
 		code: rotator.ServerError, sends: 2, tries: everyHeartbeat, says: "every heartbeat tries again",
 	},
 	{
-		name: "502", breaks: faulty(standreltio.Status(502)), mends: mend,
+		name: "502", breaks: faulty(fakereltio.Status(502)), mends: mend,
 		code: rotator.ServerError, sends: 3, tries: everyHeartbeat, says: "every heartbeat tries again",
 	},
 	{
-		name: "503", breaks: faulty(standreltio.Status(503)), mends: mend,
+		name: "503", breaks: faulty(fakereltio.Status(503)), mends: mend,
 		code: rotator.ServerError, sends: 3, tries: everyHeartbeat, says: "every heartbeat tries again",
 	},
 	{
-		name: "503 with Retry-After", breaks: faulty(standreltio.StatusRetryAfter(503, "170")), mends: mend,
+		name: "503 with Retry-After", breaks: faulty(fakereltio.StatusRetryAfter(503, "170")), mends: mend,
 		code: rotator.ServerError, sends: 1, tries: []int{0, 3, 6}, says: "every heartbeat tries again",
 	},
 	{
-		name: "599", breaks: faulty(standreltio.Status(599)), mends: mend,
+		name: "599", breaks: faulty(fakereltio.Status(599)), mends: mend,
 		code: rotator.ServerError, sends: 3, tries: everyHeartbeat, says: "every heartbeat tries again",
 	},
 	{
@@ -115,43 +115,43 @@ var passing = []failure{
 		code: rotator.Unreachable, sends: 0, tries: everyHeartbeat, says: "check token_url",
 	},
 	{
-		name: "an answer cut off before it began", breaks: faulty(standreltio.AnswerLost()), mends: mend,
+		name: "an answer cut off before it began", breaks: faulty(fakereltio.AnswerLost()), mends: mend,
 		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "next heartbeat",
 	},
 	{
-		name: "an answer cut off in its middle", breaks: faulty(standreltio.CutMidBody(20)), mends: mend,
+		name: "an answer cut off in its middle", breaks: faulty(fakereltio.CutMidBody(20)), mends: mend,
 		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "next heartbeat",
 	},
 	{
-		name: "a request that may not even have arrived", breaks: faulty(standreltio.NotExecuted()), mends: mend,
+		name: "a request that may not even have arrived", breaks: faulty(fakereltio.NotExecuted()), mends: mend,
 		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "next heartbeat",
 	},
 	{
-		name: "no answer", breaks: faulty(standreltio.Hang()), mends: mend,
+		name: "no answer", breaks: faulty(fakereltio.Hang()), mends: mend,
 		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "timed out",
 	},
 	{
-		name: "an answer after 25 s", breaks: faulty(standreltio.Slow(25 * time.Second)), mends: mend,
+		name: "an answer after 25 s", breaks: faulty(fakereltio.Slow(25 * time.Second)), mends: mend,
 		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "timed out",
 	},
 	{
-		name: "not JSON", breaks: faulty(standreltio.NotJSON()), mends: mend,
+		name: "not JSON", breaks: faulty(fakereltio.NotJSON()), mends: mend,
 		code: rotator.BadResponse, sends: 1, ended: true, tries: backOff, says: "check that token_url",
 	},
 	{
-		name: "128 KiB", breaks: faulty(standreltio.Huge()), mends: mend,
+		name: "128 KiB", breaks: faulty(fakereltio.Huge()), mends: mend,
 		code: rotator.BadResponse, sends: 1, ended: true, tries: backOff, says: "check that token_url",
 	},
 	{
-		name: "an empty 200", breaks: faulty(standreltio.Empty()), mends: mend,
+		name: "an empty 200", breaks: faulty(fakereltio.Empty()), mends: mend,
 		code: rotator.BadResponse, sends: 1, ended: true, tries: backOff, says: "check that token_url",
 	},
 	{
-		name: "a 200 without an access token", breaks: faulty(standreltio.NoAccessToken()), mends: mend,
+		name: "a 200 without an access token", breaks: faulty(fakereltio.NoAccessToken()), mends: mend,
 		code: rotator.BadResponse, sends: 1, ended: true, tries: backOff, says: "check that token_url",
 	},
 	{
-		name: "a 200 with an error inside", breaks: faulty(standreltio.ErrorInside()), mends: mend,
+		name: "a 200 with an error inside", breaks: faulty(fakereltio.ErrorInside()), mends: mend,
 		code: rotator.BadResponse, sends: 1, tries: backOff, says: "check that token_url",
 	},
 	{
@@ -159,7 +159,7 @@ var passing = []failure{
 		code: rotator.BadResponse, sends: 1, tries: backOff, says: "MFA",
 	},
 	{
-		name: "a redirect", breaks: faulty(standreltio.Redirect(307, "https://elsewhere.reltio.com/oauth/token")), mends: mend,
+		name: "a redirect", breaks: faulty(fakereltio.Redirect(307, "https://elsewhere.reltio.com/oauth/token")), mends: mend,
 		code: rotator.BadResponse, sends: 1, tries: backOff, says: "set token_url",
 	},
 	{
@@ -176,11 +176,11 @@ var passing = []failure{
 
 var rejections = []failure{
 	{
-		name: "a firewall's page", breaks: faulty(standreltio.FirewallPage()), mends: mend, person: true,
+		name: "a firewall's page", breaks: faulty(fakereltio.FirewallPage()), mends: mend, person: true,
 		code: rotator.RequestRejected, sends: 1, tries: backOff, says: "firewall",
 	},
 	{
-		name: "404", breaks: faulty(standreltio.Status(404)), mends: mend, person: true,
+		name: "404", breaks: faulty(fakereltio.Status(404)), mends: mend, person: true,
 		code: rotator.RequestRejected, sends: 1, tries: backOff, says: "check token_url",
 	},
 	{
@@ -188,49 +188,49 @@ var rejections = []failure{
 		code: rotator.RequestRejected, sends: 1, tries: backOff, says: "correct the connection's scope",
 	},
 	{
-		name: "invalid_request", breaks: faulty(standreltio.OAuthError(400, "invalid_request", "Missing grant type")), mends: mend, person: true,
+		name: "invalid_request", breaks: faulty(fakereltio.OAuthError(400, "invalid_request", "Missing grant type")), mends: mend, person: true,
 		code: rotator.RequestRejected, sends: 1, tries: backOff, says: "check token_url",
 	},
 	{
-		name: "unsupported_grant_type", breaks: faulty(standreltio.OAuthError(400, "unsupported_grant_type", "Unsupported grant type")), mends: mend, person: true,
+		name: "unsupported_grant_type", breaks: faulty(fakereltio.OAuthError(400, "unsupported_grant_type", "Unsupported grant type")), mends: mend, person: true,
 		code: rotator.RequestRejected, sends: 1, tries: backOff, says: "check token_url",
 	},
 	{
 		name: "a refresh token that the server does not know", mends: mend, person: true, awaits: true,
-		breaks: faulty(standreltio.OAuthError(400, "invalid_grant", "Invalid refresh token")),
+		breaks: faulty(fakereltio.OAuthError(400, "invalid_grant", "Invalid refresh token")),
 		code:   rotator.RefreshTokenRejected, sends: 1, tries: onceAnHour, says: "log in to Reltio again",
 	},
 	{
 		name: "a refresh token that has expired", mends: mend, person: true, awaits: true, ended: true,
-		breaks: faulty(standreltio.OAuthError(401, "invalid_token", "Invalid refresh token (expired)")),
+		breaks: faulty(fakereltio.OAuthError(401, "invalid_token", "Invalid refresh token (expired)")),
 		code:   rotator.RefreshTokenRejected, sends: 1, tries: onceAnHour, says: "log in to Reltio again",
 	},
 	{
 		name: "a client that the server does not know", person: true, awaits: true,
-		breaks: func(s *stage) {
-			s.Reltio.SetOptions(func(o *standreltio.Options) { o.ClientSecret = "another" })
+		breaks: func(s *fixture) {
+			s.Reltio.SetOptions(func(o *fakereltio.Options) { o.ClientSecret = "another" })
 		},
-		mends: func(s *stage) {
-			s.Reltio.SetOptions(func(o *standreltio.Options) { o.ClientSecret = clientSecret })
+		mends: func(s *fixture) {
+			s.Reltio.SetOptions(func(o *fakereltio.Options) { o.ClientSecret = clientSecret })
 		},
 		code: rotator.ClientRejected, sends: 1, tries: onceAnHour, says: "correct client_id and client_secret",
 	},
 	{
 		name: "a grant that the client may not use", person: true, awaits: true,
-		breaks: func(s *stage) {
-			s.Reltio.SetOptions(func(o *standreltio.Options) { o.Grants = []string{"password"} })
+		breaks: func(s *fixture) {
+			s.Reltio.SetOptions(func(o *fakereltio.Options) { o.Grants = []string{"password"} })
 		},
-		mends: func(s *stage) { s.Reltio.SetOptions(func(o *standreltio.Options) { o.Grants = nil }) },
+		mends: func(s *fixture) { s.Reltio.SetOptions(func(o *fakereltio.Options) { o.Grants = nil }) },
 		code:  rotator.ClientRejected, sends: 1, tries: onceAnHour, says: "have the grant refresh_token allowed",
 	},
 	{
 		name: "unauthorized_client", mends: mend, person: true, awaits: true,
-		breaks: faulty(standreltio.OAuthError(400, "unauthorized_client", "")),
+		breaks: faulty(fakereltio.OAuthError(400, "unauthorized_client", "")),
 		code:   rotator.ClientRejected, sends: 1, tries: onceAnHour, says: "correct client_id and client_secret",
 	},
 	{
 		name: "a refused refresh token and a refused login", mends: mend, person: true, awaits: true, logsIn: true, ended: false,
-		breaks: faulty(standreltio.OAuthError(400, "invalid_grant", "Bad credentials")),
+		breaks: faulty(fakereltio.OAuthError(400, "invalid_grant", "Bad credentials")),
 		code:   rotator.LoginRejected, sends: 2, tries: neverAgain, says: "write username and password into the credentials secret",
 	},
 }
@@ -254,9 +254,9 @@ var atHome = []failure{
 		code: rotator.TokenNotPublished, sends: 1, tries: everyHeartbeat, says: "check that it exists and that the function may write it",
 	},
 	{
-		name:   "a claim that cannot be written",
-		breaks: denied("PutParameter", "/claim", "AccessDeniedException"), mends: allowed,
-		code: rotator.StateUnavailable, tries: everyHeartbeat, says: "check that the function may write the connection's claim parameter",
+		name:   "a lease that cannot be written",
+		breaks: denied("PutParameter", "/lease", "AccessDeniedException"), mends: allowed,
+		code: rotator.StateUnavailable, tries: everyHeartbeat, says: "check that the function may write the connection's lease parameter",
 	},
 	{
 		name: "a config with an unknown field", person: true,

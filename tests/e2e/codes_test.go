@@ -13,7 +13,7 @@ import (
 func TestErrorCodes(t *testing.T) {
 	for _, row := range slices.Concat(passing, rejections, atHome) {
 		t.Run(string(row.code)+"/"+row.name, func(t *testing.T) {
-			play(t, row.options, func(t *testing.T, s *stage) {
+			play(t, row.options, func(t *testing.T, s *fixture) {
 				fields := s.credentials()
 				if row.logsIn {
 					fields = s.loginCredentials()
@@ -46,7 +46,7 @@ func (row failure) level() string {
 	return "WARN"
 }
 
-func (row failure) needsPerson() float64 {
+func (row failure) actionRequired() float64 {
 	if row.person {
 		return 1
 	}
@@ -54,7 +54,7 @@ func (row failure) needsPerson() float64 {
 }
 
 // wantFirstFailure checks all that the first failing run leaves.
-func (row failure) wantFirstFailure(s *stage, r run, begun, expiry time.Time) {
+func (row failure) wantFirstFailure(s *fixture, r run, begun, expiry time.Time) {
 	s.t.Helper()
 	result := r.wantFailed("default", row.code)
 	if !strings.Contains(result.Message, row.says) {
@@ -72,7 +72,7 @@ func (row failure) wantFirstFailure(s *stage, r run, begun, expiry time.Time) {
 	}
 	r.wantMetric("Failures", 1)
 	r.wantMetric("Refreshes", 0)
-	r.wantMetric("NeedsPerson", row.needsPerson())
+	r.wantMetric("ActionRequired", row.actionRequired())
 	throttles := 0.0
 	if row.code == rotator.Throttled {
 		throttles = float64(row.sends)
@@ -86,12 +86,12 @@ func (row failure) wantFirstFailure(s *stage, r run, begun, expiry time.Time) {
 	if row.ended && state.ExpiresAt.After(time.Now()) {
 		s.t.Errorf("expires_at is %v, want now", state.ExpiresAt)
 	}
-	// What happens before a claim is not recorded: there is nothing to end.
-	claimed := row.sends > 0 || row.code == rotator.Unreachable
-	if claimed && (state.Error != row.code || state.Failures != 1) {
+	// What happens before a lease is not recorded: there is nothing to end.
+	leased := row.sends > 0 || row.code == rotator.Unreachable
+	if leased && (state.Error != row.code || state.Failures != 1) {
 		s.t.Errorf("the state says %q, %d failures", state.Error, state.Failures)
 	}
-	if !claimed && (state.Error != "" || r.calls["PutParameter"] > 0 && row.code != rotator.StateUnavailable) {
+	if !leased && (state.Error != "" || r.calls["PutParameter"] > 0 && row.code != rotator.StateUnavailable) {
 		s.t.Errorf("the state says %q after %v", state.Error, r.calls)
 	}
 	hold := state.NotBefore
@@ -101,7 +101,7 @@ func (row failure) wantFirstFailure(s *stage, r run, begun, expiry time.Time) {
 }
 
 // wantTries lets heartbeats go on while it stays broken.
-func (row failure) wantTries(s *stage, begun time.Time) {
+func (row failure) wantTries(s *fixture, begun time.Time) {
 	s.t.Helper()
 	tries, last := []int{0}, 0
 	for minute := range max(8, row.tries[len(row.tries)-1]+1) {
@@ -121,7 +121,7 @@ func (row failure) wantTries(s *stage, begun time.Time) {
 			if r.level() != row.level() {
 				s.t.Errorf("minute %d: logged as %s, want %s", minute, r.level(), row.level())
 			}
-			r.wantMetric("NeedsPerson", row.needsPerson())
+			r.wantMetric("ActionRequired", row.actionRequired())
 			r.wantMetric("Failures", 0)
 			if retry := result.RetryAt; row.code != rotator.LoginRejected && !retry.After(begun.Add(time.Duration(last)*time.Minute)) {
 				s.t.Errorf("minute %d: retry_at is %v", minute, retry)
@@ -134,7 +134,7 @@ func (row failure) wantTries(s *stage, begun time.Time) {
 }
 
 // wantNewCredentialsAtOnce: the next heartbeat uses them, whatever holds.
-func (row failure) wantNewCredentialsAtOnce(s *stage, fields map[string]string) {
+func (row failure) wantNewCredentialsAtOnce(s *fixture, fields map[string]string) {
 	s.t.Helper()
 	time.Sleep(time.Minute)
 	r := s.beat()
@@ -150,7 +150,7 @@ func (row failure) wantNewCredentialsAtOnce(s *stage, fields map[string]string) 
 }
 
 // wantWellAgain: it is asked again in time, and nothing of the failure remains.
-func wantWellAgain(s *stage) {
+func wantWellAgain(s *fixture) {
 	s.t.Helper()
 	for range 61 {
 		time.Sleep(time.Minute)
@@ -165,7 +165,7 @@ func wantWellAgain(s *stage) {
 	s.t.Error("an hour later it has not been tried again")
 }
 
-func wantAllWell(s *stage, r run) {
+func wantAllWell(s *fixture, r run) {
 	s.t.Helper()
 	state := s.State("default")
 	if state.Error != "" || state.Failures != 0 || !state.NotBefore.IsZero() {
@@ -174,8 +174,8 @@ func wantAllWell(s *stage, r run) {
 	if r.err != nil || r.level() != "INFO" {
 		s.t.Errorf("the run ended with %v, logged as %s", r.err, r.level())
 	}
-	r.wantMetric("NeedsPerson", 0)
-	r.wantMetric("Late", 0)
+	r.wantMetric("ActionRequired", 0)
+	r.wantMetric("RefreshOverdue", 0)
 	r.wantMetric("Refreshes", 1)
 	s.wantWorking("default")
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standaws "reltio-token-rotator/tests/standin/aws"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
 func deadToken(name, fingerprint string) rotator.Event {
@@ -17,10 +17,10 @@ func deadToken(name, fingerprint string) rotator.Event {
 }
 
 func TestADeadTokenReport(t *testing.T) {
-	published := func(s *stage) string { return s.State("default").TokenFingerprint }
+	published := func(s *fixture) string { return s.State("default").TokenFingerprint }
 
 	t.Run("replaces the token", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.beat()
 			time.Sleep(2 * time.Minute)
@@ -33,7 +33,7 @@ func TestADeadTokenReport(t *testing.T) {
 		})
 	})
 	t.Run("about a token that is not out any more is not due", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.beat()
 			old := published(s)
@@ -46,7 +46,7 @@ func TestADeadTokenReport(t *testing.T) {
 		})
 	})
 	t.Run("within a minute of the refresh is not due", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.beat()
 			time.Sleep(time.Until(s.State("default").RefreshedAt.Add(time.Minute)))
@@ -57,7 +57,7 @@ func TestADeadTokenReport(t *testing.T) {
 	})
 	t.Run("of twenty jobs at once causes one refresh", func(t *testing.T) {
 		for _, latency := range []time.Duration{0, 20 * time.Millisecond} {
-			playAWS(t, standaws.Options{WritesPerSecond: 3, Latency: latency}, standreltio.Options{RaceWindow: 200 * time.Millisecond}, func(t *testing.T, s *stage) {
+			playAWS(t, fakeaws.Options{WritesPerSecond: 3, Latency: latency}, fakereltio.Options{RaceWindow: 200 * time.Millisecond}, func(t *testing.T, s *fixture) {
 				s.seed("default", s.credentials())
 				s.beat()
 				time.Sleep(2 * time.Minute)
@@ -91,12 +91,12 @@ func TestADeadTokenReport(t *testing.T) {
 		}
 	})
 	t.Run("that cannot be helped makes the token due, and more reports wait", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.beat()
 			time.Sleep(2 * time.Minute)
 			s.Reltio.EndAccessTokens()
-			s.front.always(standreltio.Status(502))
+			s.front.always(fakereltio.Status(502))
 			s.invoke(deadToken("default", published(s))).wantFailed("default", rotator.ServerError)
 			if s.State("default").ExpiresAt.After(time.Now()) {
 				t.Error("the token still counts as good")
@@ -115,7 +115,7 @@ func TestADeadTokenReport(t *testing.T) {
 		})
 	})
 	t.Run("leaves held back what is held back", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			s.Reltio.ExpireRefreshTokens()
 			s.beat().wantFailed("default", rotator.RefreshTokenRejected)
@@ -126,7 +126,7 @@ func TestADeadTokenReport(t *testing.T) {
 		})
 	})
 	t.Run("of a connection that is at work is busy", func(t *testing.T) {
-		play(t, standreltio.Options{RaceWindow: 2 * time.Second}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{RaceWindow: 2 * time.Second}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			event := deadToken("default", published(s))
 			var heartbeat sync.WaitGroup

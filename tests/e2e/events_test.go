@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // What a person or a job can ask for, and what becomes of it.
@@ -24,7 +24,7 @@ func forced(names ...string) rotator.Event {
 }
 
 func TestRefreshIsAHeartbeatForThoseNamed(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("a", s.credentials())
 		s.seed("b", s.credentials())
 		r := s.invoke(refresh("b"))
@@ -45,9 +45,9 @@ func TestRefreshIsAHeartbeatForThoseNamed(t *testing.T) {
 }
 
 func TestRefreshReturnsItsReportWhateverItSays(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
-		s.front.always(standreltio.Status(502))
+		s.front.always(fakereltio.Status(502))
 		r := s.invoke(refresh("default"))
 		r.wantFailed("default", rotator.ServerError)
 		if r.err != nil {
@@ -57,7 +57,7 @@ func TestRefreshReturnsItsReportWhateverItSays(t *testing.T) {
 }
 
 func TestAnUnknownConnectionIsAnError(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		r := s.invoke(refresh("default", "defualt"))
 		if r.err == nil || !strings.Contains(r.err.Error(), `unknown connection "defualt"; there are: default`) {
@@ -70,7 +70,7 @@ func TestAnUnknownConnectionIsAnError(t *testing.T) {
 
 func TestAListingThatFailsFailsEveryAction(t *testing.T) {
 	for _, event := range []rotator.Event{{}, refresh("default"), forced()} {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			denied("GetParametersByPath", "", "AccessDeniedException")(s)
 			r := s.invoke(event)
@@ -81,7 +81,7 @@ func TestAListingThatFailsFailsEveryAction(t *testing.T) {
 				t.Errorf("the message is %s", r.report.Message)
 			}
 			r.wantMetric("Failures", 1)
-			if _, ok := r.metrics["Late"]; ok {
+			if _, ok := r.metrics["RefreshOverdue"]; ok {
 				t.Error("Late was told although nothing is known")
 			}
 			s.AWS.ClearFaults()
@@ -94,7 +94,7 @@ func TestAListingThatFailsFailsEveryAction(t *testing.T) {
 // Whoever reads "check that the function may" looks at permissions: only a
 // denial says it.
 func TestAListingThatGetsNoAnswerBlamesNoPermission(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		denied("GetParametersByPath", "", "InternalServerError")(s)
 		r := s.beat()
@@ -106,7 +106,7 @@ func TestAListingThatGetsNoAnswerBlamesNoPermission(t *testing.T) {
 
 func TestForce(t *testing.T) {
 	t.Run("ignores the window", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.beat()
 			if reason := s.invoke(forced("default")).want("default", rotator.Refreshed).Reason; reason != rotator.ReasonForced {
@@ -116,28 +116,28 @@ func TestForce(t *testing.T) {
 		})
 	})
 	t.Run("ignores what holds back", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
-			s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", ""))
+			s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", ""))
 			s.beat().wantFailed("default", rotator.RefreshTokenRejected)
 			s.invoke(refresh("default")).want("default", rotator.BackingOff)
 			s.invoke(forced("default")).want("default", rotator.Refreshed)
 		})
 	})
 	t.Run("ignores a login already tried", func(t *testing.T) {
-		play(t, standreltio.Options{MFA: true}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{MFA: true}, func(t *testing.T, s *fixture) {
 			fields := s.loginCredentials()
 			fields["refresh_token"] = ""
 			s.seed("default", fields)
 			s.beat().wantFailed("default", rotator.LoginRejected)
-			s.Reltio.SetOptions(func(o *standreltio.Options) { o.MFA = false })
+			s.Reltio.SetOptions(func(o *fakereltio.Options) { o.MFA = false })
 			time.Sleep(time.Minute)
 			s.beat().want("default", rotator.BackingOff)
 			s.invoke(forced("default")).want("default", rotator.Refreshed)
 		})
 	})
-	t.Run("never ignores a claim", func(t *testing.T) {
-		play(t, standreltio.Options{RaceWindow: time.Second}, func(t *testing.T, s *stage) {
+	t.Run("never ignores a lease", func(t *testing.T) {
+		play(t, fakereltio.Options{RaceWindow: time.Second}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.beat()
 			var both sync.WaitGroup
@@ -150,11 +150,11 @@ func TestForce(t *testing.T) {
 		})
 	})
 	t.Run("that fails outside the window leaves the old token due when it was", func(t *testing.T) {
-		for _, fault := range []standreltio.Fault{
-			standreltio.Status(502), standreltio.Redirect(307, "https://elsewhere.reltio.com/"), standreltio.FirewallPage(),
-			standreltio.OAuthError(400, "invalid_grant", ""),
+		for _, fault := range []fakereltio.Fault{
+			fakereltio.Status(502), fakereltio.Redirect(307, "https://elsewhere.reltio.com/"), fakereltio.FirewallPage(),
+			fakereltio.OAuthError(400, "invalid_grant", ""),
 		} {
-			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				begun := time.Now()
 				s.seed("default", s.credentials())
 				s.beat()
@@ -170,7 +170,7 @@ func TestForce(t *testing.T) {
 				for time.Since(begun) < 47*time.Minute {
 					r := s.beat()
 					r.want("default", rotator.NotDue)
-					r.wantMetric("Late", 0)
+					r.wantMetric("RefreshOverdue", 0)
 					time.Sleep(time.Minute)
 				}
 				time.Sleep(time.Until(begun.Add(untilWindow)))
@@ -181,13 +181,13 @@ func TestForce(t *testing.T) {
 }
 
 func TestAConnectionThatNobodySeeded(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.Add("default")
 		r := s.beat()
-		r.want("default", rotator.Unseeded)
-		r.wantMetric("Unseeded", 1)
+		r.want("default", rotator.NoCredentials)
+		r.wantMetric("NoCredentials", 1)
 		r.wantMetric("Failures", 0)
-		r.wantMetric("NeedsPerson", 0)
+		r.wantMetric("ActionRequired", 0)
 		r.wantCalls(map[string]int{"GetParametersByPath": 1, "GetSecretValue": 1}) // nothing is written
 		if r.err != nil {
 			t.Errorf("it failed the invocation: %v", r.err)
@@ -196,19 +196,19 @@ func TestAConnectionThatNobodySeeded(t *testing.T) {
 		time.Sleep(time.Minute)
 		r = s.beat()
 		r.want("default", rotator.Refreshed)
-		r.wantMetric("Unseeded", 0)
+		r.wantMetric("NoCredentials", 0)
 	})
 }
 
 func TestAConnectionThatIsDisabled(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		s.config("default", `{"enabled":false}`)
 		for _, event := range []rotator.Event{{}, refresh("default"), forced("default")} {
 			r := s.invoke(event)
 			r.want("default", rotator.Disabled)
 			r.wantCalls(map[string]int{"GetParametersByPath": 1})
-			r.wantMetric("Late", 0)
+			r.wantMetric("RefreshOverdue", 0)
 		}
 		s.config("default", `{"enabled":true}`)
 		s.beat().want("default", rotator.Refreshed)
@@ -231,15 +231,15 @@ func TestCredentialsThatCannotBeUsed(t *testing.T) {
 		`{"client_id":"cli:ent","client_secret":"c1i3nt","refresh_token":"a refresh one"}`: "field client_id holds a colon",
 	} {
 		t.Run(says, func(t *testing.T) {
-			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.Add("default")
-				s.AWS.PutSecret(world.SecretName("default", "credentials"), document)
+				s.AWS.PutSecret(harness.SecretName("default", "credentials"), document)
 				r := s.beat()
 				if result := r.wantFailed("default", rotator.CredentialsUnread); !strings.Contains(result.Message, says) {
 					t.Errorf("the message is %s", result.Message)
 				}
 				r.wantSent()
-				r.wantMetric("NeedsPerson", 1)
+				r.wantMetric("ActionRequired", 1)
 				r.wantCalls(map[string]int{"GetParametersByPath": 1, "GetSecretValue": 1})
 			})
 		})

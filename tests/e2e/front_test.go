@@ -6,21 +6,21 @@ import (
 	"slices"
 	"sync"
 
-	standreltio "reltio-token-rotator/tests/standin/reltio"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
 // front stands before the token endpoint. It can let every request meet a
 // fault until it is told otherwise, and sees which tokens go out.
 type front struct {
-	server *standreltio.Server
+	server *fakereltio.Server
 
 	mu      sync.Mutex
-	fault   *standreltio.Fault
+	fault   *fakereltio.Fault
 	granted []string
 }
 
 // always makes every coming request meet a fault.
-func (f *front) always(fault standreltio.Fault) {
+func (f *front) always(fault fakereltio.Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.fault = &fault

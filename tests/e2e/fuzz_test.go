@@ -8,9 +8,9 @@ import (
 	"testing"
 	"testing/synctest"
 
-	standaws "reltio-token-rotator/tests/standin/aws"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // Whatever a token endpoint answers: a token is published when the reply was
@@ -35,7 +35,7 @@ func FuzzWhatIsPublished(f *testing.F) {
 		status = 200 + int(uint(status)%400)
 		body = strings.ReplaceAll(body, "@", echo)
 		synctest.Test(t, func(t *testing.T) {
-			w := world.New(t, standaws.Options{}, standreltio.Options{})
+			w := harness.New(t, fakeaws.Options{}, fakereltio.Options{})
 			w.Host(tokenHost, http.HandlerFunc(func(reply http.ResponseWriter, _ *http.Request) {
 				reply.Header().Set("WWW-Authenticate", "Bearer "+echo)
 				reply.WriteHeader(status)
@@ -55,8 +55,8 @@ func FuzzWhatIsPublished(f *testing.F) {
 			}
 			wantKept(t, w, published, good.refreshToken)
 			seen, _ := json.Marshal(report)
-			for _, kind := range []string{"config", "state", "claim"} {
-				document, _, _ := w.AWS.Parameter(world.ParameterName("default", kind))
+			for _, kind := range []string{"config", "state", "lease"} {
+				document, _, _ := w.AWS.Parameter(harness.ParameterName("default", kind))
 				seen = append(seen, document...)
 			}
 			if err != nil {
@@ -100,9 +100,9 @@ func judge(status int, body string) judged {
 
 // wantKept: of the credentials only the refresh token may change, and only to
 // one that came with a token.
-func wantKept(t *testing.T, w *world.World, published bool, refreshToken string) {
+func wantKept(t *testing.T, w *harness.Harness, published bool, refreshToken string) {
 	t.Helper()
-	document, _ := w.AWS.Secret(world.SecretName("default", "credentials"))
+	document, _ := w.AWS.Secret(harness.SecretName("default", "credentials"))
 	fields := decode(t, document)
 	if len(fields) != 4 || fields["client_id"] != "client" || fields["client_secret"] != clientSecret || fields["note"] != "mine" {
 		t.Errorf("the credentials became %s", document)

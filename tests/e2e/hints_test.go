@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 func TestARecordThatFailsCostsOneRefresh(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		denied("PutParameter", "/state", "AccessDeniedException")(s)
 		begun := time.Now()
@@ -41,17 +41,17 @@ func TestAStateThatCannotBeTrue(t *testing.T) {
 		"a life of years":         `{"expires_at":"2100-01-01T00:00:00Z","refreshed_at":"2000-01-01T00:00:00Z"}`,
 		"an impossible hold":      `{"not_before":"2100-01-01T00:00:00Z","error":"throttled"}`,
 		"an impossible count":     `{"failures":-3,"error":"bad_response"}`,
-		"an impossible claim":     `{"claim_version":99999}`,
+		"an impossible lease":     `{"lease_version":99999}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.seed("default", s.credentials())
 				s.beat()
 				time.Sleep(2 * time.Minute)
 				if document == "" {
-					s.AWS.DeleteParameter(world.ParameterName("default", "state"))
+					s.AWS.DeleteParameter(harness.ParameterName("default", "state"))
 				} else {
-					s.AWS.PutParameter(world.ParameterName("default", "state"), document)
+					s.AWS.PutParameter(harness.ParameterName("default", "state"), document)
 				}
 				r := s.beat()
 				r.want("default", rotator.Refreshed)
@@ -68,10 +68,10 @@ func TestAStateThatCannotBeTrue(t *testing.T) {
 
 func TestACountOfFailuresThatCannotBeTrue(t *testing.T) {
 	for _, failures := range []string{"-3", "9", "9223372036854775807"} {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
-			s.AWS.PutParameter(world.ParameterName("default", "state"), `{"error":"bad_response","failures":`+failures+`}`)
-			s.Reltio.Script(standreltio.NotJSON())
+			s.AWS.PutParameter(harness.ParameterName("default", "state"), `{"error":"bad_response","failures":`+failures+`}`)
+			s.Reltio.Script(fakereltio.NotJSON())
 			s.beat().wantFailed("default", rotator.BadResponse)
 			time.Sleep(16 * time.Minute)
 			s.beat().want("default", rotator.Refreshed)
@@ -79,14 +79,14 @@ func TestACountOfFailuresThatCannotBeTrue(t *testing.T) {
 	}
 }
 
-func TestAClaimThatWasDeletedOrDamaged(t *testing.T) {
+func TestALeaseThatWasDeletedOrDamaged(t *testing.T) {
 	for _, document := range []string{"", "{}", "nonsense", `{"run":"x"}`, `{"run":"x","from":3,"until":"2100-01-01T00:00:00Z"}`} {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			if document == "" {
-				s.AWS.DeleteParameter(world.ParameterName("default", "claim"))
+				s.AWS.DeleteParameter(harness.ParameterName("default", "lease"))
 			} else {
-				s.AWS.PutParameter(world.ParameterName("default", "claim"), document)
+				s.AWS.PutParameter(harness.ParameterName("default", "lease"), document)
 			}
 			s.beat().want("default", rotator.Refreshed)
 			for range 5 {

@@ -5,23 +5,23 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // A login that perhaps nobody judged is sent again, but not often: it may count
 // as a wrong one.
 func TestALoginThatNobodyJudgedIsSentAgainAfterAnHour(t *testing.T) {
 	for name, c := range map[string]struct {
-		fault standreltio.Fault
+		fault fakereltio.Fault
 		code  rotator.Code
 	}{
-		"a firewall's page":     {standreltio.FirewallPage(), rotator.RequestRejected},
-		"a page in place of it": {standreltio.NotJSON(), rotator.BadResponse},
-		"the client is refused": {standreltio.OAuthError(401, "invalid_client", "Unauthorized grant type"), rotator.ClientRejected},
+		"a firewall's page":     {fakereltio.FirewallPage(), rotator.RequestRejected},
+		"a page in place of it": {fakereltio.NotJSON(), rotator.BadResponse},
+		"the client is refused": {fakereltio.OAuthError(401, "invalid_client", "Unauthorized grant type"), rotator.ClientRejected},
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.seed("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "username": "user", "password": password})
 				s.front.always(c.fault)
 				s.beat().wantFailed("default", c.code)
@@ -41,16 +41,16 @@ func TestALoginThatNobodyJudgedIsSentAgainAfterAnHour(t *testing.T) {
 	}
 }
 
-// An escrow that cannot be brought back is tried every heartbeat, and takes
+// A pending refresh token that cannot be brought back is tried every heartbeat, and takes
 // nothing from what holds token requests back.
-func TestAnEscrowDoesNotEndAHold(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+func TestAPendingTokenDoesNotEndABackoff(t *testing.T) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
-		s.front.always(standreltio.Throttled("1800"))
+		s.front.always(fakereltio.Throttled("1800"))
 		s.beat().wantFailed("default", rotator.Throttled)
 		s.front.mend()
 		version := s.State("default").CredentialsVersion
-		s.AWS.PutParameter(world.ParameterName("default", "escrow"),
+		s.AWS.PutParameter(harness.ParameterName("default", "pending"),
 			`{"refresh_token":"`+s.refreshToken("default")+`-newer","rotated_from":"`+version+`","saved_at":"2000-01-01T00:00:00Z"}`)
 		denied("PutSecretValue", "/credentials", "AccessDeniedException")(s)
 		for range 20 {
@@ -66,13 +66,13 @@ func TestAnEscrowDoesNotEndAHold(t *testing.T) {
 }
 
 // The record of a failure that says nothing new is left out only when there is
-// no live token that its open claim would throw into doubt.
+// no live token that its open lease would throw into doubt.
 func TestManyFailuresDoNotThrowALiveTokenIntoDoubt(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		s.beat()
 		expiry := s.State("default").ExpiresAt
-		s.front.always(standreltio.Status(502))
+		s.front.always(fakereltio.Status(502))
 		for range 8 {
 			time.Sleep(time.Minute)
 			s.invoke(forced("default")).wantFailed("default", rotator.ServerError)
@@ -90,9 +90,9 @@ func TestManyFailuresDoNotThrowALiveTokenIntoDoubt(t *testing.T) {
 // In an outage that outlasts the token, the failure is not written again each
 // minute: the account's write rate belongs to others, too.
 func TestALongOutageIsNotRecordedAgainAndAgain(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
-		s.front.always(standreltio.Status(502))
+		s.front.always(fakereltio.Status(502))
 		for range 30 {
 			s.beat().wantFailed("default", rotator.ServerError)
 			time.Sleep(time.Minute)
@@ -100,7 +100,7 @@ func TestALongOutageIsNotRecordedAgainAndAgain(t *testing.T) {
 		r := s.beat()
 		r.wantFailed("default", rotator.ServerError)
 		if r.calls["PutParameter"] != 1 {
-			t.Errorf("%d parameter writes, want the claim alone", r.calls["PutParameter"])
+			t.Errorf("%d parameter writes, want the lease alone", r.calls["PutParameter"])
 		}
 		s.front.mend()
 		time.Sleep(time.Minute)

@@ -6,9 +6,10 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standaws "reltio-token-rotator/tests/standin/aws"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	"reltio-token-rotator/rotator/secret"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // A person puts new credentials while a refresh with a changing refresh token is
@@ -16,7 +17,7 @@ import (
 func TestAPersonPutsNewCredentialsDuringARefresh(t *testing.T) {
 	for when, hits := range map[string]func(operation, name string, before bool) bool{
 		"after our read": func(operation, name string, before bool) bool {
-			return operation == "PutParameter" && strings.HasSuffix(name, "/claim") && before
+			return operation == "PutParameter" && strings.HasSuffix(name, "/lease") && before
 		},
 		"just before our write": func(operation, name string, before bool) bool {
 			return operation == "PutSecretValue" && strings.HasSuffix(name, "/credentials") && before
@@ -35,7 +36,7 @@ func TestAPersonPutsNewCredentialsDuringARefresh(t *testing.T) {
 		},
 	} {
 		t.Run(when, func(t *testing.T) {
-			play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 				s.seeded("default", s.credentials())
 				theirs := ""
 				put := func() {
@@ -82,7 +83,7 @@ func TestAPersonPutsNewCredentialsDuringARefresh(t *testing.T) {
 				}
 				r.want("default", rotator.Refreshed)
 				r.wantSent("refresh_token → 200")
-				if r.sent[0].RefreshToken != rotator.NewSecret("a person's very own").Fingerprint() {
+				if r.sent[0].RefreshToken != secret.New("a person's very own").Fingerprint() {
 					t.Error("theirs was not used")
 				}
 				s.wantWorking("default")
@@ -91,15 +92,15 @@ func TestAPersonPutsNewCredentialsDuringARefresh(t *testing.T) {
 	}
 }
 
-func TestALookThatFailsIsNoReasonForEscrow(t *testing.T) {
-	play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+func TestAVerificationThatFailsIsNoReasonForAPendingToken(t *testing.T) {
+	play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
-		s.AWS.Inject(standaws.Fault{Operation: "DescribeSecret", Code: "AccessDeniedException", Times: -1})
+		s.AWS.Inject(fakeaws.Fault{Operation: "DescribeSecret", Code: "AccessDeniedException", Times: -1})
 		r := s.beat()
 		r.want("default", rotator.Refreshed)
 		r.wantLogged("WARN", "put them again")
-		if _, _, there := s.AWS.Parameter(world.ParameterName("default", "escrow")); there {
-			t.Error("there is an escrow")
+		if _, _, there := s.AWS.Parameter(harness.ParameterName("default", "pending")); there {
+			t.Error("there is a pending refresh token")
 		}
 		s.wantWorking("default")
 		time.Sleep(untilWindow)
@@ -108,22 +109,22 @@ func TestALookThatFailsIsNoReasonForEscrow(t *testing.T) {
 	})
 }
 
-func TestARefreshTokenThatCannotBeSavedWaitsInEscrow(t *testing.T) {
-	escrow := func(s *stage) (string, bool) {
-		value, _, ok := s.AWS.Parameter(world.ParameterName("default", "escrow"))
+func TestARefreshTokenThatCannotBeSavedIsPending(t *testing.T) {
+	pending := func(s *fixture) (string, bool) {
+		value, _, ok := s.AWS.Parameter(harness.ParameterName("default", "pending"))
 		return value, ok
 	}
-	unsaved := func(t *testing.T, s *stage) {
+	unsaved := func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		denied("PutSecretValue", "/credentials", "AccessDeniedException")(s)
 		begun := time.Now()
 		r := s.beat()
 		result := r.wantFailed("default", rotator.CredentialsNotSaved)
-		if !strings.Contains(result.Message, "is kept in escrow") || !strings.Contains(result.Message, "check that the function may write the secret") {
+		if !strings.Contains(result.Message, "is kept pending") || !strings.Contains(result.Message, "check that the function may write the secret") {
 			t.Errorf("the message is %s", result.Message)
 		}
 		r.wantSent("refresh_token → 200")
-		r.wantMetric("NeedsPerson", 1)
+		r.wantMetric("ActionRequired", 1)
 		if r.level() != "ERROR" {
 			t.Errorf("logged as %s", r.level())
 		}
@@ -135,14 +136,14 @@ func TestARefreshTokenThatCannotBeSavedWaitsInEscrow(t *testing.T) {
 		if state := s.State("default"); state.Error != rotator.CredentialsNotSaved || state.ExpiresAt.Before(time.Now()) {
 			t.Errorf("the state is %+v", state)
 		}
-		if _, ok := escrow(s); !ok {
-			t.Fatal("there is no escrow")
+		if _, ok := pending(s); !ok {
+			t.Fatal("there is no pending refresh token")
 		}
 		time.Sleep(time.Minute)
 	}
 
 	t.Run("and is saved when it can be", func(t *testing.T) {
-		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			unsaved(t, s)
 			s.beat().wantFailed("default", rotator.CredentialsNotSaved) // still denied
 			s.AWS.ClearFaults()
@@ -150,8 +151,8 @@ func TestARefreshTokenThatCannotBeSavedWaitsInEscrow(t *testing.T) {
 			r := s.beat()
 			r.want("default", rotator.Restored)
 			r.wantSent()
-			if _, ok := escrow(s); ok {
-				t.Error("the escrow is still there")
+			if _, ok := pending(s); ok {
+				t.Error("the pending refresh token is still there")
 			}
 			if state := s.State("default"); state.Error != "" {
 				t.Errorf("the state still says %s", state.Error)
@@ -162,7 +163,7 @@ func TestARefreshTokenThatCannotBeSavedWaitsInEscrow(t *testing.T) {
 		})
 	})
 	t.Run("and is used from there when it is due before", func(t *testing.T) {
-		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			unsaved(t, s)
 			time.Sleep(untilWindow)
 			r := s.beat()
@@ -174,22 +175,22 @@ func TestARefreshTokenThatCannotBeSavedWaitsInEscrow(t *testing.T) {
 			r = s.beat()
 			r.want("default", rotator.Refreshed)
 			r.wantSent("refresh_token → 200")
-			if _, ok := escrow(s); ok {
-				t.Error("the escrow is still there")
+			if _, ok := pending(s); ok {
+				t.Error("the pending refresh token is still there")
 			}
 		})
 	})
 	t.Run("and is dropped when its successor is saved", func(t *testing.T) {
-		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			unsaved(t, s)
 			s.AWS.ClearFaults()
 			time.Sleep(untilWindow)
-			s.AWS.Inject(standaws.Fault{Operation: "PutSecretValue", Name: "/credentials", Code: "AccessDeniedException"}) // once
+			s.AWS.Inject(fakeaws.Fault{Operation: "PutSecretValue", Name: "/credentials", Code: "AccessDeniedException"}) // once
 			r := s.beat()
 			r.want("default", rotator.Refreshed)
 			r.wantSent("refresh_token → 200")
-			if _, ok := escrow(s); ok {
-				t.Error("the escrow is still there")
+			if _, ok := pending(s); ok {
+				t.Error("the pending refresh token is still there")
 			}
 			time.Sleep(untilWindow)
 			s.beat().want("default", rotator.Refreshed)
@@ -197,7 +198,7 @@ func TestARefreshTokenThatCannotBeSavedWaitsInEscrow(t *testing.T) {
 		})
 	})
 	t.Run("and gives way to what a person puts", func(t *testing.T) {
-		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			unsaved(t, s)
 			s.AWS.ClearFaults()
 			s.Reltio.AddRefreshToken("a person's very own")
@@ -205,8 +206,8 @@ func TestARefreshTokenThatCannotBeSavedWaitsInEscrow(t *testing.T) {
 			r := s.beat()
 			r.want("default", rotator.Restored)
 			r.wantLogged("WARN", "is given up")
-			if _, ok := escrow(s); ok {
-				t.Error("the escrow is still there")
+			if _, ok := pending(s); ok {
+				t.Error("the pending refresh token is still there")
 			}
 			if s.refreshToken("default") != "a person's very own" {
 				t.Error("theirs is gone")
@@ -216,10 +217,10 @@ func TestARefreshTokenThatCannotBeSavedWaitsInEscrow(t *testing.T) {
 		})
 	})
 	t.Run("and is not brought back over its successor when its saving only seemed to fail", func(t *testing.T) {
-		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			unsaved(t, s)
 			s.AWS.ClearFaults()
-			s.AWS.Inject(standaws.Fault{Operation: "PutSecretValue", Name: "/credentials", When: standaws.After, Times: 3}) // every attempt of the SDK
+			s.AWS.Inject(fakeaws.Fault{Operation: "PutSecretValue", Name: "/credentials", When: fakeaws.After, Times: 3}) // every attempt of the SDK
 			time.Sleep(untilWindow)
 			s.beat().want("default", rotator.Refreshed)
 			time.Sleep(untilWindow)
@@ -228,25 +229,25 @@ func TestARefreshTokenThatCannotBeSavedWaitsInEscrow(t *testing.T) {
 		})
 	})
 	t.Run("unless that fails too", func(t *testing.T) {
-		play(t, standreltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			denied("PutSecretValue", "/credentials", "AccessDeniedException")(s)
-			denied("PutParameter", "/escrow", "AccessDeniedException")(s)
+			denied("PutParameter", "/pending", "AccessDeniedException")(s)
 			r := s.beat()
 			result := r.wantFailed("default", rotator.CredentialsNotSaved)
-			if !strings.Contains(result.Message, "neither to the credentials secret nor in escrow") || !strings.Contains(result.Message, "log in again") {
+			if !strings.Contains(result.Message, "neither to the credentials secret nor pending") || !strings.Contains(result.Message, "log in again") {
 				t.Errorf("the message is %s", result.Message)
 			}
 			s.wantWorking("default") // the token itself was not held up
-			r.wantMetric("NeedsPerson", 1)
+			r.wantMetric("ActionRequired", 1)
 		})
 	})
 }
 
 func TestAGrantedTokenThatCannotBePublishedIsWrittenAgainInTheRun(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
-		s.AWS.Inject(standaws.Fault{Operation: "PutSecretValue", Name: "/token", Code: "InternalServiceError", Times: 10})
+		s.AWS.Inject(fakeaws.Fault{Operation: "PutSecretValue", Name: "/token", Code: "InternalServiceError", Times: 10})
 		r := s.beat()
 		r.want("default", rotator.Refreshed)
 		r.wantSent("refresh_token → 200")

@@ -5,22 +5,22 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // One test for each reply that the server library was seen to give, through the
 // whole story: what becomes of it.
 
 func TestReplyToAFirstLogin(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "username": "user", "password": password})
 		sent := time.Now()
 		r := s.beat()
 		r.want("default", rotator.Refreshed)
 		r.wantSent("password → 200")
 		token, _ := s.Token("default")
-		want := world.Token{
+		want := harness.Token{
 			AccessToken: token.AccessToken, TokenType: "bearer", Scope: "read write", ExpiresIn: 3598,
 			IssuedAt: sent.UTC(), ExpiresAt: sent.Add(3598 * time.Second).UTC(),
 		}
@@ -31,7 +31,7 @@ func TestReplyToAFirstLogin(t *testing.T) {
 		if s.refreshToken("default") == "" {
 			t.Error("the login's refresh token was not saved")
 		}
-		if state := s.State("default"); state.Grant != rotator.GrantPassword || state.LoginAttempted != "" || !state.CanLogIn {
+		if state := s.State("default"); state.GrantType != rotator.GrantTypePassword || state.LoginAttempted != "" || !state.CanLogIn {
 			t.Errorf("the state is %+v", state)
 		}
 
@@ -42,10 +42,10 @@ func TestReplyToAFirstLogin(t *testing.T) {
 }
 
 func TestReplyToALoginWhileTheTokenLives(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.loginCredentials())
 		expiry := s.State("default").ExpiresAt
-		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
+		s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
 		r := s.beat()
 		r.want("default", rotator.Unchanged)
 		r.wantSent("refresh_token → 400 (invalid_grant)", "password → 200")
@@ -61,7 +61,7 @@ func TestReplyToALoginWhileTheTokenLives(t *testing.T) {
 
 // wantNothingUntil lets heartbeats pass and wants no token request before t,
 // and one right then.
-func (s *stage) wantNothingUntil(name string, at time.Time) {
+func (s *fixture) wantNothingUntil(name string, at time.Time) {
 	s.t.Helper()
 	for {
 		time.Sleep(time.Minute)
@@ -82,11 +82,11 @@ func (s *stage) wantNothingUntil(name string, at time.Time) {
 }
 
 func TestReplyToALoginAfterTheTokensEnd(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.loginCredentials())
 		before := s.refreshToken("default")
 		time.Sleep(15 * time.Minute) // nobody was there meanwhile
-		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
+		s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
 		r := s.beat()
 		r.want("default", rotator.Refreshed)
 		r.wantSent("refresh_token → 400 (invalid_grant)", "password → 200")
@@ -99,7 +99,7 @@ func TestReplyToALoginAfterTheTokensEnd(t *testing.T) {
 
 func TestReplyToALoginWithADeadRefreshToken(t *testing.T) {
 	// The access token lives, its refresh token is over: a login gives both.
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.loginCredentials())
 		s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "username": "user", "password": password})
 		s.Reltio.ExpireRefreshTokens()
@@ -124,7 +124,7 @@ func TestReplyToALoginWithADeadRefreshToken(t *testing.T) {
 
 func TestReplyToAWrongPassword(t *testing.T) {
 	// invalid_grant means the login here, and the refresh token in a refresh.
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		fields := s.loginCredentials()
 		fields["password"], fields["refresh_token"] = "wrong", ""
 		s.seed("default", fields)
@@ -146,32 +146,32 @@ func TestReplyToAWrongPassword(t *testing.T) {
 }
 
 func TestReplyToALoginThatAsksForASecondFactor(t *testing.T) {
-	play(t, standreltio.Options{MFA: true}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{MFA: true}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.loginCredentials())
-		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
+		s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
 		r := s.beat()
 		r.wantFailed("default", rotator.LoginRejected)
 		r.wantSent("refresh_token → 400 (invalid_grant)", "password → 200")
-		r.wantMetric("NeedsPerson", 1)
+		r.wantMetric("ActionRequired", 1)
 	})
 }
 
 func TestReplyToClientCredentials(t *testing.T) {
 	t.Run("gives the same token until its end", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", clientOnly())
 			expiry := s.State("default").ExpiresAt
 			r := s.beat()
 			r.want("default", rotator.Unchanged)
 			r.wantSent("client_credentials → 200")
 			s.wantNothingUntil("default", expiry.Add(time.Second))
-			if document, _ := s.AWS.Secret(world.SecretName("default", "credentials")); decode(t, document)["refresh_token"] != nil {
+			if document, _ := s.AWS.Secret(harness.SecretName("default", "credentials")); decode(t, document)["refresh_token"] != nil {
 				t.Error("a refresh token appeared")
 			}
 		})
 	})
 	t.Run("gives a new one early where Multi Token Support is on", func(t *testing.T) {
-		play(t, standreltio.Options{MultiToken: true}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
 			s.seeded("default", clientOnly())
 			r := s.beat()
 			r.want("default", rotator.Refreshed)
@@ -183,11 +183,11 @@ func TestReplyToClientCredentials(t *testing.T) {
 
 func TestOneLoginACredentialsVersionUntilOneSucceeds(t *testing.T) {
 	// Accounts get locked.
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		fields := s.loginCredentials()
 		fields["password"] = "wrong"
 		s.seeded("default", fields)
-		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", ""))
+		s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", ""))
 		r := s.beat()
 		r.wantFailed("default", rotator.LoginRejected)
 		r.wantSent("refresh_token → 400 (invalid_grant)", "password → 400")
@@ -195,14 +195,14 @@ func TestOneLoginACredentialsVersionUntilOneSucceeds(t *testing.T) {
 		// The server had been wrong about the refresh token, and is once more.
 		s.invoke(forced("default")).want("default", rotator.Refreshed)
 		time.Sleep(untilWindow)
-		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", ""))
+		s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", ""))
 		r = s.beat()
 		r.wantFailed("default", rotator.LoginRejected)
 		r.wantSent("refresh_token → 400 (invalid_grant)")
 
 		fields["password"] = password
 		s.PutCredentials("default", fields)
-		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", ""))
+		s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", ""))
 		time.Sleep(time.Minute)
 		r = s.beat()
 		r.wantSent("refresh_token → 400 (invalid_grant)", "password → 200")
@@ -213,11 +213,11 @@ func TestOneLoginACredentialsVersionUntilOneSucceeds(t *testing.T) {
 }
 
 func TestALoginThatNobodyLookedAtIsNoLogin(t *testing.T) {
-	for name, fault := range map[string]standreltio.Fault{
-		"429": standreltio.Throttled(""), "503": standreltio.Status(503),
+	for name, fault := range map[string]fakereltio.Fault{
+		"429": fakereltio.Throttled(""), "503": fakereltio.Status(503),
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				fields := s.loginCredentials()
 				fields["refresh_token"] = ""
 				s.seed("default", fields)
@@ -236,11 +236,11 @@ func TestALoginThatNobodyLookedAtIsNoLogin(t *testing.T) {
 }
 
 func TestALoginWhoseAnswerIsLostIsTriedOnceMoreThenHourly(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		fields := s.loginCredentials()
 		fields["refresh_token"] = ""
 		s.seed("default", fields)
-		s.front.always(standreltio.AnswerLost())
+		s.front.always(fakereltio.AnswerLost())
 		begun := time.Now()
 		var minutes []int
 		for minute := range 2*60 + 5 {

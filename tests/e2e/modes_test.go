@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 func TestAServerThatGivesANewTokenOnlyAtTheOldOnesEnd(t *testing.T) {
-	play(t, standreltio.Options{SameTokenUntilExpired: true, Latency: 100 * time.Millisecond}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{SameTokenUntilExpired: true, Latency: 100 * time.Millisecond}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		before, _ := s.Token("default")
 		expiry := s.State("default").ExpiresAt
@@ -25,7 +25,7 @@ func TestAServerThatGivesANewTokenOnlyAtTheOldOnesEnd(t *testing.T) {
 		if !state.Unchanged || state.ExpiresAt.After(expiry) || state.Error != "" {
 			t.Errorf("the state is %+v, want its end unmoved from %v", state, expiry)
 		}
-		r.wantMetric("Late", 0)
+		r.wantMetric("RefreshOverdue", 0)
 		r.wantMetric("Refreshes", 0)
 		s.wantNothingUntil("default", expiry.Add(time.Second))
 		if after, _ := s.Token("default"); after.AccessToken == before.AccessToken {
@@ -34,7 +34,7 @@ func TestAServerThatGivesANewTokenOnlyAtTheOldOnesEnd(t *testing.T) {
 	})
 
 	t.Run("and is late with it", func(t *testing.T) {
-		play(t, standreltio.Options{SameTokenUntilExpired: true}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{SameTokenUntilExpired: true}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			s.beat().want("default", rotator.Unchanged)
 			// The state believes in an earlier end than the server does.
@@ -42,7 +42,7 @@ func TestAServerThatGivesANewTokenOnlyAtTheOldOnesEnd(t *testing.T) {
 			_ = json.Unmarshal([]byte(s.parameter("default", "state")), &state)
 			state["expires_at"] = time.Now().Add(30 * time.Second).UTC().Format(time.RFC3339)
 			document, _ := json.Marshal(state)
-			s.AWS.PutParameter(world.ParameterName("default", "state"), string(document))
+			s.AWS.PutParameter(harness.ParameterName("default", "state"), string(document))
 			r := s.beat()
 			r.want("default", rotator.Unchanged)
 			if len(r.sent) != 6 {
@@ -59,7 +59,7 @@ func TestAServerThatGivesANewTokenOnlyAtTheOldOnesEnd(t *testing.T) {
 
 	t.Run("and changes the refresh token each time", func(t *testing.T) {
 		// What is not saved yet must not be spent by asking once more.
-		play(t, standreltio.Options{SameTokenUntilExpired: true, RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{SameTokenUntilExpired: true, RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			for range 5 * 60 {
 				if outcome := s.beat().of("default").Outcome; outcome == rotator.Failed {
@@ -71,11 +71,11 @@ func TestAServerThatGivesANewTokenOnlyAtTheOldOnesEnd(t *testing.T) {
 	})
 
 	t.Run("and fails at that moment", func(t *testing.T) {
-		play(t, standreltio.Options{SameTokenUntilExpired: true, Latency: 100 * time.Millisecond}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{SameTokenUntilExpired: true, Latency: 100 * time.Millisecond}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			s.beat().want("default", rotator.Unchanged)
 			time.Sleep(time.Until(s.State("default").ExpiresAt.Add(-30 * time.Second)))
-			s.front.always(standreltio.Status(502))
+			s.front.always(fakereltio.Status(502))
 			s.beat().wantFailed("default", rotator.ServerError)
 			s.front.mend()
 			time.Sleep(time.Minute)
@@ -86,10 +86,10 @@ func TestAServerThatGivesANewTokenOnlyAtTheOldOnesEnd(t *testing.T) {
 }
 
 func TestALateTokenIsCounted(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		expiry := s.State("default").ExpiresAt
-		s.front.always(standreltio.Status(502))
+		s.front.always(fakereltio.Status(502))
 		for _, left := range []time.Duration{7 * time.Minute, 5*time.Minute + time.Second, 4 * time.Minute, 10 * time.Second, -time.Minute} {
 			time.Sleep(time.Until(expiry.Add(-left)))
 			r := s.beat()
@@ -98,7 +98,7 @@ func TestALateTokenIsCounted(t *testing.T) {
 			if left < 5*time.Minute { // half of the window
 				late = 1
 			}
-			r.wantMetric("Late", late)
+			r.wantMetric("RefreshOverdue", late)
 			values, _ := r.metrics["TokenSecondsRemaining"].([]any)
 			if want := left.Truncate(time.Second).Seconds(); len(values) != 1 || values[0] != want {
 				t.Errorf("TokenSecondsRemaining is %v, want %v", values, want)
@@ -118,7 +118,7 @@ func TestTheAgeOfTheRefreshToken(t *testing.T) {
 		}
 		return values[0]
 	}
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		time.Sleep(24 * time.Hour) // the secret was there before the stack's first run
 		s.beat()
@@ -143,23 +143,23 @@ func TestTheAgeOfTheRefreshToken(t *testing.T) {
 
 func TestWhatCertainlyWasNotExecutedIsRepeatedInTheRun(t *testing.T) {
 	for name, row := range map[string]struct {
-		script    []standreltio.Fault
+		script    []fakereltio.Fault
 		sent      []string
 		throttles float64
 	}{
 		"after 429 and 503": {
-			[]standreltio.Fault{standreltio.Throttled("2"), standreltio.Status(503)},
+			[]fakereltio.Fault{fakereltio.Throttled("2"), fakereltio.Status(503)},
 			[]string{"refresh_token → 429 (throttled)", "refresh_token → 503 (status 503)", "refresh_token → 200"},
 			1,
 		},
 		"once after a 500": {
-			[]standreltio.Fault{standreltio.Status(500)},
+			[]fakereltio.Fault{fakereltio.Status(500)},
 			[]string{"refresh_token → 500 (status 500)", "refresh_token → 200"},
 			0,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.seeded("default", s.credentials())
 				s.Reltio.Script(row.script...)
 				r := s.beat()

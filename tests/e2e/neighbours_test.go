@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standaws "reltio-token-rotator/tests/standin/aws"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // Many connections in one run: none harms another, and the most urgent is first.
@@ -27,22 +27,22 @@ func (hangs) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 
 func TestABadConnectionDoesNotHarmAnother(t *testing.T) {
 	for name, row := range map[string]struct {
-		breaks func(s *stage)
+		breaks func(s *fixture)
 		code   rotator.Code
 	}{
-		"a token endpoint that never answers": {func(s *stage) {
+		"a token endpoint that never answers": {func(s *fixture) {
 			s.Host("hung.reltio.com", hangs{})
 			s.config("bad", `{"token_url":"https://hung.reltio.com/oauth/token"}`)
 		}, rotator.AnswerLost},
-		"a config that is wrong":                  {func(s *stage) { s.config("bad", `{"colour":"blue"}`) }, rotator.ConfigInvalid},
-		"a claim that is never answered":          {func(s *stage) { s.AWS.Inject(standaws.Fault{Name: "/bad/claim", Hang: true, Times: -1}) }, rotator.StateUnavailable},
-		"credentials that are never answered":     {func(s *stage) { s.AWS.Inject(standaws.Fault{Name: "/bad/credentials", Hang: true, Times: -1}) }, rotator.CredentialsUnread},
-		"a token secret that cannot be written":   {func(s *stage) { s.AWS.Inject(standaws.Fault{Name: "/bad/token", Hang: true, Times: -1}) }, rotator.TokenNotPublished},
-		"a state that cannot be written":          {func(s *stage) { s.AWS.Inject(standaws.Fault{Name: "/bad/state", Hang: true, Times: -1}) }, rotator.StateUnavailable},
-		"credentials that a person wrote wrongly": {func(s *stage) { s.AWS.PutSecret(world.SecretName("bad", "credentials"), "oops") }, rotator.CredentialsUnread},
+		"a config that is wrong":                  {func(s *fixture) { s.config("bad", `{"colour":"blue"}`) }, rotator.ConfigInvalid},
+		"a lease that is never answered":          {func(s *fixture) { s.AWS.Inject(fakeaws.Fault{Name: "/bad/lease", Hang: true, Times: -1}) }, rotator.StateUnavailable},
+		"credentials that are never answered":     {func(s *fixture) { s.AWS.Inject(fakeaws.Fault{Name: "/bad/credentials", Hang: true, Times: -1}) }, rotator.CredentialsUnread},
+		"a token secret that cannot be written":   {func(s *fixture) { s.AWS.Inject(fakeaws.Fault{Name: "/bad/token", Hang: true, Times: -1}) }, rotator.TokenNotPublished},
+		"a state that cannot be written":          {func(s *fixture) { s.AWS.Inject(fakeaws.Fault{Name: "/bad/state", Hang: true, Times: -1}) }, rotator.StateUnavailable},
+		"credentials that a person wrote wrongly": {func(s *fixture) { s.AWS.PutSecret(harness.SecretName("bad", "credentials"), "oops") }, rotator.CredentialsUnread},
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, standreltio.Options{MultiToken: true}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
 				s.seed("bad", clientOnly())
 				s.seeded("good", clientOnly())
 				row.breaks(s)
@@ -87,17 +87,17 @@ func (p panics) Read(ctx context.Context, connection string) (rotator.SecretVers
 }
 
 func TestAPanicIsOneConnectionsFailure(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("bad", s.credentials())
 		s.seed("good", s.credentials())
 		process := s.Process()
 		process.Credentials = panics{process.Credentials, "bad"}
-		ctx, cancel := context.WithTimeout(t.Context(), world.Timeout)
+		ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
 		defer cancel()
 		r := run{t: t}
 		r.report, r.err = process.Run(ctx, "request", rotator.Event{})
 		r.want("good", rotator.Refreshed)
-		if result := r.wantFailed("bad", rotator.StateUnavailable); !strings.Contains(result.Message, "panics") {
+		if result := r.wantFailed("bad", rotator.InternalError); !strings.Contains(result.Message, "panics") {
 			t.Errorf("the message does not say where: %s", result.Message)
 		}
 		s.wantNothingSecret(r, s.Output())
@@ -106,7 +106,7 @@ func TestAPanicIsOneConnectionsFailure(t *testing.T) {
 }
 
 func TestTheMostUrgentIsFirst(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		// Refreshed a minute apart, in an order that is not the alphabet's.
 		order := []string{"c", "e", "a", "d", "b"}
 		for _, name := range order {
@@ -116,27 +116,27 @@ func TestTheMostUrgentIsFirst(t *testing.T) {
 		}
 		s.seed("z-new", s.credentials()) // nothing is known of it: before all
 		time.Sleep(untilWindow)
-		var claimed []string
+		var leased []string
 		s.AWS.OnCall(func(operation, name string, before bool) {
-			if rest, ok := strings.CutSuffix(name, "/claim"); ok && operation == "PutParameter" && before {
-				claimed = append(claimed, rest[strings.LastIndexByte(rest, '/')+1:])
+			if rest, ok := strings.CutSuffix(name, "/lease"); ok && operation == "PutParameter" && before {
+				leased = append(leased, rest[strings.LastIndexByte(rest, '/')+1:])
 			}
 		})
 		s.beat()
-		if len(claimed) != len(order)+1 {
-			t.Fatalf("claimed %v", claimed)
+		if len(leased) != len(order)+1 {
+			t.Fatalf("leased %v", leased)
 		}
 		// The first turn is free, for whoever comes first; then it is by urgency.
-		want := slices.DeleteFunc(append([]string{"z-new"}, order...), func(name string) bool { return name == claimed[0] })
-		if !slices.Equal(claimed[1:], want) {
-			t.Errorf("claimed in the order %v, want %v after the first", claimed, want)
+		want := slices.DeleteFunc(append([]string{"z-new"}, order...), func(name string) bool { return name == leased[0] })
+		if !slices.Equal(leased[1:], want) {
+			t.Errorf("leased in the order %v, want %v after the first", leased, want)
 		}
 	})
 }
 
 func TestWhatDoesNotFitIntoARunIsDeferred(t *testing.T) {
 	const many = 12
-	playAWS(t, standaws.Options{WritesPerSecond: 3}, standreltio.Options{MultiToken: true}, func(t *testing.T, s *stage) {
+	playAWS(t, fakeaws.Options{WritesPerSecond: 3}, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
 		for i := range many {
 			s.seed(fmt.Sprintf("c%02d", i), clientOnly())
 		}
@@ -174,7 +174,7 @@ func TestWhatDoesNotFitIntoARunIsDeferred(t *testing.T) {
 // (tests/scale); what a person asks for is done in one run.
 func TestAHundredConnectionsInOneRun(t *testing.T) {
 	const many = 100
-	playAWS(t, standaws.Options{WritesPerSecond: 3, Latency: 20 * time.Millisecond}, standreltio.Options{MultiToken: true, RequestsPerSecond: 10, Latency: 150 * time.Millisecond}, func(t *testing.T, s *stage) {
+	playAWS(t, fakeaws.Options{WritesPerSecond: 3, Latency: 20 * time.Millisecond}, fakereltio.Options{MultiToken: true, RequestsPerSecond: 10, Latency: 150 * time.Millisecond}, func(t *testing.T, s *fixture) {
 		for i := range many {
 			s.seed(fmt.Sprintf("c%03d", i), clientOnly())
 		}

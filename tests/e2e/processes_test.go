@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // Two processes at the same instant on one connection make one token request:
@@ -21,7 +21,7 @@ func TestTwoProcessesMakeOneTokenRequest(t *testing.T) {
 	if testing.Short() {
 		rounds = 5
 	}
-	d := deploy(t, standreltio.Options{RaceWindow: 20 * time.Millisecond})
+	d := deploy(t, fakereltio.Options{RaceWindow: 20 * time.Millisecond})
 	overlapped := 0
 	for round := range rounds {
 		d.due(t)
@@ -52,7 +52,7 @@ func TestTwoProcessesMakeOneTokenRequest(t *testing.T) {
 // due brings the published token's end near.
 func (d *deployed) due(t *testing.T) {
 	t.Helper()
-	name := world.ParameterName("default", "state")
+	name := harness.ParameterName("default", "state")
 	document, _, _ := d.aws.Parameter(name)
 	state := decode(t, document)
 	if state["expires_at"] != nil {

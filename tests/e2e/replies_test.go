@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 func TestReplyToARefresh(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		old, _ := s.Token("default")
 		refreshToken := s.refreshToken("default")
@@ -28,7 +28,7 @@ func TestReplyToARefresh(t *testing.T) {
 }
 
 func TestReplyToARefreshWithoutARefreshTokenInIt(t *testing.T) {
-	play(t, standreltio.Options{OmitRefreshToken: true}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{OmitRefreshToken: true}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		before := s.refreshToken("default")
 		for range 3 {
@@ -43,7 +43,7 @@ func TestReplyToARefreshWithoutARefreshTokenInIt(t *testing.T) {
 
 func TestReplyToARefreshThatRotates(t *testing.T) {
 	for _, family := range []bool{false, true} {
-		play(t, standreltio.Options{RotateRefreshToken: true, RevokeFamilyOnReplay: family}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{RotateRefreshToken: true, RevokeFamilyOnReplay: family}, func(t *testing.T, s *fixture) {
 			fields := s.credentials()
 			fields["owner"] = "team data"
 			s.seed("default", fields)
@@ -58,7 +58,7 @@ func TestReplyToARefreshThatRotates(t *testing.T) {
 				} else {
 					before = now
 				}
-				document, _ := s.AWS.Secret(world.SecretName("default", "credentials"))
+				document, _ := s.AWS.Secret(harness.SecretName("default", "credentials"))
 				if got := decode(t, document)["owner"]; got != "team data" {
 					t.Errorf("a field that is not the rotator's became %q", got)
 				}
@@ -69,7 +69,7 @@ func TestReplyToARefreshThatRotates(t *testing.T) {
 }
 
 func TestReplyToAnUnknownRefreshToken(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		fields := s.credentials()
 		fields["refresh_token"] = "never heard of it"
 		s.seed("default", fields)
@@ -83,12 +83,12 @@ func TestReplyToAnUnknownRefreshToken(t *testing.T) {
 		if _, ok := r.metrics["TokenSecondsRemaining"]; ok {
 			t.Error("TokenSecondsRemaining of a connection that never had a token")
 		}
-		r.wantMetric("Late", 1)
+		r.wantMetric("RefreshOverdue", 1)
 	})
 }
 
 func TestReplyToAnExpiredRefreshToken(t *testing.T) {
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		s.Reltio.ExpireRefreshTokens()
 		s.wantWorking("default")
@@ -98,7 +98,7 @@ func TestReplyToAnExpiredRefreshToken(t *testing.T) {
 		if s.Alive("default") || s.State("default").ExpiresAt.After(time.Now()) {
 			t.Error("the server ended the published token, and the state does not say so")
 		}
-		r.wantMetric("Late", 1)
+		r.wantMetric("RefreshOverdue", 1)
 		time.Sleep(time.Hour)
 		time.Sleep(time.Minute)
 		r = s.beat()
@@ -107,7 +107,7 @@ func TestReplyToAnExpiredRefreshToken(t *testing.T) {
 	})
 
 	t.Run("where a login is possible", func(t *testing.T) {
-		play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.loginCredentials())
 			s.Reltio.ExpireRefreshTokens()
 			r := s.beat()
@@ -128,7 +128,7 @@ func TestReplyToAWrongClient(t *testing.T) {
 		"encoding": func(fields map[string]string) { fields["client_secret"] = "s3c%2Br%2Fe%3Dt%2541+x%3Ay" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				fields := s.credentials()
 				change(fields)
 				s.seed("default", fields)
@@ -141,7 +141,7 @@ func TestReplyToAWrongClient(t *testing.T) {
 }
 
 func TestReplyToAGrantThatIsNotAllowed(t *testing.T) {
-	play(t, standreltio.Options{Grants: []string{"refresh_token"}}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{Grants: []string{"refresh_token"}}, func(t *testing.T, s *fixture) {
 		s.seed("default", map[string]string{"client_id": "client", "client_secret": clientSecret})
 		r := s.beat()
 		r.wantFailed("default", rotator.ClientRejected)
@@ -150,7 +150,7 @@ func TestReplyToAGrantThatIsNotAllowed(t *testing.T) {
 }
 
 func TestRepliesAsOtherPagesShowThem(t *testing.T) {
-	play(t, standreltio.Options{LooseShape: true}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{LooseShape: true}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		s.beat().want("default", rotator.Refreshed)
 		token, _ := s.Token("default")
@@ -162,9 +162,9 @@ func TestRepliesAsOtherPagesShowThem(t *testing.T) {
 
 func TestEveryRequestIsAskedForJSON(t *testing.T) {
 	// With Accept: text/html the server's errors are pages that tell nothing.
-	play(t, standreltio.Options{}, func(t *testing.T, s *stage) {
+	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
-		s.Reltio.Script(standreltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
+		s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
 		request := s.beat().sent[0]
 		if request.Accept != "application/json" || request.ContentType != "application/x-www-form-urlencoded" || request.Query || !request.PlainBasic {
 			t.Errorf("the request was %+v", request)
@@ -175,7 +175,7 @@ func TestEveryRequestIsAskedForJSON(t *testing.T) {
 func TestEightRunsAtOnceAreOneRefresh(t *testing.T) {
 	// Eight refreshes at once leave dead tokens among their answers.
 	for _, rotate := range []bool{false, true} {
-		play(t, standreltio.Options{RotateRefreshToken: rotate, RaceWindow: 100 * time.Millisecond}, func(t *testing.T, s *stage) {
+		play(t, fakereltio.Options{RotateRefreshToken: rotate, RaceWindow: 100 * time.Millisecond}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			before := len(s.Reltio.Requests())
 			var running sync.WaitGroup
@@ -196,12 +196,12 @@ func TestEightRunsAtOnceAreOneRefresh(t *testing.T) {
 }
 
 func TestTokensAndSecretsOfAnyCharacter(t *testing.T) {
-	for name, format := range map[string]standreltio.TokenFormat{
-		"Base64 with + / and =": standreltio.Base64, "Base64url that begins with -": standreltio.Base64URL,
+	for name, format := range map[string]fakereltio.TokenFormat{
+		"Base64 with + / and =": fakereltio.Base64, "Base64url that begins with -": fakereltio.Base64URL,
 	} {
 		t.Run(name, func(t *testing.T) {
 			// The client secret is s3c+r/e=t%41 x:y, which must go out as it is.
-			play(t, standreltio.Options{TokenFormat: format, RotateRefreshToken: true}, func(t *testing.T, s *stage) {
+			play(t, fakereltio.Options{TokenFormat: format, RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 				fields := s.credentials()
 				fields["refresh_token"] = "a+b/c=d%2Be f&g=="
 				s.Reltio.AddRefreshToken(fields["refresh_token"])

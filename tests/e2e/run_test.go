@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"reltio-token-rotator/rotator"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
 // run is everything that one invocation left behind.
@@ -18,7 +18,7 @@ type run struct {
 	err     error
 	logs    []map[string]any // without the metrics
 	metrics map[string]any
-	sent    []standreltio.Request
+	sent    []fakereltio.Request
 	calls   map[string]int
 }
 

@@ -1,7 +1,7 @@
 // Package e2e_test reads as a specification of the rotator as its users and
 // operators see it: what a run reports, records, logs and measures, what it asks
 // of the token endpoint and of AWS, and what happens next. Everything is real
-// but the two servers, which are stand-ins; most tests run in simulated time.
+// but the two servers, which are fakes; most tests run in simulated time.
 package e2e_test
 
 import (
@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standaws "reltio-token-rotator/tests/standin/aws"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // Values with every character that an encoding could spoil, and easy to find
@@ -26,37 +26,37 @@ const (
 )
 
 // stage is a world, with an eye on everything that comes out of it.
-type stage struct {
-	*world.World
+type fixture struct {
+	*harness.Harness
 	t     *testing.T
 	front *front
 }
 
 // play runs a test in simulated time on a stage without connections.
-func play(t *testing.T, options standreltio.Options, test func(t *testing.T, s *stage)) {
+func play(t *testing.T, options fakereltio.Options, test func(t *testing.T, s *fixture)) {
 	t.Helper()
-	playAWS(t, standaws.Options{}, options, test)
+	playAWS(t, fakeaws.Options{}, options, test)
 }
 
-func playAWS(t *testing.T, awsOptions standaws.Options, options standreltio.Options, test func(t *testing.T, s *stage)) {
+func playAWS(t *testing.T, awsOptions fakeaws.Options, options fakereltio.Options, test func(t *testing.T, s *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		options.ClientSecret, options.Password, options.EchoRefreshToken = clientSecret, password, true
-		w := world.New(t, awsOptions, options)
-		s := &stage{World: w, t: t, front: &front{server: w.Reltio}}
+		w := harness.New(t, awsOptions, options)
+		s := &fixture{Harness: w, t: t, front: &front{server: w.Reltio}}
 		w.Host(tokenHost, s.front)
 		test(t, s)
 	})
 }
 
 // credentials are those of a client with the refresh token of a fresh login.
-func (s *stage) credentials() map[string]string {
+func (s *fixture) credentials() map[string]string {
 	_, refreshToken := s.Reltio.Login()
 	return map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": refreshToken}
 }
 
 // loginCredentials also hold the user's name and password.
-func (s *stage) loginCredentials() map[string]string {
+func (s *fixture) loginCredentials() map[string]string {
 	fields := s.credentials()
 	fields["username"], fields["password"] = "user", password
 	return fields
@@ -69,7 +69,7 @@ func clientOnly() map[string]string {
 }
 
 // seed adds a connection with such credentials.
-func (s *stage) seed(name string, fields map[string]string) {
+func (s *fixture) seed(name string, fields map[string]string) {
 	s.Add(name)
 	s.PutCredentials(name, fields)
 }
@@ -77,7 +77,7 @@ func (s *stage) seed(name string, fields map[string]string) {
 // seeded adds a connection and lets it get its first token, then sleeps until
 // the token is within its window. Heartbeats come on whole seconds, so that
 // minutes can be counted.
-func (s *stage) seeded(name string, fields map[string]string) {
+func (s *fixture) seeded(name string, fields map[string]string) {
 	s.t.Helper()
 	begun := time.Now()
 	s.seed(name, fields)
@@ -89,18 +89,18 @@ func (s *stage) seeded(name string, fields map[string]string) {
 // and a spread of up to 120 s.
 const untilWindow = 50 * time.Minute
 
-func (s *stage) config(name, document string) {
-	s.AWS.PutParameter(world.ParameterName(name, "config"), document)
+func (s *fixture) config(name, document string) {
+	s.AWS.PutParameter(harness.ParameterName(name, "config"), document)
 }
 
-func (s *stage) parameter(name, kind string) string {
-	document, _, _ := s.AWS.Parameter(world.ParameterName(name, kind))
+func (s *fixture) parameter(name, kind string) string {
+	document, _, _ := s.AWS.Parameter(harness.ParameterName(name, kind))
 	return document
 }
 
 // refreshToken is the one in the credentials secret.
-func (s *stage) refreshToken(name string) string {
-	document, _ := s.AWS.Secret(world.SecretName(name, "credentials"))
+func (s *fixture) refreshToken(name string) string {
+	document, _ := s.AWS.Secret(harness.SecretName(name, "credentials"))
 	var fields map[string]any
 	_ = json.Unmarshal([]byte(document), &fields)
 	token, _ := fields["refresh_token"].(string)
@@ -108,7 +108,7 @@ func (s *stage) refreshToken(name string) string {
 }
 
 // wantWorking: what a job reads now is accepted.
-func (s *stage) wantWorking(name string) {
+func (s *fixture) wantWorking(name string) {
 	s.t.Helper()
 	if !s.Alive(name) {
 		s.t.Errorf("the published token of %s is not alive", name)
@@ -116,11 +116,11 @@ func (s *stage) wantWorking(name string) {
 }
 
 // beat is one heartbeat.
-func (s *stage) beat() run { s.t.Helper(); return s.invoke(rotator.Event{}) }
+func (s *fixture) beat() run { s.t.Helper(); return s.invoke(rotator.Event{}) }
 
 // invoke runs an event in a process of its own and checks that nothing secret
 // came out of it.
-func (s *stage) invoke(event rotator.Event) run {
+func (s *fixture) invoke(event rotator.Event) run {
 	s.t.Helper()
 	sent, printed := len(s.Reltio.Requests()), len(s.Output())
 	s.AWS.ResetCalls()
@@ -134,7 +134,7 @@ func (s *stage) invoke(event rotator.Event) run {
 
 // wantNothingSecret searches all that a run prints, returns and records outside
 // the secrets.
-func (s *stage) wantNothingSecret(r run, printed string) {
+func (s *fixture) wantNothingSecret(r run, printed string) {
 	s.t.Helper()
 	report, _ := json.Marshal(r.report)
 	seen := printed + string(report)
@@ -143,11 +143,11 @@ func (s *stage) wantNothingSecret(r run, printed string) {
 	}
 	secrets := append(s.front.secrets(), clientSecret, password, "s3c", "p4ss")
 	for _, result := range r.report.Connections {
-		for _, kind := range []string{"config", "state", "claim"} {
+		for _, kind := range []string{"config", "state", "lease"} {
 			seen += s.parameter(result.Name, kind)
 		}
 		for _, kind := range []string{"credentials", "token"} {
-			for _, version := range s.AWS.SecretVersions(world.SecretName(result.Name, kind)) {
+			for _, version := range s.AWS.SecretVersions(harness.SecretName(result.Name, kind)) {
 				secrets = append(secrets, secretValues(version.Value)...)
 			}
 		}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"reltio-token-rotator/tests/world"
+	"reltio-token-rotator/tests/harness"
 )
 
 // The examples keep a token for five minutes, and never past its end.
@@ -57,7 +57,7 @@ func TestWhenTheExamplesReadAgain(t *testing.T) {
 // expire writes the secret as if its token had ended now.
 func (s *stack) expire(t *testing.T) {
 	t.Helper()
-	name := world.SecretName("default", "token")
+	name := harness.SecretName("default", "token")
 	document, _ := s.aws.Secret(name)
 	var fields map[string]any
 	if err := json.Unmarshal([]byte(document), &fields); err != nil {

@@ -13,11 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"reltio-token-rotator/tests/world"
+	"reltio-token-rotator/tests/harness"
 )
 
-// callTime is how long a job's call may take on a busy machine.
-const callTime = 3 * time.Minute
+// callTimeout is how long a job's call may take on a busy machine.
+const callTimeout = 3 * time.Minute
 
 // job is a process that makes one call for every line that it is given.
 type job struct {
@@ -44,7 +44,7 @@ func (s *stack) start(t *testing.T, kind, api string) *job {
 	process.Env = append(os.Environ(),
 		"PYTHONPATH="+filepath.Join(folder, "python")+string(os.PathListSeparator)+filepath.Join(folder, "glue"), "PYTHONDONTWRITEBYTECODE=1",
 		"RELTIO_SH="+filepath.Join(folder, "shell", "reltio.sh"),
-		"RELTIO_SECRET="+world.SecretName("default", "token"), "RELTIO_FUNCTION=rotate", "RELTIO_API="+api,
+		"RELTIO_SECRET="+harness.SecretName("default", "token"), "RELTIO_FUNCTION=rotate", "RELTIO_API="+api,
 		"AWS_ENDPOINT_URL="+s.awsURL, "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1",
 		"AWS_ACCESS_KEY_ID=job", "AWS_SECRET_ACCESS_KEY=job", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
@@ -89,8 +89,8 @@ func (j *job) ask(line string) (string, error) {
 			return "", j.failed(j.status.Err())
 		}
 		return j.status.Text(), nil
-	case <-time.After(callTime):
-		return "", fmt.Errorf("no answer within %v", callTime)
+	case <-time.After(callTimeout):
+		return "", fmt.Errorf("no answer within %v", callTimeout)
 	}
 }
 

@@ -21,10 +21,10 @@ import (
 
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/reader"
-	"reltio-token-rotator/tests/standin"
-	standaws "reltio-token-rotator/tests/standin/aws"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	"reltio-token-rotator/tests/fake"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 const (
@@ -40,20 +40,20 @@ const (
 // simulation is half a day of jobs, heartbeats a minute apart and hour-long
 // tokens, in a bubble.
 type simulation struct {
-	*world.World
+	*harness.Harness
 	network http.RoundTripper
 	reports atomic.Int64
 }
 
 func newSimulation(t *testing.T) *simulation {
-	s := &simulation{World: world.New(t,
-		standaws.Options{WritesPerSecond: 3, Latency: 20 * time.Millisecond},
+	s := &simulation{Harness: harness.New(t,
+		fakeaws.Options{WritesPerSecond: 3, Latency: 20 * time.Millisecond},
 		// The old token is dead two seconds before the answer with the new one.
-		standreltio.Options{RaceWindow: 2 * time.Second},
+		fakereltio.Options{RaceWindow: 2 * time.Second},
 	)}
 	s.Discard()
 	s.Seed("default")
-	s.network = standin.Transport(map[string]http.Handler{
+	s.network = fake.Transport(map[string]http.Handler{
 		"secretsmanager.us-east-1.amazonaws.com": s.AWS,
 		"dev.reltio.com":                         s.Reltio,
 	})
@@ -138,7 +138,7 @@ func TestTheGoReader(t *testing.T) {
 		s := newSimulation(t)
 		result := s.run(t, func() *http.Client {
 			source := reader.New(reader.Config{
-				Secrets: s.secrets(), SecretID: world.SecretName("default", "token"), Report: s.report,
+				Secrets: s.secrets(), SecretID: harness.SecretName("default", "token"), Report: s.report,
 			})
 			return &http.Client{Transport: source.Transport(s.network)}
 		})
@@ -181,12 +181,12 @@ type naive struct {
 func (n *naive) RoundTrip(req *http.Request) (*http.Response, error) {
 	if n.token == "" || time.Since(n.readAt) >= time.Hour {
 		secret, err := n.secrets.GetSecretValue(req.Context(), &secretsmanager.GetSecretValueInput{
-			SecretId: aws.String(world.SecretName("default", "token")),
+			SecretId: aws.String(harness.SecretName("default", "token")),
 		})
 		if err != nil {
 			return nil, err
 		}
-		var token world.Token
+		var token harness.Token
 		if err := json.Unmarshal([]byte(aws.ToString(secret.SecretString)), &token); err != nil {
 			return nil, err
 		}

@@ -17,11 +17,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"reltio-token-rotator/rotator"
-	"reltio-token-rotator/tests/binary"
-	standaws "reltio-token-rotator/tests/standin/aws"
-	"reltio-token-rotator/tests/standin/lambda"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	"reltio-token-rotator/tests/fake/lambda"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
+	"reltio-token-rotator/tests/harness/binary"
 )
 
 // rotate is the real function.
@@ -36,8 +36,8 @@ func TestMain(m *testing.M) {
 // processes. Nothing sends heartbeats: the test refreshes when it wants to.
 type stack struct {
 	function *lambda.Function
-	aws      *standaws.Server
-	reltio   *standreltio.Server
+	aws      *fakeaws.Server
+	reltio   *fakereltio.Server
 	// awsURL is AWS_ENDPOINT_URL, for Secrets Manager and Lambda; apiURL takes
 	// a live token and the body "body".
 	awsURL, apiURL string
@@ -52,9 +52,9 @@ type stack struct {
 func deploy(t *testing.T) *stack {
 	t.Helper()
 	s := &stack{
-		aws: standaws.New(standaws.Options{WritesPerSecond: 3, Latency: 10 * time.Millisecond}),
+		aws: fakeaws.New(fakeaws.Options{WritesPerSecond: 3, Latency: 10 * time.Millisecond}),
 		// The old token is dead a while before the answer with the new one.
-		reltio: standreltio.New(standreltio.Options{RaceWindow: 400 * time.Millisecond}),
+		reltio: fakereltio.New(fakereltio.Options{RaceWindow: 400 * time.Millisecond}),
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", s.aws)
@@ -75,11 +75,11 @@ func deploy(t *testing.T) *stack {
 	t.Cleanup(s.reltio.Close)
 	s.awsURL, s.apiURL = front.URL, endpoint.URL+"/api"
 
-	world.AddTo(s.aws, "default")
+	harness.AddTo(s.aws, "default")
 	_, refreshToken := s.reltio.Login()
-	s.aws.PutSecret(world.SecretName("default", "credentials"), `{"client_id":"client","client_secret":"secret","refresh_token":"`+refreshToken+`"}`)
+	s.aws.PutSecret(harness.SecretName("default", "credentials"), `{"client_id":"client","client_secret":"secret","refresh_token":"`+refreshToken+`"}`)
 	var err error
-	s.function, err = lambda.Start(lambda.Config{Binary: rotate.Path(t), Freeze: true, Env: world.Environment(front.URL, endpoint.URL)})
+	s.function, err = lambda.Start(lambda.Config{Binary: rotate.Path(t), Freeze: true, Env: harness.Environment(front.URL, endpoint.URL)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func (s *stack) serveInvoke(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, `{"Message":"no such function"}`, http.StatusNotFound)
 }
 
-// letsIn tells whether a request has a live token.
+// letsIn reports whether a request has a live token.
 func (s *stack) letsIn(r *http.Request) bool {
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	return s.reltio.Alive(token)
@@ -144,7 +144,7 @@ func (s *stack) tokenARN(t *testing.T) string {
 	secret, err := secretsmanager.New(secretsmanager.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(s.awsURL),
 		Credentials: credentials.NewStaticCredentialsProvider("job", "job", ""),
-	}).GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String(world.SecretName("default", "token"))})
+	}).GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String(harness.SecretName("default", "token"))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func (s *stack) refresh(t *testing.T) {
 // of it is moved back.
 func (s *stack) endEarly(t *testing.T) {
 	t.Helper()
-	name := world.ParameterName("default", "state")
+	name := harness.ParameterName("default", "state")
 	document, _, _ := s.aws.Parameter(name)
 	var state rotator.State
 	if err := json.Unmarshal([]byte(document), &state); err != nil {

@@ -13,11 +13,11 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"reltio-token-rotator/tests/binary"
-	standaws "reltio-token-rotator/tests/standin/aws"
-	"reltio-token-rotator/tests/standin/lambda"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	"reltio-token-rotator/tests/fake/lambda"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
+	"reltio-token-rotator/tests/harness/binary"
 )
 
 var rotate binary.Once
@@ -29,8 +29,8 @@ func TestMain(m *testing.M) { os.Exit(rotate.Run(m)) }
 type deployed struct {
 	*lambda.Function
 	t      *testing.T
-	aws    *standaws.Server
-	reltio *standreltio.Server
+	aws    *fakeaws.Server
+	reltio *fakereltio.Server
 	// token and storage may answer in the servers' places.
 	token, storage middle
 
@@ -72,9 +72,9 @@ func (m *middle) set(spoil func(w http.ResponseWriter, r *http.Request, said str
 
 func deploy(t *testing.T, env ...string) *deployed {
 	t.Helper()
-	d := &deployed{t: t, aws: standaws.New(standaws.Options{}), reltio: standreltio.New(standreltio.Options{
+	d := &deployed{t: t, aws: fakeaws.New(fakeaws.Options{}), reltio: fakereltio.New(fakereltio.Options{
 		ClientSecret: clientSecret, Username: username, Password: password, EchoRefreshToken: true,
-		RotateRefreshToken: true, TokenFormat: standreltio.Base64,
+		RotateRefreshToken: true, TokenFormat: fakereltio.Base64,
 	})}
 	for name, value := range canaries {
 		d.finder.Add(name, value)
@@ -84,14 +84,14 @@ func deploy(t *testing.T, env ...string) *deployed {
 	t.Cleanup(storage.Close)
 	t.Cleanup(endpoint.Close)
 	t.Cleanup(d.reltio.Close)
-	world.AddTo(d.aws, "default")
+	harness.AddTo(d.aws, "default")
 	d.reltio.AddRefreshToken(refreshToken)
 	d.put(`{"client_id":"client","client_secret":SECRET,"refresh_token":REFRESH,"username":USER,"password":PASSWORD}`)
 
 	var err error
 	d.Function, err = lambda.Start(lambda.Config{
 		Binary: rotate.Path(t), Output: func(line lambda.Line) { d.see(line.Text) },
-		Env: append(append(world.Environment(storage.URL, endpoint.URL), "TOKEN_REQUESTS_PER_SECOND=50"), env...),
+		Env: append(append(harness.Environment(storage.URL, endpoint.URL), "TOKEN_REQUESTS_PER_SECOND=50"), env...),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +102,7 @@ func deploy(t *testing.T, env ...string) *deployed {
 
 // put writes the credentials as a person would.
 func (d *deployed) put(document string) {
-	d.aws.PutSecret(world.SecretName("default", "credentials"), with(document))
+	d.aws.PutSecret(harness.SecretName("default", "credentials"), with(document))
 }
 
 func (d *deployed) see(text string) {
@@ -138,12 +138,12 @@ func (d *deployed) learn(document string) {
 func (d *deployed) wantNothingSecret(when string) {
 	d.t.Helper()
 	for _, kind := range []string{"credentials", "token"} {
-		for _, version := range d.aws.SecretVersions(world.SecretName("default", kind)) {
+		for _, version := range d.aws.SecretVersions(harness.SecretName("default", kind)) {
 			d.learn(version.Value)
 		}
 	}
-	for _, kind := range []string{"config", "state", "claim"} {
-		document, _, _ := d.aws.Parameter(world.ParameterName("default", kind))
+	for _, kind := range []string{"config", "state", "lease"} {
+		document, _, _ := d.aws.Parameter(harness.ParameterName("default", kind))
 		d.see(document)
 	}
 	d.mu.Lock()
@@ -176,7 +176,7 @@ func TestTheRealFunctionAtEveryLogLevel(t *testing.T) {
 				}
 			}
 			for _, call := range []string{"GetParametersByPath", "GetSecretValue", "DescribeSecret", "PutParameter"} {
-				d.aws.Inject(standaws.Fault{Operation: call, Code: "AccessDeniedException"})
+				d.aws.Inject(fakeaws.Fault{Operation: call, Code: "AccessDeniedException"})
 				d.invoke(force)
 			}
 			for _, document := range badCredentials {
@@ -184,7 +184,7 @@ func TestTheRealFunctionAtEveryLogLevel(t *testing.T) {
 				d.invoke(`{}`)
 			}
 			d.invoke(`{"action":"check"}`)
-			d.aws.PutParameter(world.ParameterName("default", "config"), `{"token_url":"https://client:secret@127.0.0.1/"}`)
+			d.aws.PutParameter(harness.ParameterName("default", "config"), `{"token_url":"https://client:secret@127.0.0.1/"}`)
 			d.invoke(`{}`)
 			d.wantNothingSecret("LOG_LEVEL=" + level)
 		})
@@ -231,9 +231,9 @@ func TestTheRealFunctionAmongServersThatAreNone(t *testing.T) {
 		all.Go(func() {
 			d.invoke(`{}`)
 			for name, text := range malformed {
-				// A lost answer that is like the one before leaves its claim standing.
-				d.aws.PutParameter(world.ParameterName("default", "state"), "{}")
-				d.aws.PutParameter(world.ParameterName("default", "claim"), "{}")
+				// A lost answer that is like the one before leaves its lease standing.
+				d.aws.PutParameter(harness.ParameterName("default", "state"), "{}")
+				d.aws.PutParameter(harness.ParameterName("default", "lease"), "{}")
 				d.spoil(where, text)
 				d.invoke(force)
 				if !d.spoilt.Load() {

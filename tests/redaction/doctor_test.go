@@ -14,14 +14,14 @@ import (
 
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/awsstore"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // The doctor reads the credentials too, and says more than a run does.
 
 // seeReport keeps a doctor's report.
-func (s *stage) seeReport(report rotator.CheckReport, err error) {
+func (s *fixture) seeReport(report rotator.CheckReport, err error) {
 	document, _ := json.Marshal(report)
 	s.see(fmt.Sprintf("%s %+v %#v", document, report, report))
 	if err != nil {
@@ -30,8 +30,8 @@ func (s *stage) seeReport(report rotator.CheckReport, err error) {
 }
 
 func TestTheDoctorOfBadDocuments(t *testing.T) {
-	check := func(prepare func(s *stage)) {
-		play(t, standreltio.Options{}, func(s *stage) {
+	check := func(prepare func(s *fixture)) {
+		play(t, fakereltio.Options{}, func(s *fixture) {
 			s.finder.Add("client secret in a URL", "cS7qZwKd41LxvT")
 			s.seed(kinds["refresh, then login"])
 			prepare(s)
@@ -39,26 +39,26 @@ func TestTheDoctorOfBadDocuments(t *testing.T) {
 		})
 	}
 	for _, document := range badCredentials {
-		check(func(s *stage) { s.AWS.PutSecret(world.SecretName("default", "credentials"), with(document)) })
-		check(func(s *stage) { s.AWS.PutParameter(world.ParameterName("default", "escrow"), with(document)) })
+		check(func(s *fixture) { s.AWS.PutSecret(harness.SecretName("default", "credentials"), with(document)) })
+		check(func(s *fixture) { s.AWS.PutParameter(harness.ParameterName("default", "pending"), with(document)) })
 	}
 	for _, document := range badConfigs {
-		check(func(s *stage) { s.AWS.PutParameter(world.ParameterName("default", "config"), with(document)) })
+		check(func(s *fixture) { s.AWS.PutParameter(harness.ParameterName("default", "config"), with(document)) })
 	}
-	for _, change := range []func(n *world.Network){
-		func(*world.Network) {},
-		func(n *world.Network) { n.NoRoute = true },
-		func(n *world.Network) { n.Refuse = true },
-		func(n *world.Network) { n.Untrusted = true },
-		func(n *world.Network) { n.Plain = true },
-		func(n *world.Network) {
+	for _, change := range []func(n *harness.Network){
+		func(*harness.Network) {},
+		func(n *harness.Network) { n.NoRoute = true },
+		func(n *harness.Network) { n.Refuse = true },
+		func(n *harness.Network) { n.Untrusted = true },
+		func(n *harness.Network) { n.Plain = true },
+		func(n *harness.Network) {
 			n.Certificate = func(c *x509.Certificate) { c.DNSNames = []string{"elsewhere.example"} }
 		},
-		func(n *world.Network) {
+		func(n *harness.Network) {
 			n.Certificate = func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }
 		},
 	} {
-		check(func(s *stage) { change(&s.Network) })
+		check(func(s *fixture) { change(&s.Network) })
 	}
 }
 
@@ -79,7 +79,7 @@ func TestTheDoctorInTrouble(t *testing.T) {
 		for name, trouble := range troubles {
 			cells++
 			t.Run(call.operation+call.name+" "+name, func(t *testing.T) {
-				play(t, standreltio.Options{RotateRefreshToken: true}, func(s *stage) {
+				play(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
 					s.seed(kinds["refresh"])
 					s.beat()
 					met := false
@@ -174,7 +174,7 @@ func TestPanicsInWhatTheDoctorCalls(t *testing.T) {
 		for name, value := range thrown {
 			t.Run(method+" throws "+name, func(t *testing.T) {
 				var gone atomic.Bool
-				play(t, standreltio.Options{}, func(s *stage) {
+				play(t, fakereltio.Options{}, func(s *fixture) {
 					s.seed(kinds["refresh"])
 					s.storage.answer = func(operation, _ string, w http.ResponseWriter) bool {
 						if operation != denied[method] {
@@ -186,7 +186,7 @@ func TestPanicsInWhatTheDoctorCalls(t *testing.T) {
 					process := s.Process()
 					b := doctorBomb{process.Lister.(*awsstore.Store), bomb{in: method, value: value, gone: &gone}}
 					doctor := &rotator.Doctor{Settings: s.Settings, Lister: b, Credentials: b, Secrets: b, Parameters: b, Hosts: b, Log: process.Log}
-					ctx, cancel := context.WithTimeout(s.t.Context(), world.Timeout)
+					ctx, cancel := context.WithTimeout(s.t.Context(), harness.Timeout)
 					defer cancel()
 					s.seeReport(doctor.Check(ctx))
 				})

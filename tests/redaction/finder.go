@@ -26,7 +26,7 @@ const window = 8
 // Finder finds secrets. The zero Finder knows none.
 type Finder struct {
 	// byLength has the written forms of all windows, by their length in bytes:
-	// one map look-up tells whether a piece of a text is one.
+	// one map look-up reports whether a piece of a text is one.
 	byLength map[int]map[string]form
 }
 

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"reltio-token-rotator/rotator"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // with puts secrets in the place of words.
@@ -54,9 +54,9 @@ var badEvents = []string{
 
 func TestBadCredentials(t *testing.T) {
 	for _, document := range badCredentials {
-		play(t, standreltio.Options{}, func(s *stage) {
+		play(t, fakereltio.Options{}, func(s *fixture) {
 			s.Add("default")
-			s.AWS.PutSecret(world.SecretName("default", "credentials"), with(document))
+			s.AWS.PutSecret(harness.SecretName("default", "credentials"), with(document))
 			s.beat()
 			s.force()
 		})
@@ -65,9 +65,9 @@ func TestBadCredentials(t *testing.T) {
 
 func TestCredentialsInSecretBinary(t *testing.T) {
 	for _, document := range badCredentials {
-		play(t, standreltio.Options{}, func(s *stage) {
+		play(t, fakereltio.Options{}, func(s *fixture) {
 			s.Add("default")
-			body := `{"SecretId":"` + world.SecretName("default", "credentials") + `","ClientRequestToken":"` + strings.Repeat("b", 32) +
+			body := `{"SecretId":"` + harness.SecretName("default", "credentials") + `","ClientRequestToken":"` + strings.Repeat("b", 32) +
 				`","SecretBinary":"` + base64.StdEncoding.EncodeToString([]byte(with(document))) + `"}`
 			request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 			request.Header.Set("X-Amz-Target", "secretsmanager.PutSecretValue")
@@ -81,22 +81,22 @@ func TestCredentialsInSecretBinary(t *testing.T) {
 
 func TestBadConfigs(t *testing.T) {
 	for _, document := range badConfigs {
-		play(t, standreltio.Options{}, func(s *stage) {
+		play(t, fakereltio.Options{}, func(s *fixture) {
 			s.finder.Add("client secret in a URL", "cS7qZwKd41LxvT")
 			s.seed(kinds["refresh"])
-			s.AWS.PutParameter(world.ParameterName("default", "config"), with(document))
+			s.AWS.PutParameter(harness.ParameterName("default", "config"), with(document))
 			s.beat()
 			s.force()
 		})
 	}
 }
 
-// An escrow holds a refresh token, also one that is damaged.
-func TestBadEscrows(t *testing.T) {
+// A pending refresh token holds a refresh token, also one that is damaged.
+func TestBadPendingTokens(t *testing.T) {
 	for _, document := range append(badCredentials, `{"refresh_token":REFRESH,"rotated_from":5}`, `{"refresh_token":REFRESH,"rotated_from":SECRET}`, `{"refresh_token":ALL}`) {
-		play(t, standreltio.Options{}, func(s *stage) {
+		play(t, fakereltio.Options{}, func(s *fixture) {
 			s.seed(kinds["refresh"])
-			s.AWS.PutParameter(world.ParameterName("default", "escrow"), with(document))
+			s.AWS.PutParameter(harness.ParameterName("default", "pending"), with(document))
 			s.beat()
 			s.force()
 		})
@@ -105,7 +105,7 @@ func TestBadEscrows(t *testing.T) {
 
 func TestBadEvents(t *testing.T) {
 	for _, payload := range badEvents {
-		play(t, standreltio.Options{}, func(s *stage) {
+		play(t, fakereltio.Options{}, func(s *fixture) {
 			s.seed(kinds["refresh"])
 			event, err := rotator.ParseEvent([]byte(with(payload)))
 			if err != nil {

@@ -20,16 +20,17 @@ import (
 	"reltio-token-rotator/rotator/awsstore"
 	"reltio-token-rotator/rotator/emf"
 	"reltio-token-rotator/rotator/reltio"
-	"reltio-token-rotator/tests/standin"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	"reltio-token-rotator/rotator/secret"
+	"reltio-token-rotator/tests/fake"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // thrown are what a panic can bring along.
 var thrown = map[string]any{
 	"a string": allCanaries, "an error": errors.New(allCanaries), "a wrapped error": fmt.Errorf("x: %w", errors.New(allCanaries)),
 	"an error of the rotator's": &rotator.Error{Code: rotator.ServerError, Message: allCanaries}, "a code": rotator.Code(allCanaries),
-	"a struct": struct{ Token string }{allCanaries}, "bytes": []byte(allCanaries), "a secret": rotator.NewSecret(allCanaries), "nil": nil,
+	"a struct": struct{ Token string }{allCanaries}, "bytes": []byte(allCanaries), "a secret": secret.New(allCanaries), "nil": nil,
 }
 
 // bomb works until the method is called that it is to go off in.
@@ -72,7 +73,7 @@ func (b bomb) Read(ctx context.Context, c string) (rotator.SecretVersion, error)
 	return b.Credentials.Read(ctx, c)
 }
 
-func (b bomb) Save(ctx context.Context, c, v string, d rotator.Secret) error {
+func (b bomb) Save(ctx context.Context, c, v string, d secret.Value) error {
 	b.at("Save")
 	return b.Saver.Save(ctx, c, v, d)
 }
@@ -82,29 +83,29 @@ func (b bomb) Labels(ctx context.Context, c string) (rotator.VersionLabels, erro
 	return b.Saver.Labels(ctx, c)
 }
 
-func (b bomb) GiveBack(ctx context.Context, c, from, to string) error {
-	b.at("GiveBack")
-	return b.Saver.GiveBack(ctx, c, from, to)
+func (b bomb) RestorePrevious(ctx context.Context, c, from, to string) error {
+	b.at("RestorePrevious")
+	return b.Saver.RestorePrevious(ctx, c, from, to)
 }
 
-func (b bomb) PutEscrow(ctx context.Context, c string, d rotator.Secret) error {
-	b.at("PutEscrow")
-	return b.Escrow.PutEscrow(ctx, c, d)
+func (b bomb) PutPending(ctx context.Context, c string, d secret.Value) error {
+	b.at("PutPending")
+	return b.Pending.PutPending(ctx, c, d)
 }
 
-func (b bomb) DeleteEscrow(ctx context.Context, c string) error {
-	b.at("DeleteEscrow")
-	return b.Escrow.DeleteEscrow(ctx, c)
+func (b bomb) DeletePending(ctx context.Context, c string) error {
+	b.at("DeletePending")
+	return b.Pending.DeletePending(ctx, c)
 }
 
-func (b bomb) Publish(ctx context.Context, c, v string, d rotator.Secret) error {
+func (b bomb) Publish(ctx context.Context, c, v string, d secret.Value) error {
 	b.at("Publish")
 	return b.Tokens.Publish(ctx, c, v, d)
 }
 
-func (b bomb) Grant(ctx context.Context, r rotator.GrantRequest) (rotator.Answer, error) {
-	b.at("Grant")
-	return b.Endpoint.Grant(ctx, r)
+func (b bomb) RequestToken(ctx context.Context, r rotator.TokenRequest) (rotator.TokenResponse, error) {
+	b.at("RequestToken")
+	return b.Endpoint.RequestToken(ctx, r)
 }
 
 func (b bomb) Write(now time.Time, m rotator.Metrics) error {
@@ -116,11 +117,11 @@ func (b bomb) Write(now time.Time, m rotator.Metrics) error {
 func (b bomb) lay(r *rotator.Rotator) {
 	inner := *r
 	b.Rotator = &inner
-	r.Lister, r.Parameters, r.Credentials, r.Saver, r.Escrow, r.Tokens, r.Endpoint, r.Metrics = b, b, b, b, b, b, b, b
+	r.Lister, r.Parameters, r.Credentials, r.Saver, r.Pending, r.Tokens, r.Endpoint, r.Metrics = b, b, b, b, b, b, b, b
 }
 
 // leads says which way leads to a method; "rotates" where it says nothing.
-var leads = map[string]string{"At": "raced", "GiveBack": "overtaken", "PutEscrow": "into escrow", "DeleteEscrow": "from escrow"}
+var leads = map[string]string{"At": "raced", "RestorePrevious": "overtaken", "PutPending": "into pending", "DeletePending": "from pending"}
 
 // methods are all that a type calls: those of its fields that are interfaces.
 func methods(fields reflect.Type) []string {
@@ -149,7 +150,7 @@ func TestPanicsInWhatTheRotatorCalls(t *testing.T) {
 					way = "rotates"
 				}
 				var gone atomic.Bool
-				play(t, standreltio.Options{RotateRefreshToken: true}, func(s *stage) {
+				play(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
 					s.seed(kinds["refresh"])
 					courses[way](s, func() { s.wrap = bomb{in: method, value: value, gone: &gone}.lay })
 				})
@@ -183,30 +184,30 @@ func (throws) Write(p []byte) (int, error) { panic(fmt.Sprintf("%s %s", p, allCa
 
 // A panic inside each of the packages.
 func TestPanicsInEveryPackage(t *testing.T) {
-	for name, breaks := range map[string]func(s *stage, r *rotator.Rotator){
-		"rotator/reltio": func(s *stage, r *rotator.Rotator) {
+	for name, breaks := range map[string]func(s *fixture, r *rotator.Rotator){
+		"rotator/reltio": func(s *fixture, r *rotator.Rotator) {
 			r.Endpoint = reltio.New(reltio.Config{RequestsPerSecond: 5, Transport: throws{}})
 		},
-		"rotator/awsstore, parameters": func(s *stage, r *rotator.Rotator) {
+		"rotator/awsstore, parameters": func(s *fixture, r *rotator.Rotator) {
 			store := s.store(throws{in: "ssm."})
 			r.Lister, r.Parameters = store, store
 		},
-		"rotator/awsstore, secrets": func(s *stage, r *rotator.Rotator) {
+		"rotator/awsstore, secrets": func(s *fixture, r *rotator.Rotator) {
 			store := s.store(throws{in: "secretsmanager."})
 			r.Credentials, r.Saver, r.Tokens = store, store, store
 		},
-		"rotator/emf": func(s *stage, r *rotator.Rotator) { r.Metrics = emf.New(throws{}, world.Stack) },
-		"the log": func(s *stage, r *rotator.Rotator) {
+		"rotator/emf": func(s *fixture, r *rotator.Rotator) { r.Metrics = emf.New(throws{}, harness.Stack) },
+		"the log": func(s *fixture, r *rotator.Rotator) {
 			r.Log = slog.New(slog.NewJSONHandler(throws{}, nil))
 		},
 	} {
 		for kind, fields := range kinds {
 			t.Run(name+", "+kind, func(t *testing.T) {
-				play(t, standreltio.Options{RotateRefreshToken: true}, func(s *stage) {
+				play(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
 					s.seed(fields)
 					s.wrap = func(r *rotator.Rotator) { breaks(s, r) }
 					report := s.beat()
-					if !strings.Contains(report.Message, "the rotator has a bug") && !strings.Contains(fmt.Sprint(report.Connections), "the rotator has a bug") {
+					if !strings.Contains(report.Message, "a bug in the rotator") && !strings.Contains(fmt.Sprint(report.Connections), "a bug in the rotator") {
 						t.Errorf("nothing panicked: %+v", report)
 					}
 					s.force()
@@ -219,29 +220,29 @@ func TestPanicsInEveryPackage(t *testing.T) {
 	}
 }
 
-// store is the real store over a transport that goes on to the stand-in.
-func (s *stage) store(transport throws) *awsstore.Store {
-	transport.next = standin.Transport(map[string]http.Handler{
+// store is the real store over a transport that goes on to the fake.
+func (s *fixture) store(transport throws) *awsstore.Store {
+	transport.next = fake.Transport(map[string]http.Handler{
 		"secretsmanager.us-east-1.amazonaws.com": &s.storage, "ssm.us-east-1.amazonaws.com": &s.storage,
 	})
 	return awsstore.New(aws.Config{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 		HTTPClient: &http.Client{Transport: transport},
-	}, world.Prefix)
+	}, harness.Prefix)
 }
 
 // leaky is a store that does not keep its word: its errors are not fit to be
 // shown.
 type leaky struct{ rotator.TokenPublisher }
 
-func (leaky) Publish(_ context.Context, _, _ string, document rotator.Secret) error {
+func (leaky) Publish(_ context.Context, _, _ string, document secret.Value) error {
 	return fmt.Errorf("could not write %s", document.Reveal())
 }
 
 // The sweep itself is tested here: a leak in a message is seen in the report,
 // the log and the error of a run.
 func TestALeakWouldBeSeen(t *testing.T) {
-	play(t, standreltio.Options{RotateRefreshToken: true}, func(s *stage) {
+	play(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
 		s.seed(kinds["refresh"])
 		s.wrap = func(r *rotator.Rotator) { r.Tokens = leaky{r.Tokens} }
 		s.beat()

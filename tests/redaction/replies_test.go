@@ -12,36 +12,36 @@ import (
 	"testing"
 	"time"
 
-	standreltio "reltio-token-rotator/tests/standin/reltio"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
-// faults are those of the token endpoint's stand-in, by the function that makes
+// faults are those of the token endpoint's fake, by the function that makes
 // them, and what else a server could say.
-var faults = map[string][]standreltio.Fault{
-	"Pass":             {standreltio.Pass()},
-	"Status":           {standreltio.Status(201), standreltio.Status(204), standreltio.Status(400), standreltio.Status(401), standreltio.Status(403), standreltio.Status(404), standreltio.Status(418), standreltio.Status(500), standreltio.Status(502), standreltio.Status(503), standreltio.Status(599)},
-	"StatusRetryAfter": {standreltio.StatusRetryAfter(503, "170"), standreltio.StatusRetryAfter(503, allCanaries)},
-	"Throttled":        {standreltio.Throttled(""), standreltio.Throttled("5"), standreltio.Throttled(allCanaries)},
+var faults = map[string][]fakereltio.Fault{
+	"Pass":             {fakereltio.Pass()},
+	"Status":           {fakereltio.Status(201), fakereltio.Status(204), fakereltio.Status(400), fakereltio.Status(401), fakereltio.Status(403), fakereltio.Status(404), fakereltio.Status(418), fakereltio.Status(500), fakereltio.Status(502), fakereltio.Status(503), fakereltio.Status(599)},
+	"StatusRetryAfter": {fakereltio.StatusRetryAfter(503, "170"), fakereltio.StatusRetryAfter(503, allCanaries)},
+	"Throttled":        {fakereltio.Throttled(""), fakereltio.Throttled("5"), fakereltio.Throttled(allCanaries)},
 	"OAuthError": {
-		standreltio.OAuthError(400, "invalid_grant", "Invalid refresh token: "+refreshToken),
-		standreltio.OAuthError(401, "invalid_token", "Invalid refresh token (expired): "+refreshToken),
-		standreltio.OAuthError(401, "invalid_client", "Bad client credentials "+clientSecret),
-		standreltio.OAuthError(400, "unauthorized_client", clientSecret), standreltio.OAuthError(400, "invalid_scope", allCanaries),
-		standreltio.OAuthError(400, "invalid_request", allCanaries), standreltio.OAuthError(400, refreshToken, password),
+		fakereltio.OAuthError(400, "invalid_grant", "Invalid refresh token: "+refreshToken),
+		fakereltio.OAuthError(401, "invalid_token", "Invalid refresh token (expired): "+refreshToken),
+		fakereltio.OAuthError(401, "invalid_client", "Bad client credentials "+clientSecret),
+		fakereltio.OAuthError(400, "unauthorized_client", clientSecret), fakereltio.OAuthError(400, "invalid_scope", allCanaries),
+		fakereltio.OAuthError(400, "invalid_request", allCanaries), fakereltio.OAuthError(400, refreshToken, password),
 	},
-	"FirewallPage":  {standreltio.FirewallPage()},
-	"Redirect":      {standreltio.Redirect(302, "https://auth.reltio.com/?"+allCanaries), standreltio.Redirect(307, allCanaries)},
-	"NotJSON":       {standreltio.NotJSON()},
-	"Huge":          {standreltio.Huge()},
-	"Empty":         {standreltio.Empty()},
-	"NoAccessToken": {standreltio.NoAccessToken()},
-	"ErrorInside":   {standreltio.ErrorInside()},
-	"NotExecuted":   {standreltio.NotExecuted()},
-	"AnswerLost":    {standreltio.AnswerLost()},
-	"CutMidBody":    {standreltio.CutMidBody(1), standreltio.CutMidBody(45), standreltio.CutMidBody(120)},
-	"Hang":          {standreltio.Hang()},
-	"Slow":          {standreltio.Slow(25 * time.Second)},
-	"SlowAnswer":    {standreltio.SlowAnswer(25 * time.Second)},
+	"FirewallPage":  {fakereltio.FirewallPage()},
+	"Redirect":      {fakereltio.Redirect(302, "https://auth.reltio.com/?"+allCanaries), fakereltio.Redirect(307, allCanaries)},
+	"NotJSON":       {fakereltio.NotJSON()},
+	"Huge":          {fakereltio.Huge()},
+	"Empty":         {fakereltio.Empty()},
+	"NoAccessToken": {fakereltio.NoAccessToken()},
+	"ErrorInside":   {fakereltio.ErrorInside()},
+	"NotExecuted":   {fakereltio.NotExecuted()},
+	"AnswerLost":    {fakereltio.AnswerLost()},
+	"CutMidBody":    {fakereltio.CutMidBody(1), fakereltio.CutMidBody(45), fakereltio.CutMidBody(120)},
+	"Hang":          {fakereltio.Hang()},
+	"Slow":          {fakereltio.Slow(25 * time.Second)},
+	"SlowAnswer":    {fakereltio.SlowAnswer(25 * time.Second)},
 	"": {
 		says(200, `{"access_token":ACCESS,"refresh_token":NEW,"expires_in":`), // breaks off
 		says(200, `{"access_token":ACCESS,"refresh_token":NEW,"token_type":"mac","expires_in":3599}`),
@@ -57,14 +57,14 @@ var faults = map[string][]standreltio.Fault{
 }
 
 // says is an answer in which words stand for secrets.
-func says(status int, body string) standreltio.Fault {
+func says(status int, body string) fakereltio.Fault {
 	quote := func(value string) string { text, _ := json.Marshal(value); return string(text) }
 	body = strings.NewReplacer("ACCESS", quote(accessToken), "NEW", quote(newRefresh), "STATE", quote(stateToken), "SECRET", quote(clientSecret)).Replace(body)
-	return standreltio.Fault{Name: "says", Status: status, Body: body, Header: http.Header{"Content-Type": {"application/json"}}}
+	return fakereltio.Fault{Name: "says", Status: status, Body: body, Header: http.Header{"Content-Type": {"application/json"}}}
 }
 
 // echoing makes a fault say every secret wherever an answer has room.
-func echoing(f standreltio.Fault) standreltio.Fault {
+func echoing(f fakereltio.Fault) fakereltio.Fault {
 	if f.Status == 0 {
 		return f // the real answer, or none
 	}
@@ -89,7 +89,7 @@ func echoing(f standreltio.Fault) standreltio.Fault {
 }
 
 func TestEveryFaultOfTheStandInIsThere(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "../standin/reltio/fault.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "../fake/reltio/fault.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestEveryFaultOfTheStandInIsThere(t *testing.T) {
 	}
 	slices.Sort(made)
 	if there := slices.Sorted(maps.Keys(faults))[1:]; len(made) < 10 || !slices.Equal(made, there) {
-		t.Errorf("the stand-in makes %v\nthe sweep has %v", made, there)
+		t.Errorf("the fake makes %v\nthe sweep has %v", made, there)
 	}
 }
 
@@ -116,10 +116,10 @@ func TestReplies(t *testing.T) {
 	for name, some := range faults {
 		for _, fault := range some {
 			for kind, fields := range kinds {
-				for echo, fault := range map[string]standreltio.Fault{"": fault, ", echoing": echoing(fault)} {
+				for echo, fault := range map[string]fakereltio.Fault{"": fault, ", echoing": echoing(fault)} {
 					cells++
 					t.Run(name+" of "+kind+echo, func(t *testing.T) {
-						play(t, standreltio.Options{RotateRefreshToken: true}, func(s *stage) {
+						play(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
 							s.seed(fields)
 							s.Reltio.Script(fault, fault, fault, fault)
 							s.beat()

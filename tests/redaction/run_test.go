@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	standreltio "reltio-token-rotator/tests/standin/reltio"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
 // What make run prints when it is given one's own credentials: a token endpoint
@@ -18,7 +18,7 @@ import (
 func TestWhatMakeRunPrints(t *testing.T) {
 	t.Parallel()
 	program := filepath.Join(t.TempDir(), "run")
-	if output, err := exec.Command("go", "build", "-o", program, module+"tests/local").CombinedOutput(); err != nil {
+	if output, err := exec.Command("go", "build", "-o", program, module+"cmd/demo").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	const good = `{"client_id":"client","client_secret":SECRET,"refresh_token":REFRESH}`
@@ -26,21 +26,21 @@ func TestWhatMakeRunPrints(t *testing.T) {
 	var all sync.WaitGroup
 	for name, c := range map[string]struct {
 		document string
-		faults   []standreltio.Fault
+		faults   []fakereltio.Fault
 		raw      string
 		saves    bool
 	}{
 		"the new refresh token is saved":  {document: good, saves: true},
-		"a server that echoes":            {document: login, faults: []standreltio.Fault{echoing(faults["OAuthError"][0]), echoing(faults["OAuthError"][0])}},
+		"a server that echoes":            {document: login, faults: []fakereltio.Fault{echoing(faults["OAuthError"][0]), echoing(faults["OAuthError"][0])}},
 		"a server that is none":           {document: login, raw: malformed["a header"]},
 		"a file that is not JSON":         {document: `client_secret=BARE`},
 		"a file that breaks off":          {document: `{"client_id":"client","client_secret":SECRET,"refresh_token":REFRESH`},
 		"a file with a wrong type":        {document: `{"client_id":"client","client_secret":[SECRET],"refresh_token":REFRESH}`},
 		"a file with secrets as the keys": {document: `{SECRET:REFRESH}`},
 	} {
-		server := standreltio.New(standreltio.Options{
+		server := fakereltio.New(fakereltio.Options{
 			ClientSecret: clientSecret, Username: username, Password: password,
-			EchoRefreshToken: true, RotateRefreshToken: true, TokenFormat: standreltio.Base64,
+			EchoRefreshToken: true, RotateRefreshToken: true, TokenFormat: fakereltio.Base64,
 		})
 		server.AddRefreshToken(refreshToken)
 		server.Script(c.faults...)

@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	standaws "reltio-token-rotator/tests/standin/aws"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // The canaries: what is secret from the beginning, with characters that every
@@ -46,8 +46,8 @@ var allCanaries = strings.Join([]string{
 
 // stage is a world whose every secret is known to a Finder, and that keeps all
 // that comes out of it where no secret may be.
-type stage struct {
-	*world.World
+type fixture struct {
+	*harness.Harness
 	t *testing.T
 	// wrap changes the rotator of a run before it runs.
 	wrap func(*rotator.Rotator)
@@ -59,17 +59,17 @@ type stage struct {
 }
 
 // play runs a test in simulated time.
-func play(t *testing.T, options standreltio.Options, test func(s *stage)) {
+func play(t *testing.T, options fakereltio.Options, test func(s *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		options.ClientSecret, options.Username, options.Password = clientSecret, username, password
-		options.EchoRefreshToken, options.TokenFormat = true, standreltio.Base64
-		s := &stage{World: world.New(t, standaws.Options{}, options), t: t, wrap: func(*rotator.Rotator) {}}
+		options.EchoRefreshToken, options.TokenFormat = true, fakereltio.Base64
+		s := &fixture{Harness: harness.New(t, fakeaws.Options{}, options), t: t, wrap: func(*rotator.Rotator) {}}
 		for name, value := range canaries {
 			s.finder.Add(name, value)
 		}
 		s.Reltio.AddRefreshToken(refreshToken)
-		s.storage = storage{stage: s, server: s.AWS}
+		s.storage = storage{fixture: s, server: s.AWS}
 		s.Host("auth.reltio.com", tap{s, s.Reltio})
 		s.Host("secretsmanager.us-east-1.amazonaws.com", &s.storage)
 		s.Host("ssm.us-east-1.amazonaws.com", &s.storage)
@@ -86,7 +86,7 @@ var kinds = map[string]map[string]string{
 	"client credentials":  {},
 }
 
-func (s *stage) seed(fields map[string]string) {
+func (s *fixture) seed(fields map[string]string) {
 	s.Add("default")
 	document := map[string]string{"client_id": "client", "client_secret": clientSecret}
 	for name, value := range fields {
@@ -96,17 +96,17 @@ func (s *stage) seed(fields map[string]string) {
 }
 
 // beat is a heartbeat, a minute after the last one.
-func (s *stage) beat() rotator.Report { return s.run(rotator.Event{}) }
+func (s *fixture) beat() rotator.Report { return s.run(rotator.Event{}) }
 
-func (s *stage) force() rotator.Report {
+func (s *fixture) force() rotator.Report {
 	return s.run(rotator.Event{Action: rotator.ActionRefresh, Force: true})
 }
 
-func (s *stage) run(event rotator.Event) rotator.Report {
+func (s *fixture) run(event rotator.Event) rotator.Report {
 	time.Sleep(time.Minute)
 	process := s.Process()
 	s.wrap(process)
-	ctx, cancel := context.WithTimeout(s.t.Context(), world.Timeout)
+	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Timeout)
 	defer cancel()
 	report, err := process.Run(ctx, "request", event)
 	document, _ := json.Marshal(report)
@@ -120,14 +120,14 @@ func (s *stage) run(event rotator.Event) rotator.Report {
 }
 
 // see keeps a text in which no secret may be.
-func (s *stage) see(text string) {
+func (s *fixture) see(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen.WriteString(text + "\n")
 }
 
-// secret adds the secrets of a document: a reply, a secret or an escrow.
-func (s *stage) secret(document string) {
+// secret adds the secrets of a document: a reply, a secret or a pending refresh token.
+func (s *fixture) secret(document string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var fields map[string]any
@@ -139,10 +139,10 @@ func (s *stage) secret(document string) {
 	}
 }
 
-func (s *stage) wantNothingSecret() {
+func (s *fixture) wantNothingSecret() {
 	s.t.Helper()
 	for _, kind := range []string{"credentials", "token"} {
-		for _, version := range s.AWS.SecretVersions(world.SecretName("default", kind)) {
+		for _, version := range s.AWS.SecretVersions(harness.SecretName("default", kind)) {
 			s.secret(version.Value)
 		}
 	}
@@ -154,13 +154,13 @@ func (s *stage) wantNothingSecret() {
 
 // tap notes the secrets of all replies.
 type tap struct {
-	stage *stage
-	next  http.Handler
+	fixture *fixture
+	next    http.Handler
 }
 
 func (p tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reply := &copying{ResponseWriter: w}
-	defer func() { p.stage.secret(reply.body.String()) }()
+	defer func() { p.fixture.secret(reply.body.String()) }()
 	p.next.ServeHTTP(reply, r)
 }
 
@@ -176,11 +176,11 @@ func (c *copying) Write(p []byte) (int, error) {
 
 func (c *copying) Flush() { c.ResponseWriter.(http.Flusher).Flush() }
 
-// storage stands before the AWS stand-in. It keeps what is written to every
-// parameter but the escrow, and can answer in the stand-in's place.
+// storage stands before the AWS fake. It keeps what is written to every
+// parameter but the pending refresh token, and can answer in the fake's place.
 type storage struct {
-	stage  *stage
-	server http.Handler
+	fixture *fixture
+	server  http.Handler
 	// answer, when it is not nil, is asked first; false lets a call through.
 	answer func(operation, name string, w http.ResponseWriter) bool
 }
@@ -193,10 +193,10 @@ func (f *storage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.Unmarshal(body, &call)
 	name, _, _ := strings.Cut(call.Name+call.SecretId+call.Path, ":") // without a version
 	if operation == "PutParameter" {
-		if strings.HasSuffix(name, "/escrow") {
-			f.stage.secret(call.Value)
+		if strings.HasSuffix(name, "/pending") {
+			f.fixture.secret(call.Value)
 		} else {
-			f.stage.see(call.Value)
+			f.fixture.see(call.Value)
 		}
 	}
 	if f.answer != nil && f.answer(operation, name, w) {

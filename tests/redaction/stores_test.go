@@ -12,24 +12,24 @@ import (
 	"strings"
 	"testing"
 
-	standaws "reltio-token-rotator/tests/standin/aws"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // courses of events that lead to every call that the rotator makes.
 // Each breaks something when broken says so, and goes on until all is over.
-var courses = map[string]func(s *stage, broken func()){
+var courses = map[string]func(s *fixture, broken func()){
 	// A refresh whose refresh token changes.
-	"rotates": func(s *stage, broken func()) {
+	"rotates": func(s *fixture, broken func()) {
 		s.beat()
 		broken()
 		s.force()
 		s.beat()
 	},
 	// It could not be saved before.
-	"from escrow": func(s *stage, broken func()) {
-		s.AWS.Inject(standaws.Fault{Operation: "PutSecretValue", Name: "/credentials", Code: "AccessDeniedException", Times: -1})
+	"from pending": func(s *fixture, broken func()) {
+		s.AWS.Inject(fakeaws.Fault{Operation: "PutSecretValue", Name: "/credentials", Code: "AccessDeniedException", Times: -1})
 		s.beat()
 		s.AWS.ClearFaults()
 		broken()
@@ -37,14 +37,14 @@ var courses = map[string]func(s *stage, broken func()){
 		s.force()
 	},
 	// It cannot be saved.
-	"into escrow": func(s *stage, broken func()) {
+	"into pending": func(s *fixture, broken func()) {
 		broken()
-		s.AWS.Inject(standaws.Fault{Operation: "PutSecretValue", Name: "/credentials", Code: "AccessDeniedException", Times: -1})
+		s.AWS.Inject(fakeaws.Fault{Operation: "PutSecretValue", Name: "/credentials", Code: "AccessDeniedException", Times: -1})
 		s.beat()
 		s.force()
 	},
 	// A person puts new credentials at the same time.
-	"overtaken": func(s *stage, broken func()) {
+	"overtaken": func(s *fixture, broken func()) {
 		s.beat()
 		broken()
 		there := false
@@ -57,15 +57,15 @@ var courses = map[string]func(s *stage, broken func()){
 		s.force()
 		s.beat()
 	},
-	// Another run claims at the same time.
-	"raced": func(s *stage, broken func()) {
+	// Another run leases at the same time.
+	"raced": func(s *fixture, broken func()) {
 		s.beat()
 		broken()
 		there := false
 		s.AWS.OnCall(func(operation, name string, before bool) {
-			if operation == "PutParameter" && strings.HasSuffix(name, "/claim") && before && !there {
+			if operation == "PutParameter" && strings.HasSuffix(name, "/lease") && before && !there {
 				there = true
-				s.AWS.PutParameter(world.ParameterName("default", "claim"), "{}")
+				s.AWS.PutParameter(harness.ParameterName("default", "lease"), "{}")
 			}
 		})
 		s.force()
@@ -76,20 +76,20 @@ var courses = map[string]func(s *stage, broken func()){
 // calls are those of the rotator, and the way that leads there.
 var calls = []struct{ operation, name, way string }{
 	{"GetParametersByPath", "", "rotates"},
-	{"GetParametersByPath", "", "from escrow"},
+	{"GetParametersByPath", "", "from pending"},
 	{"GetSecretValue", "/credentials", "rotates"},
-	{"GetSecretValue", "/credentials", "from escrow"},
-	{"PutParameter", "/claim", "rotates"},
+	{"GetSecretValue", "/credentials", "from pending"},
+	{"PutParameter", "/lease", "rotates"},
 	{"PutParameter", "/state", "rotates"},
-	{"PutParameter", "/escrow", "into escrow"},
+	{"PutParameter", "/pending", "into pending"},
 	{"PutSecretValue", "/credentials", "rotates"},
-	{"PutSecretValue", "/credentials", "from escrow"},
+	{"PutSecretValue", "/credentials", "from pending"},
 	{"PutSecretValue", "/token", "rotates"},
 	{"DescribeSecret", "/credentials", "rotates"},
-	{"DescribeSecret", "/credentials", "from escrow"},
+	{"DescribeSecret", "/credentials", "from pending"},
 	{"UpdateSecretVersionStage", "/credentials", "overtaken"},
-	{"GetParameter", "/claim", "raced"},
-	{"DeleteParameter", "/escrow", "from escrow"},
+	{"GetParameter", "/lease", "raced"},
+	{"DeleteParameter", "/pending", "from pending"},
 }
 
 // troubles are what a call can meet: what AWS answers, and what something that
@@ -145,7 +145,7 @@ func TestStores(t *testing.T) {
 		for name, trouble := range troubles {
 			cells++
 			t.Run(call.operation+call.name+" "+call.way+" "+name, func(t *testing.T) {
-				play(t, standreltio.Options{RotateRefreshToken: true}, func(s *stage) {
+				play(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
 					s.seed(kinds["refresh"])
 					met := 0
 					courses[call.way](s, func() {

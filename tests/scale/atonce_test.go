@@ -24,7 +24,7 @@ func TestAllDueAtOnce(t *testing.T) {
 				t.Skip("takes long")
 			}
 			synctest.Test(t, func(t *testing.T) {
-				s := newStage(t, c.connections)
+				s := newFixture(t, c.connections)
 				s.live(int(c.most*ideal(c.connections).Minutes()) + 2)
 				s.running.Wait()
 				ratio := s.last().Seconds() / ideal(c.connections).Seconds()
@@ -51,7 +51,7 @@ func TestAllDueAtOnce(t *testing.T) {
 func TestTheMostUrgentFirst(t *testing.T) {
 	const connections = 120 // more than one heartbeat's
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, connections)
+		s := newFixture(t, connections)
 		ends := map[string]time.Time{}
 		for i, name := range s.names {
 			// All within their windows, in no order of the names: 7 and 120 have no
@@ -77,12 +77,12 @@ func TestTheMostUrgentFirst(t *testing.T) {
 }
 
 // Heartbeats that come 20 s early find another run at work. Both together are
-// above the limit of Parameter Store then, and some claims are refused; nothing
+// above the limit of Parameter Store then, and some leases are refused; nothing
 // is done twice, and the next heartbeats do what is left.
 func TestHeartbeatsThatComeEarly(t *testing.T) {
 	const connections = 150
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, connections)
+		s := newFixture(t, connections)
 		for _, at := range []time.Duration{0, 40, 120, 160, 240, 280} { // seconds
 			time.Sleep(time.Until(s.begun.Add(at * time.Second)))
 			s.running.Go(func() { s.beat(int(at)) })

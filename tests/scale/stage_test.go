@@ -1,5 +1,5 @@
 // Package scale_test finds out how many connections one function serves, and
-// holds docs/scale.md to it: the real rotator between the stand-ins, which keep
+// holds docs/scale.md to it: the real rotator between the fakes, which keep
 // the limits of AWS and of the token endpoint, in simulated time. Heartbeats
 // come every minute whether the one before has ended or not, as they do on AWS.
 package scale_test
@@ -15,9 +15,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"reltio-token-rotator/rotator"
-	standaws "reltio-token-rotator/tests/standin/aws"
-	standreltio "reltio-token-rotator/tests/standin/reltio"
-	"reltio-token-rotator/tests/world"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 const (
@@ -35,8 +35,8 @@ func ideal(n int) time.Duration {
 }
 
 // stage is a stack with many connections.
-type stage struct {
-	*world.World
+type fixture struct {
+	*harness.Harness
 	t     *testing.T
 	names []string
 	begun time.Time
@@ -60,12 +60,12 @@ type publication struct {
 	at   time.Time
 }
 
-// newStage has n seeded connections that never had a token. Call it in a bubble.
-func newStage(t *testing.T, n int) *stage {
-	s := &stage{
-		World: world.New(t,
-			standaws.Options{WritesPerSecond: writesPerSecond, Latency: awsLatency},
-			standreltio.Options{RequestsPerSecond: 10, Latency: endpointLatency}),
+// newFixture has n seeded connections that never had a token. Call it in a bubble.
+func newFixture(t *testing.T, n int) *fixture {
+	s := &fixture{
+		Harness: harness.New(t,
+			fakeaws.Options{WritesPerSecond: writesPerSecond, Latency: awsLatency},
+			fakereltio.Options{RequestsPerSecond: 10, Latency: endpointLatency}),
 		t: t, begun: time.Now(), refreshes: map[int]int{}, outcomes: map[rotator.Outcome]int{},
 	}
 	s.Discard()
@@ -91,7 +91,7 @@ func newStage(t *testing.T, n int) *stage {
 }
 
 // count begins to count calls.
-func (s *stage) count() {
+func (s *fixture) count() {
 	s.AWS.ResetCalls()
 	s.writtenBefore = s.written()
 }
@@ -103,7 +103,7 @@ func connectionOf(secret string) string {
 }
 
 // live sends a heartbeat at the beginning of each minute.
-func (s *stage) live(minutes int) {
+func (s *fixture) live(minutes int) {
 	from := int(time.Since(s.begun) / time.Minute)
 	for minute := from; minute < from+minutes; minute++ {
 		time.Sleep(time.Until(s.begun.Add(time.Duration(minute) * time.Minute)))
@@ -112,7 +112,7 @@ func (s *stage) live(minutes int) {
 	time.Sleep(time.Until(s.begun.Add(time.Duration(from+minutes) * time.Minute)))
 }
 
-func (s *stage) beat(minute int) {
+func (s *fixture) beat(minute int) {
 	report, err := s.Heartbeat(s.t)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,7 +132,7 @@ func (s *stage) beat(minute int) {
 
 // wantNothingRefused: no run failed, Parameter Store refused no write, and the
 // token endpoint no request.
-func (s *stage) wantNothingRefused() {
+func (s *fixture) wantNothingRefused() {
 	s.t.Helper()
 	for _, err := range s.failures {
 		s.t.Error(err)
@@ -148,17 +148,17 @@ func (s *stage) wantNothingRefused() {
 }
 
 // written counts the writes of all parameters ever.
-func (s *stage) written() (writes int) {
+func (s *fixture) written() (writes int) {
 	for _, name := range s.names {
-		for _, kind := range []string{"state", "claim"} {
-			_, version, _ := s.AWS.Parameter(world.ParameterName(name, kind))
+		for _, kind := range []string{"state", "lease"} {
+			_, version, _ := s.AWS.Parameter(harness.ParameterName(name, kind))
 			writes += int(version)
 		}
 	}
 	return writes
 }
 
-func (s *stage) wantCalls(operation string, want int) {
+func (s *fixture) wantCalls(operation string, want int) {
 	s.t.Helper()
 	if got := s.AWS.Calls()[operation]; got != want {
 		s.t.Errorf("%d calls of %s, want %d", got, operation, want)
@@ -166,7 +166,7 @@ func (s *stage) wantCalls(operation string, want int) {
 }
 
 // last is how long after the beginning the last token was published.
-func (s *stage) last() time.Duration {
+func (s *fixture) last() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.published[len(s.published)-1].at.Sub(s.begun)

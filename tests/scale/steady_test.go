@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	"reltio-token-rotator/tests/world"
+	"reltio-token-rotator/tests/harness"
 )
 
 // between is how far apart two refreshes of a connection are on average: an
@@ -23,7 +23,7 @@ func TestSteady(t *testing.T) {
 				t.Skip("takes long")
 			}
 			synctest.Test(t, func(t *testing.T) {
-				s := newStage(t, connections)
+				s := newFixture(t, connections)
 				s.settle()
 				const minutes = 15
 				s.live(minutes)
@@ -50,7 +50,7 @@ func TestSteady(t *testing.T) {
 
 // settle gives every connection a state as it has one when all has run for
 // long: the tokens' ends lie evenly.
-func (s *stage) settle() {
+func (s *fixture) settle() {
 	for i, name := range s.names {
 		refreshed := s.begun.Add(-between * time.Duration(i) / time.Duration(len(s.names)))
 		s.putState(name, refreshed.Add(3598*time.Second), refreshed)
@@ -58,14 +58,14 @@ func (s *stage) settle() {
 	s.count()
 }
 
-func (s *stage) putState(name string, expires, refreshed time.Time) {
-	s.AWS.PutParameter(world.ParameterName(name, "state"), fmt.Sprintf(
+func (s *fixture) putState(name string, expires, refreshed time.Time) {
+	s.AWS.PutParameter(harness.ParameterName(name, "state"), fmt.Sprintf(
 		`{"expires_at":%q,"refreshed_at":%q,"token_fingerprint":"0123456789abcdef"}`,
 		expires.UTC().Format(time.RFC3339), refreshed.UTC().Format(time.RFC3339)))
 }
 
 // busiest is the most refreshes of a heartbeat.
-func (s *stage) busiest() (most int) {
+func (s *fixture) busiest() (most int) {
 	for _, n := range s.refreshes {
 		most = max(most, n)
 	}
@@ -80,7 +80,7 @@ func TestWhereItEnds(t *testing.T) {
 	}
 	for connections, ends := range map[int]bool{2000: false, 3000: true} {
 		synctest.Test(t, func(t *testing.T) {
-			s := newStage(t, connections)
+			s := newFixture(t, connections)
 			s.settle()
 			s.live(1)
 			s.running.Wait()

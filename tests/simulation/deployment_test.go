@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	"reltio-token-rotator/tests/simulation/memory"
+	"reltio-token-rotator/tests/fake/memory"
 )
 
 const (
@@ -99,7 +99,7 @@ func (d *deployment) loseState() {
 		return
 	}
 	d.aws.DeleteParameter(connection, rotator.KindState)
-	d.aws.DeleteParameter(connection, rotator.KindClaim)
+	d.aws.DeleteParameter(connection, rotator.KindLease)
 }
 
 func (d *deployment) loginElsewhere() { d.reltio.EndAccess(user) }
@@ -142,8 +142,8 @@ func (d *deployment) putCredentials(refreshToken string) {
 func (d *deployment) durable() []string {
 	var kept []string
 	document, _ := d.aws.Secret(connection, memory.Credentials)
-	escrow, _ := d.aws.Parameter(connection, rotator.KindEscrow)
-	for _, each := range []string{document, escrow} {
+	pending, _ := d.aws.Parameter(connection, rotator.KindPending)
+	for _, each := range []string{document, pending} {
 		var s stored
 		if json.Unmarshal([]byte(each), &s) == nil {
 			kept = append(kept, s.RefreshToken)
@@ -214,10 +214,10 @@ func (d *deployment) invokeRotator(event rotator.Event) {
 		if until := result.RetryAt.Sub(d.start); result.Error == rotator.AnswerLost && until > d.now()+window {
 			d.mu.Lock()
 			since := min(d.now(), result.ExpiresAt.Sub(d.start)) // when the first answer was lost
-			d.tally.loginsHeld = append(d.tally.loginsHeld, span{since, until})
+			d.tally.loginsBackedOff = append(d.tally.loginsBackedOff, span{since, until})
 			d.mu.Unlock()
 		}
-		if strings.Contains(result.Message, "has a bug") {
+		if strings.Contains(result.Message, "a bug in the rotator") {
 			d.t.Errorf("seed %d, after %v: %s", d.trace.seed, d.now(), result.Message)
 		}
 	}
@@ -234,7 +234,7 @@ func invoke(aws *memory.AWS, reltio *memory.Reltio, requestID string, event rota
 			RefreshBefore: 10 * time.Minute, Heartbeat: time.Minute,
 		},
 		Version: "simulated",
-		Lister:  store, Parameters: store, Credentials: store, Saver: store, Escrow: store, Tokens: store,
+		Lister:  store, Parameters: store, Credentials: store, Saver: store, Pending: store, Tokens: store,
 		Endpoint: reltio.Process(), Metrics: noMetrics{}, Log: slog.New(slog.DiscardHandler),
 	}
 	return r.Run(ctx, requestID, event)

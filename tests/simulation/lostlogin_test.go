@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	"reltio-token-rotator/tests/simulation/memory"
+	"reltio-token-rotator/tests/fake/memory"
 )
 
 // Found by a seed: the answer of a refresh is lost, and with it the changed

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/secret"
 )
 
 // policy is a way to keep jobs in tokens. All have the same stores and the same
@@ -66,14 +67,14 @@ func (d *deployment) script(publish bool) (accessToken string, err error) {
 	if err := json.Unmarshal([]byte(version.Document.Reveal()), &s); err != nil {
 		return "", err
 	}
-	request := rotator.GrantRequest{
-		Grant: rotator.GrantRefreshToken, RefreshToken: rotator.NewSecret(s.RefreshToken),
-		Username: rotator.NewSecret(s.Username), Password: rotator.NewSecret(s.Password),
+	request := rotator.TokenRequest{
+		GrantType: rotator.GrantTypeRefreshToken, RefreshToken: secret.New(s.RefreshToken),
+		Username: secret.New(s.Username), Password: secret.New(s.Password),
 	}
-	answer, err := endpoint.Grant(ctx, request)
+	answer, err := endpoint.RequestToken(ctx, request)
 	if rotator.CodeOf(err) == rotator.RefreshTokenRejected && s.Username != "" {
-		request.Grant = rotator.GrantPassword
-		answer, err = endpoint.Grant(ctx, request)
+		request.GrantType = rotator.GrantTypePassword
+		answer, err = endpoint.RequestToken(ctx, request)
 	}
 	if err != nil {
 		return "", err
@@ -82,13 +83,13 @@ func (d *deployment) script(publish bool) (accessToken string, err error) {
 	if changed := answer.RefreshToken.Reveal(); changed != s.RefreshToken {
 		s.RefreshToken = changed
 		document, _ := json.Marshal(s)
-		if err := store.Save(ctx, connection, id, rotator.NewSecret(string(document))); err != nil {
+		if err := store.Save(ctx, connection, id, secret.New(string(document))); err != nil {
 			return "", err
 		}
 	}
 	if publish {
 		document, _ := json.Marshal(published{answer.AccessToken.Reveal(), answer.SentAt.Add(answer.ExpiresIn)})
-		if err := store.Publish(ctx, connection, id, rotator.NewSecret(string(document))); err != nil {
+		if err := store.Publish(ctx, connection, id, secret.New(string(document))); err != nil {
 			return "", err
 		}
 	}
@@ -117,7 +118,7 @@ func reportingJobs(d *deployment) {
 		d.running.Go(func() {
 			d.invokeRotator(rotator.Event{
 				Action: rotator.ActionRefresh, Connections: []string{connection},
-				DeadToken: rotator.NewSecret(p.AccessToken).Fingerprint(),
+				DeadToken: secret.New(p.AccessToken).Fingerprint(),
 			})
 		})
 	}
@@ -128,20 +129,20 @@ func reportingJobs(d *deployment) {
 func askingJobs(d *deployment) {
 	type worker struct {
 		// turn is a lock that a bubble's clock may wait for.
-		turn  chan struct{}
+		slot  chan struct{}
 		token string
 	}
 	workers := make([]worker, len(d.trace.jobs))
 	for i := range workers {
-		workers[i].turn = make(chan struct{}, 1)
+		workers[i].slot = make(chan struct{}, 1)
 	}
 	d.running.Go(func() {
 		for i, j := range d.trace.jobs {
 			d.sleepUntil(j.from)
 			d.running.Go(func() {
-				workers[i].turn <- struct{}{}
+				workers[i].slot <- struct{}{}
 				workers[i].token, _ = d.script(false)
-				<-workers[i].turn
+				<-workers[i].slot
 			})
 		}
 	})
@@ -149,13 +150,13 @@ func askingJobs(d *deployment) {
 		d.sleepUntil(r.at)
 		d.running.Go(func() {
 			mine := &workers[r.job]
-			mine.turn <- struct{}{}
+			mine.slot <- struct{}{}
 			if !d.used(mine.token) {
 				if token, err := d.script(false); err == nil {
 					mine.token = token
 				}
 			}
-			<-mine.turn
+			<-mine.slot
 		})
 	}
 }

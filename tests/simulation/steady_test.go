@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	"reltio-token-rotator/tests/simulation/memory"
+	"reltio-token-rotator/tests/fake/memory"
 )
 
 // Connections that were seeded together drift apart: after some days no minute

@@ -14,7 +14,7 @@ const (
 	// window is the refresh window of a token that lives an hour.
 	window = 10 * time.Minute
 	// recovery is how soon after a fault a live token is out again: two
-	// heartbeats, each late by up to half of one, and before them a claim that a
+	// heartbeats, each late by up to half of one, and before them a lease that a
 	// run left open when the fault met it.
 	recovery = 2*(time.Minute+30*time.Second) + 50*time.Second
 )
@@ -34,22 +34,22 @@ type tally struct {
 	uses []use
 	// withoutCredentials are the times in which what was stored led to no token.
 	withoutCredentials []span
-	// loginsHeld are the times in which no login was sent, since the answers of
+	// loginsBackedOff are the times in which no login was sent, since the answers of
 	// two had been lost.
-	loginsHeld []span
+	loginsBackedOff []span
 
 	// unexplained are the expired reads that no long outage explains, and least
-	// is the least life left at a read that none explains. whileHeld are those
+	// is the least life left at a read that none explains. whileBackedOff are those
 	// that only a held login explains.
-	unexplained []use
-	whileHeld   int
-	least       time.Duration
+	unexplained    []use
+	whileBackedOff int
+	least          time.Duration
 }
 
 // use is a read at an instant, of a token that expires at another.
 type use struct{ at, expiry time.Duration }
 
-// used notes that a job used a token, and tells whether that was alive.
+// used notes that a job used a token, and reports whether that was alive.
 func (d *deployment) used(token string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -75,14 +75,14 @@ func (d *deployment) used(token string) bool {
 // finish explains what can be explained by the outages.
 func (t *tally) finish(of *trace) {
 	outages := merge(append(of.outages(), t.withoutCredentials...))
-	withHeld := merge(slices.Concat(outages, t.loginsHeld))
+	withBackedOff := merge(slices.Concat(outages, t.loginsBackedOff))
 	t.least = math.MaxInt64
 	for _, r := range t.uses {
 		switch late := r.at > r.expiry; {
 		case explained(outages, r, of.mode):
-		case explained(withHeld, r, of.mode):
+		case explained(withBackedOff, r, of.mode):
 			if late {
-				t.whileHeld++
+				t.whileBackedOff++
 			}
 		default:
 			t.least = min(t.least, r.expiry-r.at)
@@ -108,7 +108,7 @@ func merge(all []span) []span {
 	return merged
 }
 
-// explained tells whether an outage longer than the refresh window kept the
+// explained reports whether an outage longer than the refresh window kept the
 // token from being replaced in time: it left no time to recover between the
 // window's beginning and its own, and it was not over, with time to recover,
 // when the token was read.
@@ -141,7 +141,7 @@ func (t *tally) add(other tally) {
 	t.answersLost += other.answersLost
 	t.refreshTokensLost += other.refreshTokensLost
 	t.unexplained = append(t.unexplained, other.unexplained...)
-	t.whileHeld += other.whileHeld
+	t.whileBackedOff += other.whileBackedOff
 	t.least = min(t.least, other.least)
 }
 
@@ -168,7 +168,7 @@ func table(w io.Writer, m mode, names []string, sums map[string]tally) {
 		if s.reads == 0 {
 			continue
 		}
-		held += s.whileHeld
+		held += s.whileBackedOff
 		share := func(n int) string { return fmt.Sprintf("%.3f %%", 100*float64(n)/float64(s.reads)) }
 		cells := []string{
 			share(s.expired), fmt.Sprint(len(s.unexplained)), share(s.ended), share(s.none),

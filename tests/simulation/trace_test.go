@@ -62,7 +62,7 @@ var habits = [kinds]struct{ every, shortest, longest time.Duration }{
 	silence:       {8 * day, time.Minute, 45 * time.Minute},
 }
 
-// outage tells whether this trouble leaves no way to a new token. What only
+// outage reports whether this trouble leaves no way to a new token. What only
 // makes it harder is no excuse.
 func (k kind) outage() bool {
 	switch k {

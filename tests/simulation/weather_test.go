@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"reltio-token-rotator/tests/simulation/memory"
+	"reltio-token-rotator/tests/fake/memory"
 )
 
 // tokenWeather is what becomes of a token request.

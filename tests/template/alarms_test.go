@@ -120,7 +120,7 @@ func TestDashboard(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"TokenSecondsRemaining Minimum", "Late Maximum", "NeedsPerson Maximum", "Refreshes Sum", "Failures Sum",
+		"TokenSecondsRemaining Minimum", "RefreshOverdue Maximum", "ActionRequired Maximum", "Refreshes Sum", "Failures Sum",
 		"GrantMilliseconds p50", "GrantMilliseconds p99", "Throttles Sum", "RefreshTokenAgeDays Maximum",
 	} {
 		if !slices.Contains(shown, want) {

@@ -26,7 +26,7 @@ func emea(t *testing.T, parameters map[string]string) stack {
 func TestFurtherConnectionIsLikeTheFirst(t *testing.T) {
 	for _, parameters := range []map[string]string{nil, {"KmsKeyArn": key}, {"CreateSecrets": "false"}} {
 		first, further := newStack(t, parameters), emea(t, parameters)
-		for _, id := range []string{"CredentialsSecret", "TokenSecret", "Config", "State", "Claim", "ReaderPolicy"} {
+		for _, id := range []string{"CredentialsSecret", "TokenSecret", "Config", "State", "Lease", "ReaderPolicy"} {
 			want, got := first.resource(t, id), further.resource(t, id)
 			delete(want, "DependsOn")
 			delete(got, "DependsOn")
@@ -53,7 +53,7 @@ func TestFurtherConnectionIsLikeTheFirst(t *testing.T) {
 
 func TestFurtherConnectionHasNothingElse(t *testing.T) {
 	got := slices.Sorted(maps.Keys(emea(t, nil).template["Resources"].(object)))
-	want := []string{"Claim", "Config", "CredentialsSecret", "ReaderPolicy", "State", "TokenSecret"}
+	want := []string{"Config", "CredentialsSecret", "Lease", "ReaderPolicy", "State", "TokenSecret"}
 	if !slices.Equal(got, want) {
 		t.Errorf("connection.yaml has %v, want %v", got, want)
 	}
@@ -62,11 +62,11 @@ func TestFurtherConnectionHasNothingElse(t *testing.T) {
 // A connection exists as long as its config does. Made last and removed first,
 // no heartbeat sees half of one, and none that begins later writes state anew.
 func TestConfigIsMadeLastAndRemovedFirst(t *testing.T) {
-	if got, want := emea(t, nil).resource(t, "Config")["DependsOn"], []any{"State", "Claim", "ReaderPolicy"}; !reflect.DeepEqual(got, want) {
+	if got, want := emea(t, nil).resource(t, "Config")["DependsOn"], []any{"State", "Lease", "ReaderPolicy"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("Config depends on %v, want %v", got, want)
 	}
 	// In the stack itself it is the function that would write anew.
-	if got, want := newStack(t, nil).resource(t, "RotateFunction")["DependsOn"], []any{"Config", "State", "Claim"}; !reflect.DeepEqual(got, want) {
+	if got, want := newStack(t, nil).resource(t, "RotateFunction")["DependsOn"], []any{"Config", "State", "Lease"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("RotateFunction depends on %v, want %v", got, want)
 	}
 }

@@ -155,7 +155,7 @@ func TestReadmeHoldsTheCommandsThatAreTried(t *testing.T) {
 		t.Skip("there is no README yet")
 	}
 	readme := read(t, "README.md")
-	files, err := filepath.Glob(filepath.Join(root, "tests", "deploy", "readme", "*.sh"))
+	files, err := filepath.Glob(filepath.Join(root, "cmd", "deploy-local", "readme", "*.sh"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no commands found: %v", err)
 	}

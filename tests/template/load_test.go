@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"reltio-token-rotator/tests/cfn"
+	"reltio-token-rotator/tests/harness/cfn"
 )
 
 // root is the project's folder.

@@ -21,9 +21,9 @@ const (
 func TestPermissionsAreThese(t *testing.T) {
 	function := []string{
 		"Allow ssm:GetParametersByPath on " + parameter + ", " + parameter + "/*",
-		"Allow ssm:PutParameter on " + parameter + "/*/state, " + parameter + "/*/claim, " + parameter + "/*/escrow, " + parameter + "/*/check",
-		"Allow ssm:GetParameter on " + parameter + "/*/claim",
-		"Allow ssm:DeleteParameter on " + parameter + "/*/escrow, " + parameter + "/*/check",
+		"Allow ssm:PutParameter on " + parameter + "/*/state, " + parameter + "/*/lease, " + parameter + "/*/pending, " + parameter + "/*/check",
+		"Allow ssm:GetParameter on " + parameter + "/*/lease",
+		"Allow ssm:DeleteParameter on " + parameter + "/*/pending, " + parameter + "/*/check",
 		"Allow secretsmanager:GetSecretValue, secretsmanager:PutSecretValue, secretsmanager:DescribeSecret, secretsmanager:UpdateSecretVersionStage on " +
 			secret + "/*/credentials-??????",
 		"Allow secretsmanager:PutSecretValue, secretsmanager:DescribeSecret, secretsmanager:UpdateSecretVersionStage on " + secret + "/*/token-??????",

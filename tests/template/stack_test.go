@@ -75,7 +75,7 @@ func TestSecretsHaveNoValueAndOutliveTheStack(t *testing.T) {
 // changes: as long as it is the constant {}, what the function wrote stays.
 func TestParametersBeginEmpty(t *testing.T) {
 	s := newStack(t, nil)
-	for id, name := range map[string]string{"Config": "config", "State": "state", "Claim": "claim"} {
+	for id, name := range map[string]string{"Config": "config", "State": "state", "Lease": "lease"} {
 		raw := s.template["Resources"].(object)[id].(object)["Properties"].(object)
 		if raw["Value"] != "{}" || raw["Type"] != "String" {
 			t.Errorf("%s: Value %v, Type %v", id, raw["Value"], raw["Type"])

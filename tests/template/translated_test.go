@@ -7,7 +7,7 @@ import (
 	"reflect"
 	"testing"
 
-	"reltio-token-rotator/tests/cfn"
+	"reltio-token-rotator/tests/harness/cfn"
 )
 
 // translated is template.yaml as the SAM transform makes it.

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+
+	"reltio-token-rotator/tests/fake/aws"
+	"reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness/machine"
+)
+
+// prefix is what the template makes of its stack's name under sam local.
+const prefix = "reltio-token-rotator/local"
+
+// invoke runs one event in a world of its own and judges what came of it.
+func invoke(ctx context.Context, console *machine.Console, command machine.Command, engine engine, built, event string) error {
+	account := aws.New(aws.Options{})
+	tokens := reltio.New(reltio.Options{TokenFormat: reltio.Base64})
+	defer tokens.Close()
+	_, refresh := tokens.Login()
+	credentials, err := json.Marshal(map[string]string{
+		"client_id": "client", "client_secret": "secret", "refresh_token": refresh,
+	})
+	if err != nil {
+		return err
+	}
+	account.PutSecret(prefix+"/default/credentials", string(credentials))
+	account.CreateSecret(prefix + "/default/token")
+	for _, kind := range []string{"config", "state", "lease"} {
+		account.PutParameter("/"+prefix+"/default/"+kind, "{}")
+	}
+	accountURL, stopAccount, err := serve(engine, account)
+	if err != nil {
+		return err
+	}
+	defer stopAccount()
+	tokensURL, stopTokens, err := serve(engine, tokens)
+	if err != nil {
+		return err
+	}
+	defer stopTokens()
+
+	args := append([]string{
+		"local", "invoke", "RotateFunction", "--event", event,
+		"--template-file", filepath.Join(built, "template.yaml"),
+		"--parameter-overrides",
+		"AwsEndpointUrl=" + accountURL, "TokenUrl=" + tokensURL + "/oauth/token",
+		"TokenHosts=" + dockerHost + ",127.0.0.1",
+	}, engine.invokeFlags...)
+	// sam itself asks who it is; that does not leave this machine either. Not
+	// AWS_ENDPOINT_URL: sam local would give it to the function, over the template's.
+	command.Env = append(command.Env, "AWS_ENDPOINT_URL_STS="+strings.Replace(accountURL, dockerHost, engine.listenOn, 1))
+	var said bytes.Buffer
+	command.Stderr = &said
+	answer, err := command.Run(ctx, "sam", args...)
+	if err != nil {
+		return err
+	}
+	console.Say(filepath.Base(event), "%s", functionLog(said.String()))
+	console.Say("answer", "%s", answer)
+	return judge(console, account, tokens, answer)
+}
+
+// functionLog is what the function itself said, without sam's own lines before
+// it and the end of its process after it; all of stderr where it never started.
+func functionLog(stderr string) string {
+	_, log, started := strings.Cut(stderr, "START RequestId")
+	if !started {
+		return stderr
+	}
+	if end := strings.Index(log, "\nREPORT "); end >= 0 {
+		line, _, _ := strings.Cut(log[end+1:], "\n")
+		log = log[:end+1] + line
+	}
+	return "START RequestId" + log
+}
+
+// judge reports whether the answer and what the fakes saw are as they should
+// be.
+func judge(console *machine.Console, account *aws.Server, tokens *reltio.Server, answer string) error {
+	answer = strings.TrimSpace(answer)
+	var said struct {
+		ErrorMessage string `json:"errorMessage"`
+		Connections  []struct {
+			Outcome string `json:"outcome"`
+		} `json:"connections"`
+		Checks []any `json:"checks"`
+	}
+	if err := json.Unmarshal([]byte(answer), &said); err != nil {
+		return errors.New("the function did not answer with JSON")
+	}
+	if said.ErrorMessage != "" {
+		return fmt.Errorf("the function failed: %s", said.ErrorMessage)
+	}
+	if said.Checks != nil {
+		if len(tokens.Requests()) != 0 {
+			return errors.New("the doctor asked for a token")
+		}
+		return nil
+	}
+	if len(said.Connections) != 1 || said.Connections[0].Outcome != "refreshed" {
+		return errors.New("the connection was not refreshed")
+	}
+	published, _ := account.Secret(prefix + "/default/token")
+	var token struct {
+		AccessToken string `json:"access_token"`
+	}
+	if json.Unmarshal([]byte(published), &token) != nil || !tokens.Alive(token.AccessToken) {
+		return errors.New("the token secret holds no live token")
+	}
+	console.Say("token secret", "holds a live token")
+	return nil
+}
+
+// serve serves where containers can reach it, and returns the URL that they use.
+func serve(engine engine, handler http.Handler) (url string, stop func(), err error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(engine.listenOn, "0"))
+	if err != nil {
+		return "", nil, err
+	}
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: handler}}
+	server.Start()
+	return fmt.Sprintf("http://%s:%d", dockerHost, listener.Addr().(*net.TCPAddr).Port), server.Close, nil
+}

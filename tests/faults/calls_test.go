@@ -1,0 +1,341 @@
+package crash_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/awsstore"
+	"reltio-token-rotator/rotator/secret"
+)
+
+// call is one external call of a process, named as "FIELD.METHOD" after the
+// field of rotator.Rotator that it goes through, and after what it is about
+// where the method alone does not tell.
+type call struct {
+	method string
+	about  string
+}
+
+func (c call) String() string {
+	if c.about == "" {
+		return c.method
+	}
+	return c.method + "(" + c.about + ")"
+}
+
+// process is one Lambda process as seen from its surroundings: every external
+// call passes through it, and once it is dead nothing does.
+type process struct {
+	// meet is told of each call just before it is made and says what goes wrong.
+	meet func(call) fault
+	dead atomic.Bool
+	// cancel ends the invocation's context; rival is another heartbeat, to its end.
+	cancel, rival func()
+
+	mu    sync.Mutex
+	calls []call
+	late  *sync.WaitGroup // effects that come after the caller has gone
+}
+
+// wrap puts the process between the rotator and everything outside it.
+func (p *process) wrap(real rotator.Rotator) *rotator.Rotator {
+	real.Lister = lister{p, real.Lister}
+	real.Parameters = parameters{p, real.Parameters}
+	real.Credentials = credentials{p, real.Credentials}
+	real.Saver = saver{p, real.Saver}
+	real.Pending = pending{p, real.Pending}
+	real.Tokens = tokens{p, real.Tokens}
+	real.Endpoint = endpoint{p, real.Endpoint}
+	real.Metrics = metrics{p, real.Metrics}
+	real.Log = slog.New(logs{p, real.Log.Handler()})
+	return &real
+}
+
+// made are the calls so far.
+func (p *process) made() []call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.calls)
+}
+
+// die ends the calling goroutine, and with it everything that the process would
+// still have done: each later call ends its goroutine, too.
+func (p *process) die() {
+	p.dead.Store(true)
+	runtime.Goexit()
+}
+
+// through makes one external call, or what the fault leaves of it.
+func through[T any](ctx context.Context, p *process, c call, do func(context.Context) (T, error)) (T, error) {
+	if p.dead.Load() {
+		runtime.Goexit()
+	}
+	p.mu.Lock()
+	p.calls = append(p.calls, c)
+	p.mu.Unlock()
+	var nothing T
+	switch f := p.meet(c); f {
+	case refused:
+		return nothing, failure(c, f)
+	case answerLost:
+		_, _ = do(ctx)
+		return nothing, failure(c, f)
+	case slow, slowLate:
+		if c.method == "Endpoint.RequestToken" { // ends before its context does
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, 20*time.Second)
+			defer cancel()
+		}
+		<-ctx.Done()
+		if f == slowLate {
+			p.late.Go(func() {
+				time.Sleep(lateBy)
+				_, _ = do(context.WithoutCancel(ctx))
+			})
+		}
+		return nothing, failure(c, f)
+	case killedBefore:
+		p.die()
+	case killedAfter:
+		_, _ = do(ctx)
+		p.die()
+	case cancelled:
+		p.cancel()
+	case overtaken:
+		p.rival()
+	}
+	return do(ctx)
+}
+
+// failure is what the real store or endpoint would return.
+func failure(c call, f fault) error {
+	if c.method == "Endpoint.RequestToken" && f == refused {
+		return &rotator.Error{Code: rotator.ServerError, Message: "the server is down."}
+	}
+	if c.method == "Endpoint.RequestToken" {
+		return &rotator.Error{Code: rotator.AnswerLost, Message: "the answer was lost.", TokenEnded: true}
+	}
+	code := map[fault]string{refused: "InternalServiceError", answerLost: "connection failed", slow: "timed out", slowLate: "timed out"}[f]
+	return &awsstore.CallError{Operation: c.method, Code: code}
+}
+
+type none struct{}
+
+// effect is through for calls that return nothing but an error.
+func effect(ctx context.Context, p *process, c call, do func(context.Context) error) error {
+	_, err := through(ctx, p, c, func(ctx context.Context) (none, error) { return none{}, do(ctx) })
+	return err
+}
+
+// The interfaces of rotator.Rotator, each method through the process.
+
+type lister struct {
+	p    *process
+	real rotator.Lister
+}
+
+func (w lister) List(ctx context.Context) ([]rotator.Parameter, error) {
+	return through(ctx, w.p, call{method: "Lister.List"}, w.real.List)
+}
+
+type parameters struct {
+	p    *process
+	real rotator.ParameterWriter
+}
+
+func (w parameters) WaitToWrite(ctx context.Context, priority rotator.Priority) error {
+	about := "lease"
+	if priority == rotator.PriorityRecord {
+		about = "state"
+	}
+	return effect(ctx, w.p, call{"Parameters.WaitToWrite", about}, func(ctx context.Context) error {
+		return w.real.WaitToWrite(ctx, priority)
+	})
+}
+
+func (w parameters) Put(ctx context.Context, connection string, kind rotator.Kind, value string) (int64, error) {
+	return through(ctx, w.p, call{"Parameters.Put", string(kind)}, func(ctx context.Context) (int64, error) {
+		return w.real.Put(ctx, connection, kind, value)
+	})
+}
+
+func (w parameters) At(ctx context.Context, connection string, kind rotator.Kind, version int64) (string, error) {
+	return through(ctx, w.p, call{"Parameters.At", string(kind)}, func(ctx context.Context) (string, error) {
+		return w.real.At(ctx, connection, kind, version)
+	})
+}
+
+type credentials struct {
+	p    *process
+	real rotator.CredentialsReader
+}
+
+func (w credentials) Read(ctx context.Context, connection string) (rotator.SecretVersion, error) {
+	return through(ctx, w.p, call{method: "Credentials.Read"}, func(ctx context.Context) (rotator.SecretVersion, error) {
+		return w.real.Read(ctx, connection)
+	})
+}
+
+type saver struct {
+	p    *process
+	real rotator.CredentialsSaver
+}
+
+func (w saver) Save(ctx context.Context, connection, versionID string, document secret.Value) error {
+	return effect(ctx, w.p, call{method: "Saver.Save"}, func(ctx context.Context) error {
+		return w.real.Save(ctx, connection, versionID, document)
+	})
+}
+
+func (w saver) Labels(ctx context.Context, connection string) (rotator.VersionLabels, error) {
+	return through(ctx, w.p, call{method: "Saver.Labels"}, func(ctx context.Context) (rotator.VersionLabels, error) {
+		return w.real.Labels(ctx, connection)
+	})
+}
+
+func (w saver) RestorePrevious(ctx context.Context, connection, from, to string) error {
+	return effect(ctx, w.p, call{method: "Saver.RestorePrevious"}, func(ctx context.Context) error {
+		return w.real.RestorePrevious(ctx, connection, from, to)
+	})
+}
+
+type pending struct {
+	p    *process
+	real rotator.Pending
+}
+
+func (w pending) PutPending(ctx context.Context, connection string, document secret.Value) error {
+	return effect(ctx, w.p, call{method: "Pending.PutPending"}, func(ctx context.Context) error {
+		return w.real.PutPending(ctx, connection, document)
+	})
+}
+
+func (w pending) DeletePending(ctx context.Context, connection string) error {
+	return effect(ctx, w.p, call{method: "Pending.DeletePending"}, func(ctx context.Context) error {
+		return w.real.DeletePending(ctx, connection)
+	})
+}
+
+type tokens struct {
+	p    *process
+	real rotator.TokenPublisher
+}
+
+func (w tokens) Publish(ctx context.Context, connection, versionID string, document secret.Value) error {
+	return effect(ctx, w.p, call{method: "Tokens.Publish"}, func(ctx context.Context) error {
+		return w.real.Publish(ctx, connection, versionID, document)
+	})
+}
+
+type endpoint struct {
+	p    *process
+	real rotator.TokenEndpoint
+}
+
+func (w endpoint) RequestToken(ctx context.Context, request rotator.TokenRequest) (rotator.TokenResponse, error) {
+	return through(ctx, w.p, call{"Endpoint.RequestToken", string(request.GrantType)}, func(ctx context.Context) (rotator.TokenResponse, error) {
+		return w.real.RequestToken(ctx, request)
+	})
+}
+
+type metrics struct {
+	p    *process
+	real rotator.MetricsWriter
+}
+
+// Write has no deadline: it goes to standard output.
+func (w metrics) Write(now time.Time, m rotator.Metrics) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return effect(ctx, w.p, call{method: "Metrics.Write"}, func(context.Context) error {
+		return w.real.Write(now, m)
+	})
+}
+
+// logs keeps a dead process silent.
+type logs struct {
+	p *process
+	slog.Handler
+}
+
+func (l logs) Handle(ctx context.Context, record slog.Record) error {
+	if l.p.dead.Load() {
+		return io.ErrClosedPipe
+	}
+	return l.Handler.Handle(ctx, record)
+}
+
+// fault is what goes wrong with a call.
+type fault int
+
+const (
+	noFault fault = iota
+	refused
+	answerLost
+	slow     // past the deadline, and it never has its effect
+	slowLate // past the deadline, and it has its effect then
+	killedBefore
+	killedAfter
+	cancelled // the invocation's context ends just before, and the call is made
+	overtaken // another heartbeat does all its work just before
+)
+
+// lateBy is how long after the caller has gone a slow call has its effect: long
+// after the run has written its record, and before the next heartbeat.
+const lateBy = 5 * time.Second
+
+var faults = []fault{refused, answerLost, slow, slowLate, killedBefore, killedAfter, cancelled, overtaken}
+
+func (f fault) String() string {
+	return [...]string{"no fault", "refused", "answer lost", "slow", "slow, late effect", "killed before", "killed after", "cancelled", "overtaken"}[f]
+}
+
+func (f fault) kills() bool { return f == killedBefore || f == killedAfter }
+
+// lasts reports whether a fault can go on for so long. A process dies once in a
+// run, and what is slow for a run is slow for long enough.
+func (f fault) lasts(l lasting) bool {
+	switch f {
+	case refused, answerLost:
+		return true
+	case slow, slowLate:
+		return l != fourMinutes
+	case killedBefore, killedAfter:
+		return l != thisRun
+	}
+	return l == once
+}
+
+// lasting is how long a fault goes on.
+type lasting int
+
+const (
+	once lasting = iota
+	thisRun
+	fourMinutes // of runs that begin within
+)
+
+func (l lasting) String() string { return [...]string{"once", "for the run", "for 4 min"}[l] }
+
+// strike is a fault at one call of a run's.
+type strike struct {
+	at    int // the call's place in the run, from 0
+	call  call
+	fault fault
+	lasts lasting
+}
+
+func (s strike) String() string {
+	if s.fault == noFault {
+		return "undisturbed"
+	}
+	return fmt.Sprintf("%d %v %v %v", s.at, s.call, s.fault, s.lasts)
+}

@@ -1,0 +1,339 @@
+package crash_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	"reltio-token-rotator/tests/fake/lambda"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
+	"reltio-token-rotator/tests/harness/binary"
+)
+
+// bootstrap is the real function, as it is deployed.
+var bootstrap binary.Once
+
+func TestMain(m *testing.M) { os.Exit(bootstrap.Run(m)) }
+
+// wire is what happens to one request of the real binary on its way.
+type wire int
+
+const (
+	untouched wire = iota
+	killBefore
+	killAfter
+	cutBefore // the connection is cut before any effect; the SDK asks again
+	cutAfter
+	cutAndKill // cut after the effect, and the process is killed when it asks again
+)
+
+func (f wire) String() string {
+	return [...]string{"untouched", "killed before", "killed after", "cut before", "cut after", "cut after, killed in the SDK's retry"}[f]
+}
+
+func (f wire) kills() bool { return f == killBefore || f == killAfter || f == cutAndKill }
+
+// deployment is the real binary with what it talks to, on loopback.
+type deployment struct {
+	*lambda.Function
+	t        *testing.T
+	aws      *fakeaws.Server
+	reltio   *fakereltio.Server
+	password bool
+
+	// meet is told of each request before it is served.
+	mu    sync.Mutex
+	meet  func(name string) wire
+	calls []string
+}
+
+func deploy(t *testing.T, p provider, password bool) *deployment {
+	d := &deployment{t: t, aws: fakeaws.New(fakeaws.Options{}), reltio: fakereltio.New(p.options), password: password}
+	front, token := httptest.NewServer(d.front(d.aws)), httptest.NewServer(d.front(d.reltio))
+	t.Cleanup(front.Close)
+	t.Cleanup(token.Close)
+	t.Cleanup(d.reltio.Close)
+
+	harness.AddTo(d.aws, connection)
+	_, refreshToken := d.reltio.Login()
+	d.put(refreshToken)
+
+	var err error
+	d.Function, err = lambda.Start(lambda.Config{
+		Binary: bootstrap.Path(t), Timeout: time.Minute, Freeze: true,
+		Env: harness.Environment(front.URL, token.URL),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Stop)
+	return d
+}
+
+// put writes credentials as a person does.
+func (d *deployment) put(refreshToken string) {
+	fields := map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken}
+	if d.password {
+		fields["username"], fields["password"] = "user", "password"
+	}
+	document, _ := json.Marshal(fields)
+	d.aws.PutSecret(harness.SecretName(connection, "credentials"), string(document))
+}
+
+// front stands before a server and does to the process and to its connections
+// what the cell says.
+func (d *deployment) front(server http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		happens := d.notice(requestName(r, body))
+		switch happens {
+		case killBefore:
+			d.Kill()
+			panic(http.ErrAbortHandler)
+		case cutBefore:
+			panic(http.ErrAbortHandler)
+		case killAfter, cutAfter:
+			server.ServeHTTP(httptest.NewRecorder(), r)
+			if happens == killAfter {
+				d.Kill()
+			}
+			panic(http.ErrAbortHandler)
+		}
+		server.ServeHTTP(w, r)
+	})
+}
+
+func (d *deployment) notice(name string) wire {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.calls = append(d.calls, name)
+	if d.meet == nil {
+		return untouched
+	}
+	return d.meet(name)
+}
+
+// requestName is the operation and the last part of what it is about.
+func requestName(r *http.Request, body []byte) string {
+	_, operation, aws := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	if !aws {
+		return "token request"
+	}
+	var about struct{ Name, SecretID string }
+	_ = json.Unmarshal(body, &about)
+	name := about.Name + about.SecretID
+	return operation + " " + name[strings.LastIndexByte(name, '/')+1:]
+}
+
+// beat invokes the function and returns the connection's line of the report;
+// an empty one where there is none.
+func (d *deployment) beat(event string) (rotator.Result, lambda.Result) {
+	d.t.Helper()
+	result, err := d.Invoke(d.t.Context(), []byte(event))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var report rotator.Report
+	_ = json.Unmarshal(result.Payload, &report)
+	return only1(report), result
+}
+
+// lapse lets a dead run's lease run out, without waiting for it.
+func (d *deployment) lapse() {
+	name := harness.ParameterName(connection, "lease")
+	document, _, _ := d.aws.Parameter(name)
+	var c rotator.Lease
+	if json.Unmarshal([]byte(document), &c) != nil || c.Until.IsZero() {
+		return
+	}
+	c.Until = time.Now().Add(-time.Second)
+	lapsed, _ := json.Marshal(c)
+	d.aws.PutParameter(name, string(lapsed))
+}
+
+func (d *deployment) alive() bool {
+	document, _ := d.aws.Secret(harness.SecretName(connection, "token"))
+	var token harness.Token
+	return json.Unmarshal([]byte(document), &token) == nil && d.reltio.Alive(token.AccessToken)
+}
+
+func (d *deployment) state() (state rotator.State) {
+	document, _, _ := d.aws.Parameter(harness.ParameterName(connection, "state"))
+	_ = json.Unmarshal([]byte(document), &state)
+	return state
+}
+
+// realCell is a real process, and what happens to one of its requests.
+type realCell struct {
+	provider provider
+	password bool
+	calls    []string // of an undisturbed refresh
+	at       int
+	wire     wire
+}
+
+func TestKilledProcesses(t *testing.T) {
+	var killed, cut atomic.Int64
+	var lost sync.Map
+	t.Run("cells", func(t *testing.T) {
+		// They mostly wait, so more of them run at once than t.Parallel allows.
+		var running sync.WaitGroup
+		defer running.Wait()
+		places := make(chan struct{}, 16)
+		for _, p := range providers {
+			for _, password := range []bool{false, true} {
+				if password && !p.options.RevokeFamilyOnReplay {
+					continue // the matrix has them; here it is the real process that counts
+				}
+				calm := deploy(t, p, password)
+				if got, _ := calm.beat(`{}`); got.Outcome != rotator.Refreshed {
+					t.Fatalf("undisturbed: %+v", got)
+				}
+				calm.Stop()
+				for at, name := range calm.calls {
+					for _, f := range []wire{killBefore, killAfter, cutBefore, cutAfter, cutAndKill} {
+						if name == "token request" && f == cutAndKill {
+							continue // nothing may ask again
+						}
+						c := realCell{p, password, calm.calls, at, f}
+						running.Go(func() {
+							places <- struct{}{}
+							defer func() { <-places }()
+							t.Run(fmt.Sprintf("%s, password %v, %d %s %v", p.name, password, at, name, f), func(t *testing.T) {
+								if f.kills() {
+									killed.Add(1)
+								} else {
+									cut.Add(1)
+								}
+								if c.play(t) {
+									lost.Store(t.Name(), true)
+								}
+							})
+						})
+					}
+				}
+			}
+		}
+	})
+	t.Logf("%d cells with a killed process, %d with a cut connection", killed.Load(), cut.Load())
+	lost.Range(func(name, _ any) bool {
+		t.Logf("refresh token lost: %s", name)
+		return true
+	})
+	if killed.Load() < 40 {
+		t.Error("fewer than 40 killed processes")
+	}
+}
+
+// play runs the cell and reports whether the refresh token was lost.
+func (c realCell) play(t *testing.T) (lost bool) {
+	d := deploy(t, c.provider, c.password)
+	place, struck := -1, 0
+	d.meet = func(name string) wire {
+		place++
+		switch {
+		case place == c.at:
+			struck++
+			if c.wire == cutAndKill {
+				return cutAfter
+			}
+			return c.wire
+		case c.wire == cutAndKill && place == c.at+1 && name == c.calls[c.at]:
+			struck++
+			return killAfter
+		}
+		return untouched
+	}
+	_, result := d.beat(`{}`)
+	if died := result.ErrorType == lambda.ExitError; died != c.wire.kills() {
+		t.Fatalf("struck %d times: %+v, %s", struck, result, result.Payload)
+	}
+	d.mu.Lock()
+	d.meet = nil
+	d.mu.Unlock()
+
+	beats := 0
+	for ; beats < 3; beats++ {
+		d.lapse()
+		got, _ := d.beat(`{}`)
+		if got.Outcome == rotator.NotDue || got.Outcome == rotator.BackingOff {
+			break
+		}
+	}
+	if beats > 2 {
+		t.Errorf("not quiet after %d heartbeats: %+v", beats, d.state())
+	}
+	requests := d.reltio.Requests()
+	refused := 0
+	for _, r := range requests {
+		if r.Status == 400 {
+			refused++
+		}
+	}
+	lost = refused > 0
+	if lost && !c.mayLose() {
+		t.Errorf("a refresh token was lost")
+	}
+	allowed := 1 // and one more where an answer or a record was lost, and a login
+	if at := c.place("token request"); c.at > at && c.wire.kills() || c.at == at {
+		allowed++
+	}
+	if lost && c.password {
+		allowed++
+	}
+	if len(requests) > allowed {
+		t.Errorf("%d token requests, %d are explained: %v", len(requests), allowed, requests)
+	}
+	if lost && !c.password {
+		if d.state().Error != rotator.RefreshTokenRejected {
+			t.Errorf("the loss is not reported: %+v", d.state())
+		}
+		d.reltio.AddRefreshToken("person-1")
+		d.put("person-1")
+		d.beat(`{}`)
+	}
+	if !d.alive() || d.state().Error != "" {
+		t.Errorf("no live token is out: %+v", d.state())
+	}
+	if got, _ := d.beat(`{"action":"refresh","force":true}`); got.Error != "" || !d.alive() {
+		t.Errorf("what is stored does not work: %+v", got)
+	}
+	return lost
+}
+
+func (c realCell) place(name string) int {
+	for at, call := range c.calls {
+		if call == name {
+			return at
+		}
+	}
+	return -1
+}
+
+// mayLose: see cell.
+func (c realCell) mayLose() bool {
+	granted, saved := c.place("token request"), c.place("PutSecretValue credentials")
+	switch {
+	case !c.provider.rotates():
+		return false
+	case c.at == granted:
+		return c.wire == killAfter || c.wire == cutAfter
+	}
+	return c.at == saved && c.wire == killBefore
+}

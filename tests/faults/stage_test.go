@@ -1,0 +1,198 @@
+package crash_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/secret"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
+)
+
+const connection = "default"
+
+// stage is the world of one cell, with its processes.
+type fixture struct {
+	t        *testing.T
+	w        *harness.Harness
+	real     *rotator.Rotator
+	password bool
+
+	running sync.WaitGroup // heartbeats and late effects
+	beats   int
+	// loginBackedOff: lost logins were not repeated for an hour.
+	loginBackedOff bool
+
+	// persons counts who put new credentials; the rest is of the last one.
+	persons       int
+	personName    string
+	personVersion string
+}
+
+func newFixture(t *testing.T, p provider, password bool) *fixture {
+	w := harness.New(t, fakeaws.Options{Latency: 10 * time.Millisecond, WritesPerSecond: 3}, withLatency(p.options))
+	return &fixture{t: t, w: w, real: w.Process(), password: password}
+}
+
+func withLatency(o fakereltio.Options) fakereltio.Options {
+	o.Latency = 100 * time.Millisecond
+	return o
+}
+
+// beat is one heartbeat in which nothing goes wrong.
+func (s *fixture) beat(want rotator.Outcome) {
+	if got := only1(s.beatStruck(func(*run, call) fault { return noFault })); got.Outcome != want {
+		s.t.Fatalf("the preparation: %+v, want %s", got, want)
+	}
+}
+
+// beatStruck is one heartbeat, to its end.
+func (s *fixture) beatStruck(meet func(*run, call) fault) rotator.Report {
+	r := s.launch(meet)
+	<-r.ended
+	return r.report
+}
+
+// run is one heartbeat.
+type run struct {
+	*process
+	struck atomic.Bool // by the cell's fault
+	began  time.Time
+	ended  chan struct{}
+	report rotator.Report
+	err    error
+}
+
+func (r *run) over() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// launch sends a heartbeat and does not wait for its end: neither does the
+// schedule.
+func (s *fixture) launch(meet func(*run, call) fault) *run {
+	s.beats++
+	r := &run{began: time.Now(), ended: make(chan struct{})}
+	r.process = &process{meet: func(c call) fault { return meet(r, c) }, late: &s.running}
+	rotating := r.wrap(*s.real)
+	id := fmt.Sprintf("request-%d", s.beats)
+	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Timeout)
+	r.cancel = cancel
+	r.rival = func() { s.beatStruck(func(*run, call) fault { return noFault }) }
+	s.running.Go(func() {
+		defer close(r.ended)
+		defer cancel()
+		r.report, r.err = rotating.Run(ctx, id, rotator.Event{})
+	})
+	return r
+}
+
+// leased reports whether a run that has left no record holds the lease, and
+// whether the lease has run out.
+func (s *fixture) leased() (open, lapsed bool) {
+	document, _, _ := s.w.AWS.Parameter(harness.ParameterName(connection, "lease"))
+	var c rotator.Lease
+	_ = json.Unmarshal([]byte(document), &c)
+	open = !c.Until.IsZero() && c.From+1 > s.w.State(connection).LeaseVersion
+	return open, open && !time.Now().Before(c.Until)
+}
+
+func (s *fixture) pending() bool {
+	_, _, ok := s.w.AWS.Parameter(harness.ParameterName(connection, "pending"))
+	return ok
+}
+
+// requests are the token requests since the first n, and how many refresh
+// tokens were refused among them.
+func (s *fixture) requests(n int) (count, refusals int) {
+	seen := s.w.Reltio.Requests()[n:]
+	for _, r := range seen {
+		if r.GrantType == "refresh_token" && (r.Status == 400 || r.Status == 401) {
+			refusals++
+		}
+	}
+	return len(seen), refusals
+}
+
+// logins counts the logins since the first n requests.
+func (s *fixture) logins(n int) (count int) {
+	for _, r := range s.w.Reltio.Requests()[n:] {
+		if r.GrantType == "password" {
+			count++
+		}
+	}
+	return count
+}
+
+// deceives reports whether jobs have a dead token while the state says it lives.
+// While a lease is open nobody says so: the token is in doubt.
+func (s *fixture) deceives() bool {
+	open, _ := s.leased()
+	state := s.w.State(connection)
+	return !open && state.ExpiresAt.After(time.Now()) && !s.w.Alive(connection)
+}
+
+// personStands reports whether the last person's credentials are current, or what
+// the rotator has made of them since.
+func (s *fixture) personStands() bool {
+	document, _ := s.w.AWS.Secret(harness.SecretName(connection, "credentials"))
+	var fields struct{ Owner string }
+	return json.Unmarshal([]byte(document), &fields) == nil && fields.Owner == s.personName
+}
+
+// personReported reports whether the person was told to put the credentials again
+// and can still find them: as the previous version, or by the id in the log.
+func (s *fixture) personReported() bool {
+	version, there := s.w.AWS.SecretVersions(harness.SecretName(connection, "credentials"))[s.personVersion]
+	if !there || !strings.Contains(s.w.Output(), "put them again") {
+		return false
+	}
+	return slices.Contains(version.Stages, "AWSPREVIOUS") || strings.Contains(s.w.Output(), `"replaced_version":"`+s.personVersion+`"`)
+}
+
+// personUsed reports whether the last person's refresh token was used.
+func (s *fixture) personUsed() bool {
+	fingerprint := secret.New(s.personName).Fingerprint()
+	return slices.ContainsFunc(s.w.Reltio.Requests(), func(r fakereltio.Request) bool {
+		return r.RefreshToken == fingerprint && r.Status == 200
+	})
+}
+
+// credentialsVersion is the current version of the credentials secret.
+func (s *fixture) credentialsVersion() string {
+	for id, version := range s.w.AWS.SecretVersions(harness.SecretName(connection, "credentials")) {
+		if slices.Contains(version.Stages, "AWSCURRENT") {
+			return id
+		}
+	}
+	return ""
+}
+
+// nextBeat is a minute ahead, or the end of a hold because of logins whose
+// answers were lost more than once: they may count as wrong ones, and accounts
+// get locked.
+func (s *fixture) nextBeat() time.Time {
+	next := time.Now().Add(time.Minute)
+	state := s.w.State(connection)
+	if state.Error != rotator.AnswerLost || state.LoginAttempted == "" || state.NotBefore.Before(next) {
+		return next
+	}
+	s.loginBackedOff = true
+	if hold := time.Until(state.NotBefore); hold > time.Hour {
+		s.t.Errorf("a login is held for %v", hold)
+	}
+	return state.NotBefore
+}

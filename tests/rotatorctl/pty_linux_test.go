@@ -1,0 +1,119 @@
+package operate_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+)
+
+// screen is a pseudo-terminal with a person before it.
+type screen struct {
+	t     *testing.T
+	keys  *os.File // what is typed goes in here, what is shown comes out
+	tty   *os.File
+	ended chan error
+
+	mu    sync.Mutex
+	shown bytes.Buffer
+}
+
+// atTerminal starts a program at a terminal of its own.
+func atTerminal(t *testing.T, cmd *exec.Cmd) *screen {
+	t.Helper()
+	s := &screen{t: t, ended: make(chan error, 1)}
+	s.keys, s.tty = openPty(t)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.tty, s.tty, s.tty
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		chunk := make([]byte, 4096)
+		for {
+			n, err := s.keys.Read(chunk)
+			s.mu.Lock()
+			s.shown.Write(chunk[:n])
+			s.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	go func() { s.ended <- cmd.Wait() }()
+	return s
+}
+
+func openPty(t *testing.T) (keys, tty *os.File) {
+	t.Helper()
+	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = keys.Close() })
+	var unlock, number int32
+	ioctl(t, keys, syscall.TIOCSPTLCK, unsafe.Pointer(&unlock))
+	ioctl(t, keys, syscall.TIOCGPTN, unsafe.Pointer(&number))
+	tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tty.Close() })
+	return keys, tty
+}
+
+func ioctl(t *testing.T, file *os.File, request uintptr, argument unsafe.Pointer) {
+	t.Helper()
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, file.Fd(), request, uintptr(argument)); errno != 0 {
+		t.Fatal(errno)
+	}
+}
+
+// echoes reports whether the terminal shows what is typed.
+func (s *screen) echoes() bool {
+	var mode syscall.Termios
+	ioctl(s.t, s.tty, syscall.TCGETS, unsafe.Pointer(&mode))
+	return mode.Lflag&syscall.ECHO != 0
+}
+
+func (s *screen) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.shown.String()
+}
+
+// after waits until the screen shows a question, and types.
+func (s *screen) after(question, keys string) {
+	s.t.Helper()
+	deadline := time.After(30 * time.Second)
+	for !strings.Contains(s.text(), question) {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case err := <-s.ended:
+			s.t.Fatalf("ended (%v) before %q:\n%s", err, question, s.text())
+		case <-deadline:
+			s.t.Fatalf("no %q:\n%s", question, s.text())
+		}
+	}
+	if _, err := s.keys.WriteString(keys); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// end waits for the program's end.
+func (s *screen) end() error {
+	s.t.Helper()
+	select {
+	case err := <-s.ended:
+		return err
+	case <-time.After(60 * time.Second):
+		s.t.Fatalf("does not end:\n%s", s.text())
+		return nil
+	}
+}

@@ -95,9 +95,6 @@ func (c Credentials) withRefreshToken(refreshToken secret.Value) secret.Value {
 	return jsonSecret(fields)
 }
 
-// canLogIn reports whether a lost refresh token can be replaced by a login.
-func (c Credentials) canLogIn() bool { return !c.Username.Empty() }
-
 func unreadable(format string, args ...any) error {
 	return &Error{Code: CredentialsUnread, Message: "the credentials secret cannot be used: " + fmt.Sprintf(format, args...) + "; put a corrected value"}
 }

@@ -45,6 +45,44 @@ func (c Code) waitsForCredentials() bool {
 	return c == RefreshTokenRejected || c == ClientRejected || c == LoginRejected
 }
 
+// advice says what to do about a standing failure of which only the code is
+// remembered.
+func advice(code Code) string {
+	switch code {
+	case Throttled:
+		return "the token endpoint asked to wait (429); nothing to do unless it goes on: then fewer clients must ask it for tokens"
+	case ServerError:
+		return "the token endpoint failed; it is asked again every heartbeat"
+	case Unreachable:
+		return "the token endpoint cannot be reached; check the token URL, DNS and the function's network"
+	case AnswerLost:
+		return "the token endpoint's answer was lost; it is asked again"
+	case BadResponse:
+		return "the token endpoint's answer holds no usable token; check the token URL and the client's settings in Reltio"
+	case RequestRejected:
+		return "the token endpoint or a firewall before it refuses the request; check the token URL, the scope and allowed source addresses"
+	case RefreshTokenRejected:
+		return "the refresh token is refused; log in again and put the new refresh token into the credentials secret"
+	case ClientRejected:
+		return "the client is refused; correct client_id and client_secret in the credentials secret"
+	case LoginRejected:
+		return "the login is refused and is not tried again with these credentials, since accounts get locked; correct username and password in the credentials secret, or put a refresh token there"
+	case CredentialsUnread:
+		return "the credentials secret cannot be used; put a corrected value"
+	case TokenNotPublished:
+		return "the token secret could not be written; check that it exists and that the function may write it"
+	case CredentialsNotSaved:
+		return "a changed refresh token could not be saved to the credentials secret; check that the function may write it"
+	case StateUnavailable:
+		return "Parameter Store could not be read or written; check that the function may, and the account's request limits"
+	case ConfigInvalid:
+		return "the connection's config is wrong; correct it"
+	case InternalError:
+		return "a bug in the rotator; report it"
+	}
+	return "see the runbook"
+}
+
 // Error is a failure with its code. It carries no response body and no text
 // of the provider's: those can echo a token.
 type Error struct {
@@ -73,6 +111,16 @@ func CodeOf(err error) Code {
 		return e.Code
 	}
 	return ""
+}
+
+// firstOf returns the first failure, the gravest being named first.
+func firstOf(errs ...error) *Error {
+	for _, err := range errs {
+		if failure, ok := errors.AsType[*Error](err); ok {
+			return failure
+		}
+	}
+	return nil
 }
 
 // remedy says what a person can do about a call to AWS that failed.

@@ -31,6 +31,7 @@ func isFingerprint(text string) bool { return len(text) == 16 && madeOf(text, 16
 
 // possibleEvents is shown to whoever sent something else.
 const possibleEvents = `possible events: {} or a schedule's event (a heartbeat); ` +
+
 	`{"action":"refresh"} with "connections":["NAME"] and either "force":true or "dead_token":"FINGERPRINT" where wanted; ` +
 	`{"action":"check"} and nothing beside it (the doctor)`
 

@@ -38,11 +38,6 @@ type Metrics struct {
 	ListingFailed bool
 }
 
-// MetricsWriter takes what a run measured.
-type MetricsWriter interface {
-	Write(now time.Time, m Metrics) error
-}
-
 // measure writes the metrics: of all connections, also those that the event did
 // not name.
 func (r *Rotator) measure(ctx context.Context, all []Connection, attempts []*attempt, results []Result) {

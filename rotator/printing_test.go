@@ -18,7 +18,9 @@ func TestValuesThatHoldSecretsPrintNone(t *testing.T) {
 	failure := &Error{Code: BadResponse, Message: "m", Cause: fmt.Errorf("about %s", value)}
 	for _, thing := range []any{
 		failure, errors.Join(failure),
-		Credentials{ClientSecret: boxed, document: boxed}, PendingToken{RefreshToken: boxed}, TokenResponse{AccessToken: boxed},
+		Credentials{ClientSecret: boxed, document: boxed},
+		PendingToken{RefreshToken: boxed},
+		TokenResponse{AccessToken: boxed},
 	} {
 		printed, _ := json.Marshal(thing)
 		for _, verb := range []string{"%v", "%+v", "%s", "%q"} {

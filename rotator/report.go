@@ -1,6 +1,10 @@
 package rotator
 
-import "time"
+import (
+	"context"
+	"log/slog"
+	"time"
+)
 
 // Outcome is what a run did about a connection.
 type Outcome string
@@ -45,40 +49,57 @@ type Result struct {
 	Message string `json:"message,omitempty"`
 }
 
-// advice says what to do about a standing failure of which only the code is
-// remembered.
-func advice(code Code) string {
-	switch code {
-	case Throttled:
-		return "the token endpoint asked to wait (429); nothing to do unless it goes on: then fewer clients must ask it for tokens"
-	case ServerError:
-		return "the token endpoint failed; it is asked again every heartbeat"
-	case Unreachable:
-		return "the token endpoint cannot be reached; check the token URL, DNS and the function's network"
-	case AnswerLost:
-		return "the token endpoint's answer was lost; it is asked again"
-	case BadResponse:
-		return "the token endpoint's answer holds no usable token; check the token URL and the client's settings in Reltio"
-	case RequestRejected:
-		return "the token endpoint or a firewall before it refuses the request; check the token URL, the scope and allowed source addresses"
-	case RefreshTokenRejected:
-		return "the refresh token is refused; log in again and put the new refresh token into the credentials secret"
-	case ClientRejected:
-		return "the client is refused; correct client_id and client_secret in the credentials secret"
-	case LoginRejected:
-		return "the login is refused and is not tried again with these credentials, since accounts get locked; correct username and password in the credentials secret, or put a refresh token there"
-	case CredentialsUnread:
-		return "the credentials secret cannot be used; put a corrected value"
-	case TokenNotPublished:
-		return "the token secret could not be written; check that it exists and that the function may write it"
-	case CredentialsNotSaved:
-		return "a changed refresh token could not be saved to the credentials secret; check that the function may write it"
-	case StateUnavailable:
-		return "Parameter Store could not be read or written; check that the function may, and the account's request limits"
-	case ConfigInvalid:
-		return "the connection's config is wrong; correct it"
-	case InternalError:
-		return "a bug in the rotator; report it"
+// result is the connection's line of the report.
+func (a *attempt) result(outcome Outcome, err error) Result {
+	result := Result{Name: a.c.Name, Outcome: outcome, Reason: a.c.reason}
+	state := a.next
+	if outcome == NotDue || outcome == Disabled {
+		result.Reason = ""
 	}
-	return "see the runbook"
+	if state.known() {
+		seconds := int64(time.Until(state.ExpiresAt) / time.Second)
+		result.ExpiresAt, result.SecondsRemaining = wholeSeconds(state.ExpiresAt), &seconds
+	}
+	switch {
+	case outcome == Failed:
+		failure := firstOf(err)
+		result.Error, result.Message = failure.Code, failure.Message
+	case outcome == BackingOff:
+		result.Error, result.Message = state.Error, advice(state.Error)
+	default:
+		return result
+	}
+	if a.c.ConfigError == nil && time.Now().Before(state.NotBefore) {
+		result.RetryAt = wholeSeconds(state.NotBefore)
+	}
+	return result
+}
+
+func failures(results []Result) []string {
+	var failed []string
+	for _, result := range results {
+		if result.Outcome == Failed {
+			failed = append(failed, result.Name+": "+string(result.Error))
+		}
+	}
+	return failed
+}
+
+// logRun logs the report when something happened.
+func (r *Rotator) logRun(ctx context.Context, report Report) {
+	level, idle := slog.LevelInfo, true
+	for _, result := range report.Connections {
+		switch {
+		case result.Outcome == NotDue || result.Outcome == Disabled:
+			continue
+		case result.Error.ActionRequired():
+			level = max(level, slog.LevelError)
+		case result.Error != "":
+			level = max(level, slog.LevelWarn)
+		}
+		idle = false
+	}
+	if !idle {
+		r.Log.Log(ctx, level, "run", "report", report)
+	}
 }

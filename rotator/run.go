@@ -15,7 +15,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -88,17 +87,6 @@ func (r *Rotator) Run(ctx context.Context, requestID string, event Event) (repor
 		return report, &RotationFailed{Failures: failed}
 	}
 	return report, nil
-}
-
-// panicked ends a run that panicked outside the connections' attempts. Lambda
-// would print what was thrown, which could hold a secret.
-func (r *Rotator) panicked(ctx context.Context, report *Report, bug *Error) error {
-	report.Error, report.Message = bug.Code, bug.Message
-	func() {
-		defer func() { _ = recover() }() // the log itself may be what panics
-		r.Log.ErrorContext(ctx, "run", "report", *report)
-	}()
-	return &RotationFailed{Failures: []string{string(bug.Code)}}
 }
 
 func (r *Rotator) list(ctx context.Context) ([]Parameter, error) {
@@ -200,89 +188,4 @@ func rotateAll(ctx context.Context, attempts []*attempt) []Result {
 	}
 	running.Wait()
 	return results
-}
-
-// rotateSafely makes a panic in one connection that connection's failure. What
-// was thrown is not shown, since it could hold a secret; where is.
-func (a *attempt) rotateSafely(ctx context.Context) (outcome Outcome, err error) {
-	defer func() {
-		if thrown := recover(); thrown != nil {
-			outcome = Failed
-			err = panicError(thrown)
-		}
-	}()
-	return a.rotate(ctx)
-}
-
-// panicError is the failure that a panic is; to be called by the function that
-// recovers.
-func panicError(thrown any) *Error {
-	return &Error{Code: InternalError, Message: fmt.Sprintf("a bug in the rotator (%T in %s); report it", thrown, panicPlace())}
-}
-
-// panicPlace names the function and line that panicked.
-func panicPlace() string {
-	var callers [16]uintptr
-	frames := runtime.CallersFrames(callers[:runtime.Callers(4, callers[:])])
-	for {
-		frame, more := frames.Next()
-		if !strings.HasPrefix(frame.Function, "runtime.") || !more {
-			return fmt.Sprintf("%s:%d", frame.Function, frame.Line)
-		}
-	}
-}
-
-// result is the connection's line of the report.
-func (a *attempt) result(outcome Outcome, err error) Result {
-	result := Result{Name: a.c.Name, Outcome: outcome, Reason: a.c.reason}
-	state := a.next
-	if outcome == NotDue || outcome == Disabled {
-		result.Reason = ""
-	}
-	if state.known() {
-		seconds := int64(time.Until(state.ExpiresAt) / time.Second)
-		result.ExpiresAt, result.SecondsRemaining = wholeSeconds(state.ExpiresAt), &seconds
-	}
-	switch {
-	case outcome == Failed:
-		failure := firstOf(err)
-		result.Error, result.Message = failure.Code, failure.Message
-	case outcome == BackingOff:
-		result.Error, result.Message = state.Error, advice(state.Error)
-	default:
-		return result
-	}
-	if a.c.ConfigError == nil && time.Now().Before(state.NotBefore) {
-		result.RetryAt = wholeSeconds(state.NotBefore)
-	}
-	return result
-}
-
-func failures(results []Result) []string {
-	var failed []string
-	for _, result := range results {
-		if result.Outcome == Failed {
-			failed = append(failed, result.Name+": "+string(result.Error))
-		}
-	}
-	return failed
-}
-
-// logRun logs the report when something happened.
-func (r *Rotator) logRun(ctx context.Context, report Report) {
-	level, idle := slog.LevelInfo, true
-	for _, result := range report.Connections {
-		switch {
-		case result.Outcome == NotDue || result.Outcome == Disabled:
-			continue
-		case result.Error.ActionRequired():
-			level = max(level, slog.LevelError)
-		case result.Error != "":
-			level = max(level, slog.LevelWarn)
-		}
-		idle = false
-	}
-	if !idle {
-		r.Log.Log(ctx, level, "run", "report", report)
-	}
 }

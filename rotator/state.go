@@ -130,6 +130,3 @@ func (s State) since(fingerprint string, seen time.Time) time.Time {
 	}
 	return seen
 }
-
-// wholeSeconds rounds down: a token never looks as if it lived longer.
-func wholeSeconds(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }

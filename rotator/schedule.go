@@ -82,11 +82,6 @@ func (c Connection) refreshAt(heartbeat time.Duration) time.Time {
 	return c.State.ExpiresAt.Add(-w - spread(c.Name, c.State.RefreshedAt, w, c.State.lifetime(), heartbeat))
 }
 
-// longestWait is how far ahead a run waits for the end of a token that the
-// server replaces only then: the longest that two heartbeats may lie apart when
-// each is up to a third of the interval early or late.
-func longestWait(heartbeat time.Duration) time.Duration { return heartbeat + 2*heartbeat/3 }
-
 // decision is what a run does about a connection.
 type decision struct {
 	// outcome is empty when the connection is due.
@@ -150,24 +145,6 @@ func (c Connection) due(now time.Time, event Event, heartbeat time.Duration) dec
 		return decision{grant: true, reason: ReasonWindow}
 	}
 	return decision{}
-}
-
-// holds reports whether an earlier failure forbids a token request for now.
-func (c Connection) holds(now time.Time, event Event, d decision) bool {
-	switch {
-	case d.forced:
-		return false
-	case c.State.holds(now):
-		return true
-	}
-	// A reported token that has failed to be replaced is the heartbeats' affair:
-	// the reports of many jobs would be many requests in an outage.
-	return event.DeadToken != "" && c.State.Error != "" && !now.Before(c.State.ExpiresAt)
-}
-
-// holds reports whether the standing failure keeps from a token request.
-func (s State) holds(now time.Time) bool {
-	return now.Before(s.NotBefore) || s.Error == LoginRejected
 }
 
 // urgency orders the due connections: the token that ends first comes first,

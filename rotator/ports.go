@@ -110,3 +110,45 @@ type SecretVersion struct {
 
 // VersionLabels are the secret versions that bear the two labels of interest.
 type VersionLabels struct{ Current, Previous string }
+
+// TokenRequest is one token request.
+type TokenRequest struct {
+	TokenURL     string
+	GrantType    GrantType
+	ClientID     string
+	ClientSecret secret.Value
+	RefreshToken secret.Value // GrantTypeRefreshToken
+	Username     secret.Value // GrantTypePassword
+	Password     secret.Value // GrantTypePassword
+	Scope        string       // sent when not empty
+}
+
+// Answer is what the token endpoint said. Unless an error comes with it, it
+// holds an access token; whether that token may be published is for the caller
+// to judge, since a token already out may come back with no lifetime left.
+type TokenResponse struct {
+	AccessToken secret.Value
+	TokenType   string
+	Scope       string
+	// ExpiresIn is the remaining life that the server named; zero when it named
+	// none or one that cannot be used.
+	ExpiresIn time.Duration
+	// RefreshToken is empty when the reply named none: keep the old one.
+	RefreshToken secret.Value
+	// SentAt is the instant just before the answered request was sent.
+	SentAt time.Time
+	// Throttled counts the 429 replies on the way, also beside an error.
+	Throttled int
+}
+
+// TokenEndpoint sends token requests.
+type TokenEndpoint interface {
+	// Grant sends the request, again only where the endpoint certainly did not
+	// execute it, and ends before ctx does. Its errors are *Error.
+	RequestToken(ctx context.Context, request TokenRequest) (TokenResponse, error)
+}
+
+// MetricsWriter takes what a run measured.
+type MetricsWriter interface {
+	Write(now time.Time, m Metrics) error
+}

@@ -2,10 +2,46 @@ package rotator
 
 import (
 	"context"
-	"errors"
-	"strings"
+	"encoding/json"
 	"time"
+
+	"reltio-token-rotator/rotator/secret"
 )
+
+// PendingToken is a refresh token that the server changed and that the
+// credentials secret would not take.
+type PendingToken struct {
+	RefreshToken secret.Value
+	// RotatedFrom is the credentials version that was current then. When the
+	// secret has moved on, somebody wrote new credentials and theirs stand.
+	RotatedFrom string
+	SavedAt     time.Time
+}
+
+// maxParameterBytes is the limit of a standard parameter's value.
+const maxParameterBytes = 4096
+
+type pendingFields struct {
+	RefreshToken string    `json:"refresh_token"`
+	RotatedFrom  string    `json:"rotated_from"`
+	SavedAt      time.Time `json:"saved_at"`
+}
+
+func (e PendingToken) document() secret.Value {
+	return jsonSecret(pendingFields{e.RefreshToken.Reveal(), e.RotatedFrom, wholeSeconds(e.SavedAt)})
+}
+
+// fits reports whether Parameter Store can hold the pending refresh token.
+func (e PendingToken) fits() bool { return len(e.document().Reveal()) <= maxParameterBytes }
+
+// parsePending returns nil for what is no pending refresh token.
+func parsePending(document secret.Value) *PendingToken {
+	var f pendingFields
+	if err := json.Unmarshal([]byte(document.Reveal()), &f); err != nil || f.RefreshToken == "" {
+		return nil
+	}
+	return &PendingToken{RefreshToken: secret.New(f.RefreshToken), RotatedFrom: f.RotatedFrom, SavedAt: f.SavedAt}
+}
 
 // restore brings a refresh token out of pending refresh token into the credentials secret, and
 // the attempt's credentials up to date with it. When it cannot, the error says
@@ -78,45 +114,4 @@ func (a *attempt) deletePending(ctx context.Context) error {
 		return &Error{Code: StateUnavailable, Cause: err, Message: "the pending refresh token parameter is not needed any more and could not be deleted (" + err.Error() + "); " + remedy(err, "delete it")}
 	}
 	return nil
-}
-
-// recordRestored records a run in which only a pending refresh token was due.
-func (a *attempt) recordRestored(ctx context.Context, stillPending error) (Outcome, error) {
-	failure := firstOf(stillPending)
-	if failure != nil && !a.c.State.holds(time.Now()) {
-		return a.recordFailure(ctx, failure)
-	}
-	if failure != nil { // what holds the token requests back stands
-		a.next.LeaseVersion = a.leaseVersion
-		return Failed, errors.Join(failure, a.writeState(ctx, a.next))
-	}
-	switch a.next.Error {
-	case CredentialsNotSaved, CredentialsUnread, StateUnavailable: // of a restoring that failed
-		a.next.Error, a.next.Failures = "", 0
-	}
-	a.describeCredentials(a.creds.Version, a.creds.RefreshToken, a.creds.CreatedAt)
-	a.next.LeaseVersion = a.leaseVersion
-	if err := a.writeState(ctx, a.next); err != nil {
-		return Failed, err
-	}
-	return Restored, nil
-}
-
-// reportReplaced warns when a run died between saving a refresh token and
-// looking whom that write replaced: credentials that somebody put at that
-// moment are the version before then. Its id is named, since the next save takes
-// the label AWSPREVIOUS from it.
-func (a *attempt) reportReplaced(ctx context.Context) {
-	last := a.c.State.CredentialsVersion
-	if !a.c.leaseExpired(time.Now()) || a.creds.Version == last || !strings.HasPrefix(a.creds.Version, ownVersion) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	labels, err := a.Saver.Labels(ctx, a.c.Name)
-	if err != nil || labels.Current != a.creds.Version || labels.Previous == last || strings.HasPrefix(labels.Previous, ownVersion) {
-		return
-	}
-	a.Log.WarnContext(ctx, "a run died right after saving a changed refresh token; if you put new credentials while it was under way, they were replaced: put them again",
-		"connection", a.c.Name, "died_by", a.c.Lease.Until.Format(time.RFC3339), "replaced_version", labels.Previous)
 }

@@ -1,0 +1,14 @@
+package rotator
+
+// Grant names an OAuth 2.0 grant type as the token endpoint knows it.
+type GrantType string
+
+// The grants in use (RFC 6749 sections 6, 4.3 and 4.4).
+const (
+	GrantTypeRefreshToken      GrantType = "refresh_token"
+	GrantTypePassword          GrantType = "password"
+	GrantTypeClientCredentials GrantType = "client_credentials"
+)
+
+// canLogIn reports whether a lost refresh token can be replaced by a login.
+func (c Credentials) canLogIn() bool { return !c.Username.Empty() }

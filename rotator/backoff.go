@@ -12,7 +12,7 @@ func (s State) failed(began, now time.Time, failure *Error) State {
 	s.Failures = min(max(s.Failures, 0), maxFailures-1) + 1 // it may be hand-edited
 	s.Error = failure.Code
 	s.NotBefore = time.Time{}
-	if hold := backoffFor(failure.Code, s.Failures); hold > 0 {
+	if hold := failure.Code.backoffAfter(s.Failures); hold > 0 {
 		s.NotBefore = wholeSeconds(began.Add(hold))
 	}
 	if asked := min(failure.RetryAfter, maxBackoff); asked > 0 {
@@ -21,17 +21,14 @@ func (s State) failed(began, now time.Time, failure *Error) State {
 	return s
 }
 
-// backoffFor is how long a failure keeps from another token request. None: what
-// may pass is tried again every heartbeat, since one request a minute is gentle
-// and a longer pause keeps a token dead after the outage is over.
-func backoffFor(code Code, failures int) time.Duration {
-	switch code {
-	case BadResponse, RequestRejected:
-		return [maxFailures]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute}[failures-1]
-	case RefreshTokenRejected, ClientRejected:
-		return maxBackoff // servers reject by mistake, too
+// backoffAfter returns how long a failure forbids another token request, where
+// it is the n-th in a row, from 1.
+func (c Code) backoffAfter(failures int) time.Duration {
+	waits := c.meaning().backoff
+	if len(waits) == 0 {
+		return 0
 	}
-	return 0 // LoginRejected is held by its code, until the credentials change
+	return waits[min(failures, len(waits))-1]
 }
 
 // holds reports whether an earlier failure forbids a token request for now.

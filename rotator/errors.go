@@ -3,6 +3,7 @@ package rotator
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -11,12 +12,12 @@ import (
 // the values.
 type Code string
 
-// The codes. README.md says what each means to a person.
+// The codes. Each has its meaning in the table below.
 const (
 	Throttled            Code = "throttled"
 	ServerError          Code = "server_error"
-	Unreachable          Code = "unreachable"
 	AnswerLost           Code = "answer_lost"
+	Unreachable          Code = "unreachable"
 	BadResponse          Code = "bad_response"
 	RequestRejected      Code = "request_rejected"
 	RefreshTokenRejected Code = "refresh_token_rejected"
@@ -30,61 +31,109 @@ const (
 	InternalError        Code = "internal_error"
 )
 
-// ActionRequired reports whether time alone will not mend a failure of this code.
-func (c Code) ActionRequired() bool {
+// Codes returns every code, in the order of the runbook.
+func Codes() []Code {
+	return []Code{
+		Throttled, ServerError, AnswerLost, Unreachable, BadResponse, RequestRejected,
+		RefreshTokenRejected, ClientRejected, LoginRejected,
+		CredentialsUnread, TokenNotPublished, CredentialsNotSaved, StateUnavailable, ConfigInvalid, InternalError,
+	}
+}
+
+// Class says who can end a failure.
+type Class int
+
+const (
+	// Transient failures end without an operator.
+	Transient Class = iota
+	// Operator failures need an operator.
+	Operator
+	// Bug failures need a change of this code.
+	Bug
+)
+
+// meaning is all that is known about a code. The page in docs/runbook.md has
+// the code as its anchor.
+type meaning struct {
+	class Class
+	// backoff is the wait before the next token request, by the number of
+	// failures in a row; the last one stays. None: the next heartbeat.
+	backoff []time.Duration
+	// newCredentials: a new version of the credentials secret ends the backoff,
+	// so each heartbeat looks for one.
+	newCredentials bool
+	// advice is what an operator can do, where only the code is known.
+	advice string
+}
+
+// meaning is the table of codes.
+func (c Code) meaning() meaning {
+	backoff := func(minutes ...time.Duration) []time.Duration {
+		for i := range minutes {
+			minutes[i] *= time.Minute
+		}
+		return minutes
+	}
+	// One request a minute is gentle, and a longer backoff would keep a token
+	// expired after an outage has ended. A rejected credential is tried once an
+	// hour, because servers also reject by mistake.
 	switch c {
-	case RequestRejected, CredentialsUnread, CredentialsNotSaved, ConfigInvalid, InternalError:
-		return true
-	}
-	return c.waitsForCredentials()
-}
-
-// waitsForCredentials reports whether new credentials are the way out, so that a
-// held-back connection looks for them every heartbeat.
-func (c Code) waitsForCredentials() bool {
-	return c == RefreshTokenRejected || c == ClientRejected || c == LoginRejected
-}
-
-// advice says what to do about a standing failure of which only the code is
-// remembered.
-func advice(code Code) string {
-	switch code {
 	case Throttled:
-		return "the token endpoint asked to wait (429); nothing to do unless it goes on: then fewer clients must ask it for tokens"
+		return meaning{Transient, nil, false, "the token endpoint answered 429 (too many requests); no action is needed unless it continues: then fewer clients must request tokens"}
 	case ServerError:
-		return "the token endpoint failed; it is asked again every heartbeat"
-	case Unreachable:
-		return "the token endpoint cannot be reached; check the token URL, DNS and the function's network"
+		return meaning{Transient, nil, false, "the token endpoint failed; each heartbeat tries again"}
 	case AnswerLost:
-		return "the token endpoint's answer was lost; it is asked again"
+		return meaning{Transient, nil, false, "the token endpoint's answer was lost; the next heartbeat tries again"}
+	case Unreachable:
+		return meaning{Transient, nil, false, "the token endpoint cannot be reached; check the token URL, DNS and the function's network"}
 	case BadResponse:
-		return "the token endpoint's answer holds no usable token; check the token URL and the client's settings in Reltio"
+		return meaning{Transient, backoff(1, 2, 4, 8, 15), false, "the token endpoint's response has no usable token; check the token URL and the client's settings in Reltio"}
 	case RequestRejected:
-		return "the token endpoint or a firewall before it refuses the request; check the token URL, the scope and allowed source addresses"
+		return meaning{Operator, backoff(1, 2, 4, 8, 15), false, "the token endpoint, or a firewall before it, rejects the request; check the token URL, the scope and the allowed source addresses"}
 	case RefreshTokenRejected:
-		return "the refresh token is refused; log in again and put the new refresh token into the credentials secret"
+		return meaning{Operator, backoff(60), true, "the refresh token is rejected; log in again and write the new refresh token to the credentials secret"}
 	case ClientRejected:
-		return "the client is refused; correct client_id and client_secret in the credentials secret"
+		return meaning{Operator, backoff(60), true, "the client is rejected; correct client_id and client_secret in the credentials secret"}
 	case LoginRejected:
-		return "the login is refused and is not tried again with these credentials, since accounts get locked; correct username and password in the credentials secret, or put a refresh token there"
+		return meaning{Operator, nil, true, "the login is rejected and is not repeated with these credentials, because accounts get locked; correct username and password in the credentials secret, or write a refresh token there"}
 	case CredentialsUnread:
-		return "the credentials secret cannot be used; put a corrected value"
+		return meaning{Operator, nil, false, "the credentials secret cannot be used; write a corrected value"}
 	case TokenNotPublished:
-		return "the token secret could not be written; check that it exists and that the function may write it"
+		return meaning{Transient, nil, false, "the token secret could not be written; check that it exists and that the function may write it"}
 	case CredentialsNotSaved:
-		return "a changed refresh token could not be saved to the credentials secret; check that the function may write it"
+		return meaning{Operator, nil, false, "a changed refresh token could not be saved to the credentials secret; check that the function may write it"}
 	case StateUnavailable:
-		return "Parameter Store could not be read or written; check that the function may, and the account's request limits"
+		return meaning{Transient, nil, false, "Parameter Store could not be read or written; check the function's permissions and the account's request limits"}
 	case ConfigInvalid:
-		return "the connection's config is wrong; correct it"
+		return meaning{Operator, nil, false, "the connection's config is wrong; correct it"}
 	case InternalError:
-		return "a bug in the rotator; report it"
+		return meaning{Bug, nil, false, "this is a bug in the rotator; report it"}
 	}
-	return "see the runbook"
+	return meaning{class: Bug, advice: "this version of the rotator does not know the error; see the runbook of the version that recorded it"}
 }
 
-// Error is a failure with its code. It carries no response body and no text
-// of the provider's: those can echo a token.
+// Class reports who can end a failure of this code.
+func (c Code) Class() Class { return c.meaning().class }
+
+// Advice returns one sentence that says what an operator can do.
+func (c Code) Advice() string { return c.meaning().advice }
+
+// WaitsForNewCredentials reports whether a new version of the credentials secret
+// ends the failure's backoff.
+func (c Code) WaitsForNewCredentials() bool { return c.meaning().newCredentials }
+
+// Runbook returns the page about this code.
+func (c Code) Runbook() string { return "docs/runbook.md#" + string(c) }
+
+// ActionRequired reports whether time alone does not end a failure of this code.
+func (c Code) ActionRequired() bool { return c.known() && c.Class() != Transient }
+
+// known reports whether this version has the code: the state may have been
+// written by another one, or by hand.
+func (c Code) known() bool { return slices.Contains(Codes(), c) }
+
+// Error is a failure with its code. It carries no response body and no text of
+// the server, because those can repeat a token.
 type Error struct {
 	Code Code
 	// Message is one sentence that says what to do; it holds nothing secret.

@@ -113,8 +113,8 @@ func (e *examination) readCredentials(ctx context.Context, about SecretDescripti
 // checkGrant tells which grant the next refresh would use, and whether the
 // token endpoint has refused these very credentials already.
 func (e *examination) checkGrant(creds Credentials, stillPending bool) Check {
-	if refused := e.State.Error; refused.waitsForCredentials() && e.State.CredentialsVersion == creds.Version && !stillPending {
-		return wrong(CheckedGrant, "refused by the token endpoint at the last try (%s): %s: %s", refused, advice(refused), putCredentials(e.Secrets.SecretName(e.Name, SecretCredentials)))
+	if refused := e.State.Error; refused.WaitsForNewCredentials() && e.State.CredentialsVersion == creds.Version && !stillPending {
+		return wrong(CheckedGrant, "refused by the token endpoint at the last try (%s): %s: %s", refused, refused.Advice(), putCredentials(e.Secrets.SecretName(e.Name, SecretCredentials)))
 	}
 	from := "would be used"
 	if stillPending {

@@ -13,7 +13,7 @@ func (a *attempt) logIn(ctx context.Context) (TokenResponse, error) {
 	before := a.c.State.LoginAttempted
 	tried := before == a.creds.Version && a.c.State.Error != AnswerLost
 	if tried && !a.c.forced && !a.loginRecorded {
-		return TokenResponse{}, &Error{Code: LoginRejected, Message: advice(LoginRejected)}
+		return TokenResponse{}, &Error{Code: LoginRejected, Message: LoginRejected.Advice()}
 	}
 	if err := a.recordLogin(ctx); err != nil {
 		return TokenResponse{}, err

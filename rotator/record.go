@@ -66,7 +66,7 @@ func (a *attempt) recordKept(ctx context.Context, answer TokenResponse, k *kept,
 func (a *attempt) recordFailure(ctx context.Context, err error) (Outcome, error) {
 	failure, ok := errors.AsType[*Error](err)
 	if !ok {
-		failure = &Error{Code: InternalError, Cause: err, Message: advice(InternalError)}
+		failure = &Error{Code: InternalError, Cause: err, Message: InternalError.Advice()}
 	}
 	now := time.Now()
 	if a.c.reason == ReasonDeadToken {

@@ -65,7 +65,7 @@ func (a *attempt) result(outcome Outcome, err error) Result {
 		failure := firstOf(err)
 		result.Error, result.Message = failure.Code, failure.Message
 	case outcome == BackingOff:
-		result.Error, result.Message = state.Error, advice(state.Error)
+		result.Error, result.Message = state.Error, state.Error.Advice()
 	default:
 		return result
 	}

@@ -113,7 +113,7 @@ func (c Connection) decide(now time.Time, event Event, heartbeat time.Duration) 
 		return decision{outcome: Busy, reason: d.reason}
 	}
 	if d.grant && c.holds(now, event, d) {
-		d.grant, d.waitsForNew = false, c.State.Error.waitsForCredentials()
+		d.grant, d.waitsForNew = false, c.State.Error.WaitsForNewCredentials()
 	}
 	switch {
 	case d.grant || d.waitsForNew:

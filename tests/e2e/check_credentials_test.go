@@ -35,7 +35,7 @@ func TestCheckOfCredentials(t *testing.T) {
 			s.seeded("default", s.credentials())
 			s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", ""))
 			s.beat().wantFailed("default", rotator.RefreshTokenRejected)
-			s.check().wantWrong(map[string]string{"grant": "refused by the token endpoint at the last try (refresh_token_rejected): the refresh token is refused; log in again"})
+			s.check().wantWrong(map[string]string{"grant": "refused by the token endpoint at the last try (refresh_token_rejected): the refresh token is rejected; log in again"})
 			s.PutCredentials("default", s.credentials())
 			s.check().wantWrong(nil)
 		})

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -76,9 +77,6 @@ func (o *operator) addConnection(ctx context.Context, opts options) error {
 	if key := stack.parameters["KmsKeyArn"]; key != "" {
 		parameters = append(parameters, "KmsKeyArn="+key)
 	}
-	if opts.tokenURL != "" {
-		parameters = append(parameters, "TokenUrl="+opts.tokenURL)
-	}
 	parameters = append(parameters, strings.Fields(opts.parameters)...)
 	name := o.connectionStack(opts.connection)
 	o.say("Making the stack %s …", name)
@@ -88,6 +86,11 @@ func (o *operator) addConnection(ctx context.Context, opts options) error {
 	}, parameters...)...); err != nil {
 		return err
 	}
+	if opts.tokenURL != "" {
+		if err := o.setTokenURL(ctx, opts.connection, opts.tokenURL); err != nil {
+			return err
+		}
+	}
 	made, err := o.describe(ctx, name)
 	if err != nil {
 		return err
@@ -95,6 +98,33 @@ func (o *operator) addConnection(ctx context.Context, opts options) error {
 	o.say("The connection %s exists. Put its credentials: make seed STACK=%s CONNECTION=%s", opts.connection, o.stack, opts.connection)
 	o.say("Jobs read %s with the policy %s", o.secret(opts.connection, "token"), made.outputs["ReaderPolicyArn"])
 	return nil
+}
+
+// setTokenURL writes token_url into the connection's config and keeps its other
+// fields. The stack's template has no value but {}, since CloudFormation would
+// write it over what the operator wrote.
+func (o *operator) setTokenURL(ctx context.Context, connection, tokenURL string) error {
+	name := o.parameter(connection, "config")
+	var answer struct{ Parameter struct{ Value string } }
+	if err := o.ask(ctx, &answer, "ssm", "get-parameter", "--name", name); err != nil {
+		return err
+	}
+	config := map[string]any{}
+	decoder := json.NewDecoder(strings.NewReader(answer.Parameter.Value))
+	decoder.UseNumber() // numbers stay as they were written
+	if err := decoder.Decode(&config); err != nil {
+		return fmt.Errorf("the parameter %s is not a JSON object; correct it, then add the connection again", name)
+	}
+	if config == nil {
+		config = map[string]any{} // the document was null
+	}
+	config["token_url"] = tokenURL
+	value, err := json.Marshal(config)
+	if err != nil {
+		return err
+	}
+	_, err = o.cli.run(ctx, nil, "ssm", "put-parameter", "--overwrite", "--type", "String", "--name", name, "--value", string(value))
+	return err
 }
 
 // removeLeftovers deletes parameters that a run wrote after the connection was

@@ -15,6 +15,10 @@ const (
 	deleteStack        = "cloudformation delete-stack"
 	deleteSecret       = "secretsmanager delete-secret --force-delete-without-recovery"
 	usersOfPolicy      = "iam list-entities-for-policy"
+	getParameter       = "ssm get-parameter --name /reltio-token-rotator/tokens/emea/config"
+	putParameter       = "ssm put-parameter"
+	configWritten      = putParameter + " --overwrite --type String --name /reltio-token-rotator/tokens/emea/config --value "
+	existing           = `{"Stacks":[{"Parameters":[{"ParameterKey":"Stack","ParameterValue":"tokens"},{"ParameterKey":"Connection","ParameterValue":"emea"}]}]}`
 )
 
 func TestAddConnection(t *testing.T) {
@@ -32,10 +36,29 @@ func TestAddConnection(t *testing.T) {
 			did: []string{deploy + " --template-file connection.yaml --stack-name tokens-connection-emea --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset --parameter-overrides Stack=tokens Connection=emea"},
 		},
 		{
-			name: "with a key, an endpoint of its own and more", errors: []string{describeConnection, describeSecret},
+			name: "with a key and more parameters", errors: []string{describeConnection, describeSecret},
 			answers: map[string]string{describeStacks: `{"Stacks":[{"Outputs":[{"OutputKey":"FunctionName","OutputValue":"rotate"}],"Parameters":[{"ParameterKey":"KmsKeyArn","ParameterValue":"arn:key"}]}]}`},
-			opts:    options{tokenURL: "https://auth.example.com/t", parameters: "Scope=a  RefreshBeforeSeconds=300"},
-			did:     []string{deploy + " --template-file connection.yaml --stack-name tokens-connection-emea --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset --parameter-overrides Stack=tokens Connection=emea KmsKeyArn=arn:key TokenUrl=https://auth.example.com/t Scope=a RefreshBeforeSeconds=300"},
+			opts:    options{parameters: "A=1  B=2"},
+			did:     []string{deploy + " --template-file connection.yaml --stack-name tokens-connection-emea --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset --parameter-overrides Stack=tokens Connection=emea KmsKeyArn=arn:key A=1 B=2"},
+			didNot:  []string{putParameter},
+		},
+		{
+			name: "with a token endpoint, which is in the config and not in the stack", errors: []string{describeConnection, describeSecret},
+			answers: map[string]string{getParameter: `{"Parameter":{"Value":"{}"}}`},
+			opts:    options{tokenURL: "https://auth.example.com/t"},
+			did:     []string{deploy, configWritten + `{"token_url":"https://auth.example.com/t"}`},
+		},
+		{
+			name:    "again with a token endpoint, which leaves what the operator wrote",
+			answers: map[string]string{describeConnection: existing, getParameter: `{"Parameter":{"Value":"{\"scope\":\"a\",\"refresh_before_seconds\":300,\"token_url\":\"https://old.example.com/t\"}"}}`},
+			opts:    options{tokenURL: "https://auth.example.com/t"},
+			did:     []string{configWritten + `{"refresh_before_seconds":300,"scope":"a","token_url":"https://auth.example.com/t"}`},
+		},
+		{
+			name:    "again with a token endpoint over a config that is not JSON",
+			answers: map[string]string{describeConnection: existing, getParameter: `{"Parameter":{"Value":"{token_url"}}`},
+			opts:    options{tokenURL: "https://auth.example.com/t"},
+			refused: "is not a JSON object", didNot: []string{putParameter},
 		},
 		{
 			name: "over what a late run left", errors: []string{describeConnection, describeSecret},
@@ -71,7 +94,7 @@ func TestAddConnection(t *testing.T) {
 		},
 	} {
 		a := &account{answers: map[string]string{
-			listParameters: listing(nil), describeSecret: `{}`, "ssm delete-parameter": "{}", deploy: "",
+			listParameters: listing(nil), describeSecret: `{}`, "ssm delete-parameter": "{}", deploy: "", putParameter: "{}",
 		}, errors: map[string]error{}}
 		maps.Copy(a.answers, well())
 		maps.Copy(a.answers, test.answers)

@@ -1,11 +1,12 @@
-// Package alarms replays a record of metrics through CloudWatch alarms, as the
-// template defines them.
+// Package alarms replays recorded metrics through the CloudWatch alarms of the
+// template.
 //
-// How CloudWatch decides is taken from "Configuring how CloudWatch alarms treat
-// missing data" and "Alarm warm-up periods" in its user guide. The tests first
-// pass the table of cases that is published there. What is not published (how
-// far back an alarm looks when data is missing, how long a datapoint takes to be
-// seen) is a parameter, and what the tests show holds for each value of it.
+// The rules come from "Configuring how CloudWatch alarms treat missing data" and
+// "Alarm warm-up periods" in the CloudWatch user guide. A test checks them
+// against the table that is published there. Two values are not published: how
+// far back an alarm looks when data is missing, and how long a datapoint takes
+// until an alarm sees it. They are parameters, and the tests pass for several
+// values of each.
 package alarms
 
 import (
@@ -16,7 +17,7 @@ import (
 	"reltio-token-rotator/tests/harness/cfn"
 )
 
-// State is an alarm's.
+// State is the state of an alarm.
 type State string
 
 // The states.
@@ -56,11 +57,11 @@ func NewSeries(namespace, name, dimension, value string) Series {
 	return Series(namespace + "/" + name + "{" + dimension + "=" + value + "}")
 }
 
-// Read returns the alarm that a resource of a stack is.
+// Read returns the alarm that a resource of a stack defines.
 func Read(resource cfn.Object) (Alarm, error) {
 	r := reader{properties: resource["Properties"].(cfn.Object)}
 	if r.properties["Metrics"] != nil || r.properties["ExtendedStatistic"] != nil {
-		return Alarm{}, fmt.Errorf("%s: only alarms on a statistic of one metric are known here", r.text("AlarmName"))
+		return Alarm{}, fmt.Errorf("%s: only alarms on one statistic of one metric are supported", r.text("AlarmName"))
 	}
 	dimensions, ok := r.properties["Dimensions"].([]any)
 	if !ok || len(dimensions) != 1 {
@@ -95,7 +96,7 @@ func errorsOf(errs ...error) error {
 	return nil
 }
 
-// reader reads properties and keeps the first mistake.
+// reader reads properties and keeps the first error.
 type reader struct {
 	properties cfn.Object
 	err        error
@@ -117,7 +118,7 @@ func (r *reader) number(name string) float64 {
 	return value
 }
 
-// breaches reports whether a datapoint violates the threshold.
+// breaches reports whether a value breaches the threshold.
 func (a Alarm) breaches(value float64) (bool, error) {
 	switch a.Comparison {
 	case "GreaterThanOrEqualToThreshold":
@@ -129,5 +130,5 @@ func (a Alarm) breaches(value float64) (bool, error) {
 	case "LessThanOrEqualToThreshold":
 		return value <= a.Threshold, nil
 	}
-	return false, fmt.Errorf("%s: comparison %q is not known here", a.Name, a.Comparison)
+	return false, fmt.Errorf("%s: comparison %q is not supported", a.Name, a.Comparison)
 }

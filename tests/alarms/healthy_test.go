@@ -8,8 +8,8 @@ import (
 	"reltio-token-rotator/tests/fake/memory"
 )
 
-// A month in which all is well is a month in which nobody is called, whatever
-// the server's mode and the tokens' lifetime.
+// No alarm fires in a month without faults, in each mode of the server and for
+// each lifetime of the tokens.
 func TestHealthyForThirtyDaysIsSilent(t *testing.T) {
 	const life, short = 3599 * time.Second, 20*time.Minute - time.Second
 	for _, test := range []struct {
@@ -27,32 +27,32 @@ func TestHealthyForThirtyDaysIsSilent(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newFixture(t, test.options)
 				s.aws.Add("default")
-				s.live(10 * time.Minute) // until somebody has the credentials at hand
+				s.runFor(10 * time.Minute) // until the operator has the credentials
 				s.seed("default", test.login)
-				s.live(month)
+				s.runFor(month)
 				if s.reltio.Requests() < int(month/time.Hour) {
-					t.Errorf("only %d token requests: was it alive at all?", s.reltio.Requests())
+					t.Errorf("only %d token requests in a month", s.reltio.Requests())
 				}
-				s.judge(func(t *testing.T, h history) { h.only(t) })
+				s.replay(func(t *testing.T, h history) { h.only(t) })
 			})
 		})
 	}
 }
 
-// An outage that is over before a token had to be there calls nobody, at
-// whatever moment of the token's life it comes.
+// No alarm fires for an outage that ends before the token expires, whenever in
+// the token's lifetime it starts.
 func TestOutageOfThreeMinutesIsSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFixture(t, memory.Options{Rotate: true})
 		s.aws.Add("default")
 		s.seed("default", false)
-		s.live(5 * time.Minute)
+		s.runFor(5 * time.Minute)
 		for range 150 { // the phase against the tokens drifts by itself
 			s.set(&s.outage, true)
-			s.live(3 * time.Minute)
+			s.runFor(3 * time.Minute)
 			s.set(&s.outage, false)
-			s.live(34 * time.Minute)
+			s.runFor(34 * time.Minute)
 		}
-		s.judge(func(t *testing.T, h history) { h.only(t) })
+		s.replay(func(t *testing.T, h history) { h.only(t) })
 	})
 }

@@ -1,9 +1,9 @@
 package alarms
 
-// Datapoint is what one period of a metric is to an alarm.
+// Datapoint is how an alarm sees one period of its metric.
 type Datapoint byte
 
-// The datapoints, as the published table writes them.
+// The datapoints, in the notation of the published table.
 const (
 	Absent Datapoint = '-'
 	Within Datapoint = '0'
@@ -13,38 +13,38 @@ const (
 // Judge decides an alarm's state from the datapoints of its evaluation range,
 // oldest first. The range is at least as long as the alarm's periods.
 func (a Alarm) Judge(datapoints []Datapoint, current State) State {
-	var there []Datapoint
+	var present []Datapoint
 	for _, d := range datapoints {
 		if d != Absent {
-			there = append(there, d)
+			present = append(present, d)
 		}
 	}
-	// With enough real ones, the most recent of them decide, however old.
-	if len(there) >= a.Periods {
-		return a.count(beyond(there[len(there)-a.Periods:]))
+	// If there are enough real datapoints, the most recent ones decide.
+	if len(present) >= a.Periods {
+		return a.count(beyond(present[len(present)-a.Periods:]))
 	}
-	// Otherwise all of them do, and missing ones fill up to the number.
-	filled := a.Periods - len(there)
+	// Otherwise all of them decide, and missing ones are filled in.
+	filled := a.Periods - len(present)
 	switch a.Missing {
 	case Breaching:
-		return a.count(beyond(there) + filled)
+		return a.count(beyond(present) + filled)
 	case NotBreaching:
-		return a.count(beyond(there))
+		return a.count(beyond(present))
 	}
 	switch {
-	case len(there) == 0 && a.Missing == Ignore:
+	case len(present) == 0 && a.Missing == Ignore:
 		return current
-	case len(there) == 0:
+	case len(present) == 0:
 		return InsufficientData
-	case beyond(there) >= a.Datapoints:
+	case beyond(present) >= a.Datapoints:
 		return InAlarm
-	case beyond(there) < len(there):
+	case beyond(present) < len(present):
 		return OK
 	case a.Missing == Missing && oldest(datapoints) >= a.Datapoints:
-		// Nothing but breaching ones, the first of them as old as an alarm takes.
+		// All datapoints breach, and the oldest one is old enough.
 		return InAlarm
 	}
-	return current // perhaps the next one is within: no premature alarm
+	return current // not yet an alarm: the next datapoint may be within
 }
 
 func (a Alarm) count(beyond int) State {
@@ -64,8 +64,8 @@ func beyond(datapoints []Datapoint) int {
 	return n
 }
 
-// oldest is the place of the oldest datapoint that is there; the most recent
-// place is 1.
+// oldest is the position of the oldest datapoint that is not missing. The most
+// recent position is 1.
 func oldest(datapoints []Datapoint) int {
 	for i, d := range datapoints {
 		if d != Absent {

@@ -28,8 +28,8 @@ func TestPublishedCasesOfMissingData(t *testing.T) {
 		{3, 2, "- - - - 0", alarms.OK, alarms.OK, alarms.InAlarm, alarms.OK},
 		{3, 2, "- - - X -", alarms.InAlarm, retain, alarms.InAlarm, alarms.OK},
 
-		// From the text on premature alarms, which says where no alarm is raised
-		// yet, not which state there is instead, nor what breaching makes of it.
+		// From the text on premature alarms. It says when no alarm fires yet, but
+		// not the state for "breaching".
 		{3, 3, "- - - - X", retain, retain, "", alarms.OK},
 		{3, 3, "- - - X -", retain, retain, "", alarms.OK},
 	} {

@@ -2,6 +2,6 @@
 
 package alarms_test
 
-// The race detector makes a month take minutes and sees in days what it sees in
-// a month; `make test` goes through the whole of it.
+// With the race detector a month takes minutes, and three days find the same
+// races. make test runs the whole month.
 const month = 3 * day

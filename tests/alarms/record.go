@@ -9,22 +9,21 @@ import (
 	"time"
 )
 
-// Record is what CloudWatch has been given: of each metric, the values of each
-// minute. It is written to as a log group is, with lines of the embedded metric
-// format, and so holds what those lines name and nothing else.
+// Record holds the values of each metric by minute, as CloudWatch does. It is
+// written to like a log group, with lines of the embedded metric format.
 type Record struct {
 	mu     sync.Mutex
 	series map[Series]*minutes
 	err    error
 }
 
-// minutes are a metric's, one after the other.
+// minutes are the consecutive minutes of one metric.
 type minutes struct {
 	first int64 // since 1970
-	kept  []minute
+	all   []minute
 }
 
-// minute is what CloudWatch keeps of a minute's values.
+// minute is what CloudWatch stores of a minute's values.
 type minute struct {
 	count, sum, least, most float64
 }
@@ -32,7 +31,7 @@ type minute struct {
 // NewRecord returns an empty record.
 func NewRecord() *Record { return &Record{series: map[Series]*minutes{}} }
 
-// metadata is what a line says of itself under "_aws".
+// metadata is the "_aws" field of a line.
 type metadata struct {
 	Timestamp         int64
 	CloudWatchMetrics []struct {
@@ -42,7 +41,7 @@ type metadata struct {
 	}
 }
 
-// Write takes one line.
+// Write adds the values of one line.
 func (r *Record) Write(line []byte) (int, error) {
 	var root map[string]json.RawMessage
 	var about metadata
@@ -56,7 +55,7 @@ func (r *Record) Write(line []byte) (int, error) {
 	for _, directive := range about.CloudWatchMetrics {
 		for _, set := range directive.Dimensions {
 			if len(set) != 1 {
-				return 0, r.failed(fmt.Errorf("dimensions %v: one is expected", set))
+				return 0, r.failed(fmt.Errorf("dimensions %v: want one", set))
 			}
 			var value string
 			if err := json.Unmarshal(root[set[0]], &value); err != nil {
@@ -81,7 +80,7 @@ func (r *Record) failed(err error) error {
 	return err
 }
 
-// Err is the first line that was not understood.
+// Err is the error of the first line that could not be read.
 func (r *Record) Err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -115,15 +114,15 @@ func (r *Record) add(series Series, at time.Time, values []float64) {
 		of = &minutes{first: key}
 		r.series[series] = of
 	}
-	// Runs overlap, but what they write is not hours late.
+	// Runs overlap, so a line may be for an earlier minute.
 	for key < of.first {
-		of.kept = append([]minute{none()}, of.kept...)
+		of.all = append([]minute{none()}, of.all...)
 		of.first--
 	}
-	for int64(len(of.kept)) <= key-of.first {
-		of.kept = append(of.kept, none())
+	for int64(len(of.all)) <= key-of.first {
+		of.all = append(of.all, none())
 	}
-	m := &of.kept[key-of.first]
+	m := &of.all[key-of.first]
 	for _, value := range values {
 		m.merge(minute{1, value, value, value})
 	}
@@ -135,13 +134,13 @@ func (m *minute) merge(other minute) {
 	*m = minute{m.count + other.count, m.sum + other.sum, min(m.least, other.least), max(m.most, other.most)}
 }
 
-// statistic is that of the minutes from a (included) to b; false where there is
-// no value in them.
+// statistic is the statistic of the minutes from a to b, without b. ok is false if
+// they hold no value.
 func (r *Record) statistic(name string, series Series, a, b int64) (value float64, ok bool, err error) {
 	all := none()
 	if of := r.series[series]; of != nil {
-		for key := max(a, of.first); key < min(b, of.first+int64(len(of.kept))); key++ {
-			all.merge(of.kept[key-of.first])
+		for key := max(a, of.first); key < min(b, of.first+int64(len(of.all))); key++ {
+			all.merge(of.all[key-of.first])
 		}
 	}
 	switch name {
@@ -152,7 +151,7 @@ func (r *Record) statistic(name string, series Series, a, b int64) (value float6
 	case "Minimum":
 		value = all.least
 	default:
-		return 0, false, fmt.Errorf("statistic %q is not known here", name)
+		return 0, false, fmt.Errorf("statistic %q is not supported", name)
 	}
 	return value, all.count > 0, nil
 }

@@ -2,24 +2,25 @@ package alarms
 
 import "time"
 
-// CloudWatch is what is not published of it, or changes from day to day.
+// CloudWatch holds what is not published about CloudWatch, or varies.
 type CloudWatch struct {
-	// FurtherBack is how many periods an alarm looks back beyond its own number.
-	// The published table has 2 for an alarm of 3 periods.
+	// FurtherBack is how many more periods than its own an alarm looks at. The
+	// published table has 2 for an alarm of 3 periods.
 	FurtherBack int
-	// Delay is how many minutes a minute's values take to be seen.
+	// Delay is how many minutes pass until an alarm sees a minute's values.
 	Delay int
 }
 
-// Change is one change of an alarm's state. Each runs the actions of the state
-// that it leads to.
+// Change is one change of an alarm's state. CloudWatch then runs the actions of
+// the new state.
 type Change struct {
 	At time.Time
 	To State
 }
 
-// Replay evaluates an alarm every minute from its creation until an instant, as
-// CloudWatch does whatever the alarm's period, and returns its changes.
+// Replay evaluates an alarm every minute from its creation until an instant and
+// returns its changes. CloudWatch evaluates every minute too, whatever the
+// alarm's period is.
 func (c CloudWatch) Replay(a Alarm, r *Record, created, until time.Time) ([]Change, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -31,7 +32,8 @@ func (c CloudWatch) Replay(a Alarm, r *Record, created, until time.Time) ([]Chan
 		if err != nil {
 			return nil, err
 		}
-		// The warm-up ends when the alarm's own periods are filled, or in time.
+		// The warm-up ends when the alarm's own periods are complete, or when its
+		// time has passed.
 		warm = warm || at.Sub(created) >= a.WarmUp || full(datapoints[c.FurtherBack:])
 		if !warm {
 			continue
@@ -53,8 +55,8 @@ func full(datapoints []Datapoint) bool {
 	return true
 }
 
-// datapoints are those of an alarm's evaluation range, oldest first. The periods
-// end with the minute of the evaluation.
+// datapoints are those of an alarm's evaluation range, oldest first. The last
+// period ends with the minute of the evaluation.
 func (c CloudWatch) datapoints(a Alarm, r *Record, at time.Time) ([]Datapoint, error) {
 	now, period := at.Unix()/60, int64(a.Period/time.Minute)
 	seen := now - int64(c.Delay)

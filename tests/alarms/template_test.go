@@ -17,7 +17,7 @@ import (
 	"reltio-token-rotator/tests/harness/cfn"
 )
 
-// The alarms, in words.
+// The alarms as text.
 func TestAlarmsAreThese(t *testing.T) {
 	want := map[string]string{
 		"heartbeats-missing":     "Sum of Heartbeats LessThanThreshold 1 in 2 of 2 periods of 5m0s, missing is breaching, after 15m0s",
@@ -39,8 +39,8 @@ func TestAlarmsAreThese(t *testing.T) {
 	}
 }
 
-// An alarm on a metric that nobody writes never goes off.
-func TestAlarmsWatchWhatIsWritten(t *testing.T) {
+// Each alarm watches a metric that the function writes.
+func TestAlarmsWatchWrittenMetrics(t *testing.T) {
 	written := alarms.NewRecord()
 	everything := rotator.Metrics{TokenSecondsRemaining: []float64{1}, RefreshTokenAgeDays: []float64{1}, GrantMilliseconds: []float64{1}}
 	if err := emf.New(written, stackName).Write(time.Now(), everything); err != nil {
@@ -53,8 +53,8 @@ func TestAlarmsWatchWhatIsWritten(t *testing.T) {
 	}
 }
 
-// Whoever is woken reads what it means, what to do first, and where more is.
-func TestAlarmsSpeak(t *testing.T) {
+// Each alarm's text says what happened, what to do first, and where the runbook is.
+func TestAlarmTexts(t *testing.T) {
 	template, err := cfn.Load(filepath.Join("..", "..", "template.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestAlarmsSpeak(t *testing.T) {
 		name := properties["AlarmName"].(string)
 		page, named := strings.CutPrefix(name, "reltio-token-rotator/STACK/")
 		if !named {
-			t.Errorf("%s is named %s, outside what the topic accepts", id, name)
+			t.Errorf("%s is named %s, which the topic policy does not allow", id, name)
 		}
 		text := properties["AlarmDescription"].(string)
 		for _, part := range []string{"STACK", "First: ", "Runbook: docs/runbook.md#" + page} {
@@ -85,7 +85,7 @@ func TestAlarmsSpeak(t *testing.T) {
 			}
 		}
 		if len(text) > 1024 {
-			t.Errorf("%s: the description has %d characters, CloudWatch takes 1024", id, len(text))
+			t.Errorf("%s: the description has %d characters, CloudWatch accepts 1024", id, len(text))
 		}
 		if runbook != nil && !slices.Contains(anchors(string(runbook)), page) {
 			t.Errorf("docs/runbook.md has no page %s", page)
@@ -96,12 +96,12 @@ func TestAlarmsSpeak(t *testing.T) {
 			}
 		}
 		if resource["DependsOn"] != "RotateFunctionHeartbeat" {
-			t.Errorf("%s may be made before the schedule", id)
+			t.Errorf("%s may be created before the schedule", id)
 		}
 	}
 }
 
-// anchors are what the headings of a page are linked by, and those set by hand.
+// anchors are the anchors of a page: those of its headings, and explicit ones.
 func anchors(page string) []string {
 	var all []string
 	for _, match := range regexp.MustCompile(`<a (?:id|name)="([^"]+)">`).FindAllStringSubmatch(page, -1) {

@@ -14,13 +14,13 @@ import (
 	"reltio-token-rotator/rotator/emf"
 )
 
-// Only CloudWatch, and only for this stack's alarms, may publish. What the
-// alarms do is shown in tests/alarms.
+// Only CloudWatch may publish, and only for this stack's alarms. tests/alarms
+// shows when the alarms fire.
 func TestTopic(t *testing.T) {
 	s := newStack(t, nil)
 	got := s.properties(t, "AlarmTopicPolicy")["PolicyDocument"].(object)["Statement"]
 	want := []any{object{
-		"Sid": "AlarmsOfThisStackPublish", "Effect": "Allow",
+		"Sid": "AllowAlarmsOfThisStack", "Effect": "Allow",
 		"Principal": object{"Service": "cloudwatch.amazonaws.com"},
 		"Action":    "sns:Publish", "Resource": "AlarmTopic",
 		"Condition": object{
@@ -31,7 +31,7 @@ func TestTopic(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("the topic's policy is %v, want %v", got, want)
 	}
-	// With alias/aws/sns no alarm would arrive, and nobody would be told.
+	// With alias/aws/sns no alarm would arrive, without any error.
 	if got := s.properties(t, "AlarmTopic")["KmsMasterKeyId"]; got != nil {
 		t.Errorf("without a customer key the topic is encrypted with %v", got)
 	}
@@ -39,7 +39,7 @@ func TestTopic(t *testing.T) {
 		t.Errorf("with a customer key the topic is encrypted with %v", got)
 	}
 	if got := s.resource(t, "AlarmEmailSubscription"); got != nil {
-		t.Errorf("without an address there is the subscription %v", got)
+		t.Errorf("without an e-mail address there is the subscription %v", got)
 	}
 	mail := newStack(t, map[string]string{"AlarmEmail": "oncall@example.com"}).properties(t, "AlarmEmailSubscription")
 	if !reflect.DeepEqual(mail, object{"TopicArn": "AlarmTopic", "Protocol": "email", "Endpoint": "oncall@example.com"}) {
@@ -64,12 +64,12 @@ func dashboard(t *testing.T) []widget {
 	var body struct{ Widgets []widget }
 	text := newStack(t, nil).properties(t, "Dashboard")["DashboardBody"].(string)
 	if err := json.Unmarshal([]byte(text), &body); err != nil {
-		t.Fatalf("the dashboard is no JSON: %v\n%s", err, text)
+		t.Fatalf("the dashboard is not JSON: %v\n%s", err, text)
 	}
 	return body.Widgets
 }
 
-// Every metric that the function writes is on the dashboard, and no other.
+// The dashboard shows every metric that the function writes, and no other.
 func TestDashboardShowsEveryMetric(t *testing.T) {
 	var line strings.Builder
 	everything := rotator.Metrics{TokenSecondsRemaining: []float64{1}, RefreshTokenAgeDays: []float64{1}, GrantMilliseconds: []float64{1}}
@@ -116,7 +116,7 @@ func TestDashboard(t *testing.T) {
 			}
 		}
 		if w.Type == "log" && !strings.Contains(w.Properties.Query, "SOURCE '/aws/lambda/reltio-token-rotator/STACK'") {
-			t.Errorf("%q asks elsewhere: %s", w.Properties.Title, w.Properties.Query)
+			t.Errorf("%q queries another log group: %s", w.Properties.Title, w.Properties.Query)
 		}
 	}
 	for _, want := range []string{
@@ -142,7 +142,7 @@ func TestDashboardQueryReadsTheReport(t *testing.T) {
 	}
 	for _, part := range []string{`"msg":"run"`, `"report":{`, `"connections":[{`, `"name":`, `"outcome":"failed"`, `"error":`} {
 		if !strings.Contains(string(line), part) {
-			t.Errorf("a line of the log does not hold %s: %s", part, line)
+			t.Errorf("a log line does not hold %s: %s", part, line)
 		}
 	}
 	for _, w := range dashboard(t) {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// What is deployed can be built again and compared: the same sources make the
-// same bytes in another folder that git does not know.
+// Anyone can build a deployed function again and compare it: the same sources
+// make the same bytes, in another folder and without git.
 func TestBuildIsReproducible(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the function twice")
@@ -33,7 +33,7 @@ func TestBuildIsReproducible(t *testing.T) {
 		t.Error("two builds of the same sources differ")
 	}
 	if !bytes.Contains(here, []byte(version)) {
-		t.Error("the function does not hold the version it was built as")
+		t.Error("the function does not hold its version")
 	}
 }
 

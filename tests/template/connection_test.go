@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// emea is connection.yaml with its two names given, and what else is named.
+// emea is connection.yaml for the connection emea, with further parameters.
 func emea(t *testing.T, parameters map[string]string) stack {
 	t.Helper()
 	all := map[string]string{"Stack": "STACK", "Connection": "emea"}
@@ -21,13 +21,13 @@ func emea(t *testing.T, parameters map[string]string) stack {
 	return s
 }
 
-// What a further connection has is what the first one has, by another name: the
-// function's permissions and the jobs' are given by these names.
-func TestFurtherConnectionIsLikeTheFirst(t *testing.T) {
+// An added connection has the same resources as the first one, under another
+// name. The permissions of the function and of jobs depend on these names.
+func TestAddedConnectionIsLikeTheFirst(t *testing.T) {
 	for _, parameters := range []map[string]string{nil, {"KmsKeyArn": key}, {"CreateSecrets": "false"}} {
-		first, further := newStack(t, parameters), emea(t, parameters)
+		first, added := newStack(t, parameters), emea(t, parameters)
 		for _, id := range []string{"CredentialsSecret", "TokenSecret", "Config", "State", "Lease", "ReaderPolicy"} {
-			want, got := first.resource(t, id), further.resource(t, id)
+			want, got := first.resource(t, id), added.resource(t, id)
 			delete(want, "DependsOn")
 			delete(got, "DependsOn")
 			text := func(resource object) string {
@@ -41,9 +41,9 @@ func TestFurtherConnectionIsLikeTheFirst(t *testing.T) {
 				t.Errorf("%v: %s is\n  %s\nthe first connection's is\n  %s", parameters, id, text(got), text(want))
 			}
 		}
-		for name, output := range further.template["Outputs"].(object) {
+		for name, output := range added.template["Outputs"].(object) {
 			want := fmt.Sprint(first.render(first.template["Outputs"].(object)[name].(object)["Value"]))
-			got := fmt.Sprint(further.render(output.(object)["Value"]))
+			got := fmt.Sprint(added.render(output.(object)["Value"]))
 			if got != strings.ReplaceAll(want, "STACK/default", "STACK/emea") {
 				t.Errorf("%v: output %s is %s, the first connection's %s", parameters, name, got, want)
 			}
@@ -51,7 +51,7 @@ func TestFurtherConnectionIsLikeTheFirst(t *testing.T) {
 	}
 }
 
-func TestFurtherConnectionHasNothingElse(t *testing.T) {
+func TestAddedConnectionHasNothingElse(t *testing.T) {
 	got := slices.Sorted(maps.Keys(emea(t, nil).template["Resources"].(object)))
 	want := []string{"Config", "CredentialsSecret", "Lease", "ReaderPolicy", "State", "TokenSecret"}
 	if !slices.Equal(got, want) {
@@ -59,66 +59,38 @@ func TestFurtherConnectionHasNothingElse(t *testing.T) {
 	}
 }
 
-// A connection exists as long as its config does. Made last and removed first,
-// no heartbeat sees half of one, and none that begins later writes state anew.
-func TestConfigIsMadeLastAndRemovedFirst(t *testing.T) {
+// A connection exists as long as its config does. The config is created last and
+// deleted first, so that no heartbeat finds an incomplete connection, and no run
+// that starts after the deletion writes state.
+func TestConfigIsCreatedLastAndDeletedFirst(t *testing.T) {
 	if got, want := emea(t, nil).resource(t, "Config")["DependsOn"], []any{"State", "Lease", "ReaderPolicy"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("Config depends on %v, want %v", got, want)
 	}
-	// In the stack itself it is the function that would write anew.
+	// In the stack itself the function is created last, because it writes them.
 	if got, want := newStack(t, nil).resource(t, "RotateFunction")["DependsOn"], []any{"Config", "State", "Lease"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("RotateFunction depends on %v, want %v", got, want)
-	}
-}
-
-// What is left out comes from the stack, so it must not stand there empty.
-func TestConfigHoldsWhatWasGiven(t *testing.T) {
-	for _, test := range []struct {
-		parameters map[string]string
-		want       string
-	}{
-		{nil, `{}`},
-		{map[string]string{"TokenUrl": "https://auth-stg.reltio.com/oauth/token"}, `{"token_url":"https://auth-stg.reltio.com/oauth/token"}`},
-		{map[string]string{"RefreshBeforeSeconds": "900"}, `{"refresh_before_seconds":900}`},
-		{map[string]string{"Scope": "read write"}, `{"scope":"read write"}`},
-		{map[string]string{"Enabled": "false"}, `{"enabled":false}`},
-		{
-			map[string]string{"TokenUrl": "https://a.reltio.com/t", "RefreshBeforeSeconds": "120", "Scope": "a", "Enabled": "false"},
-			`{"token_url":"https://a.reltio.com/t","refresh_before_seconds":120,"scope":"a","enabled":false}`,
-		},
-	} {
-		got := emea(t, test.parameters).properties(t, "Config")["Value"]
-		if got != test.want {
-			t.Errorf("%v makes the config %v, want %s", test.parameters, got, test.want)
-		}
-		if !json.Valid([]byte(got.(string))) {
-			t.Errorf("%v makes a config that is no JSON: %v", test.parameters, got)
-		}
 	}
 }
 
 func TestConnectionParameterValues(t *testing.T) {
 	parameters := emea(t, nil).template["Parameters"].(object)
 	for _, test := range []struct {
-		parameter    string
-		good, refuse []string
+		parameter          string
+		accepted, rejected []string
 	}{
 		{"Stack", []string{"reltio-tokens", "A1"}, []string{"", "a/b", "-a", "1a", "a_b"}},
 		{"Connection", []string{"emea", "0", "a-b-c", strings.Repeat("a", 32)}, []string{"", "EMEA", "-a", "a/b", "a_b", "a b", strings.Repeat("a", 33)}},
-		{"TokenUrl", []string{"", "https://auth-stg.reltio.com/oauth/token"}, []string{"http://auth.reltio.com/oauth/token", `https://auth.reltio.com/"`, "https://u@auth.reltio.com/t"}},
-		{"RefreshBeforeSeconds", []string{"", "120", "199", "200", "999", "1000", "9999", "10000", "39999", "42999", "43200"}, []string{"0", "119", "0120", "43201", "43999", "44000", "99999", "100000", "1e3", "-120", "120s"}},
-		{"Scope", []string{"", "read", "read write", "urn:x:y/z"}, []string{" ", "a  b", " a", "a ", `a"`, `a\`, "a\nb"}},
 		{"KmsKeyArn", []string{"", key}, []string{"alias/my-key"}},
 	} {
 		pattern := regexp.MustCompile(parameters[test.parameter].(object)["AllowedPattern"].(string))
-		for _, value := range test.good {
+		for _, value := range test.accepted {
 			if !pattern.MatchString(value) {
-				t.Errorf("%s refuses %q", test.parameter, value)
+				t.Errorf("%s rejects %q", test.parameter, value)
 			}
 		}
-		for _, value := range test.refuse {
+		for _, value := range test.rejected {
 			if pattern.MatchString(value) {
-				t.Errorf("%s takes %q", test.parameter, value)
+				t.Errorf("%s accepts %q", test.parameter, value)
 			}
 		}
 	}
@@ -130,7 +102,7 @@ func TestConnectionParameterValues(t *testing.T) {
 	}
 }
 
-// What a person fills in is grouped and labelled.
+// Every parameter has one group and one label in the console.
 func TestEveryParameterHasItsPlaceInTheConsole(t *testing.T) {
 	for file, s := range map[string]stack{"template.yaml": newStack(t, nil), "connection.yaml": emea(t, nil)} {
 		form := s.template["Metadata"].(object)["AWS::CloudFormation::Interface"].(object)
@@ -147,7 +119,7 @@ func TestEveryParameterHasItsPlaceInTheConsole(t *testing.T) {
 			}
 		}
 		if len(grouped) != len(s.parameters) || len(labels) != len(s.parameters) {
-			t.Errorf("%s: the form names parameters that there are not", file)
+			t.Errorf("%s: the form names parameters that do not exist", file)
 		}
 	}
 }

@@ -35,14 +35,14 @@ func TestEnvironmentVariablesAreThoseTheCodeReads(t *testing.T) {
 		}
 	})
 	for _, others := range []string{"AWS_SAM_LOCAL", "SSL_CERT_FILE", "SSL_CERT_DIR"} {
-		delete(read, others) // sam local sets the first; the others are Go's own
+		delete(read, others) // sam local sets the first; Go itself reads the others
 	}
 	if got := slices.Sorted(maps.Keys(read)); !slices.Equal(got, declared) {
 		t.Errorf("functions/rotate reads\n  %v\nthe template declares\n  %v", got, declared)
 	}
 }
 
-// Every operation that the code can send is allowed, and nothing else is.
+// The role allows every operation that the code can send, and no other.
 func TestActionsAreTheOperationsTheCodeCalls(t *testing.T) {
 	called := map[string]bool{}
 	inspect(t, "rotator/awsstore", func(node ast.Node) {
@@ -64,7 +64,7 @@ func TestActionsAreTheOperationsTheCodeCalls(t *testing.T) {
 	for _, line := range statements(t, newStack(t, nil), "RotateRole") {
 		actions, _, _ := strings.Cut(strings.TrimPrefix(line, "Allow "), " on ")
 		for action := range strings.SplitSeq(actions, ", ") {
-			if !strings.HasPrefix(action, "logs:") { // Lambda's own writing
+			if !strings.HasPrefix(action, "logs:") { // the Lambda service writes the log
 				allowed[action] = true
 			}
 		}
@@ -75,7 +75,7 @@ func TestActionsAreTheOperationsTheCodeCalls(t *testing.T) {
 	}
 }
 
-// inspect visits every node of a folder's code, tests left out.
+// inspect visits every node of a folder's code except its tests.
 func inspect(t *testing.T, folder string, visit func(ast.Node)) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
@@ -98,7 +98,7 @@ func inspect(t *testing.T, folder string, visit func(ast.Node)) {
 		})
 	}
 	if seen == 0 {
-		t.Fatalf("no code in %s", folder)
+		t.Fatalf("%s holds no code", folder)
 	}
 }
 
@@ -134,10 +134,10 @@ func TestEveryParameterIsUsed(t *testing.T) {
 	}
 	walk(s.template["Resources"])
 	walk(s.template["Outputs"])
-	// A condition counts for the parameters in it only if something asks it.
+	// A condition counts as a use of its parameters only if it is used itself.
 	for name, condition := range s.template["Conditions"].(object) {
 		if !used[name] {
-			t.Errorf("condition %s decides nothing", name)
+			t.Errorf("condition %s is not used", name)
 			continue
 		}
 		walk(condition)
@@ -149,10 +149,10 @@ func TestEveryParameterIsUsed(t *testing.T) {
 	}
 }
 
-// What make deploy-local types is what the README tells people to type.
+// make deploy-local runs the commands that the README holds.
 func TestReadmeHoldsTheCommandsThatAreTried(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(root, "README.md")); err != nil {
-		t.Skip("there is no README yet")
+		t.Skip("there is no README.md")
 	}
 	readme := read(t, "README.md")
 	files, err := filepath.Glob(filepath.Join(root, "cmd", "deploy-local", "readme", "*.sh"))
@@ -172,9 +172,9 @@ func TestReadmeHoldsTheCommandsThatAreTried(t *testing.T) {
 	}
 }
 
-// The page on deploying has every parameter with its default, and every action
-// that a permissions boundary must leave to the function.
-func TestThePageOnDeployingIsComplete(t *testing.T) {
+// docs/deploying.md has every parameter with its default, and every action that a
+// permissions boundary must allow.
+func TestDeployingPageIsComplete(t *testing.T) {
 	page := read(t, filepath.Join("docs", "deploying.md"))
 	s := newStack(t, map[string]string{"KmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1"})
 	for name, declared := range s.template["Parameters"].(object) {

@@ -1,5 +1,5 @@
-// Package template_test asserts of template.yaml and connection.yaml what no
-// emulator enforces, and what must not drift from the code.
+// Package template_test checks of template.yaml and connection.yaml what no
+// emulator enforces, and that they agree with the code.
 package template_test
 
 import (
@@ -17,15 +17,14 @@ type object = cfn.Object
 // placeholder finds ${…} in the text of Fn::Sub.
 var placeholder = cfn.Placeholder
 
-// stack is a template with parameters given.
+// stack is a template with parameter values.
 type stack struct {
 	cfn.Stack
 	template   object
 	parameters map[string]string
 }
 
-// newStack is template.yaml with the parameters named, and the defaults of the
-// others.
+// newStack is template.yaml with these parameters and the defaults of the others.
 func newStack(t *testing.T, parameters map[string]string) stack {
 	t.Helper()
 	return newStackOf(t, "template.yaml", parameters)

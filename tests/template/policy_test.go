@@ -15,9 +15,9 @@ const (
 	viaKey    = `{"StringEquals":{"kms:ViaService":"secretsmanager.eu-west-1.amazonaws.com"},"StringLike":{"kms:EncryptionContext:SecretARN":"%s"}}`
 )
 
-// The whole of what each policy says, as text. The local emulator authorises
-// GetParametersByPath on "*" and knows neither the kms conditions nor
-// lambda:SourceFunctionArn, so here is where they are held.
+// Each policy as text. The local emulator authorizes GetParametersByPath on "*"
+// and ignores the kms conditions and lambda:SourceFunctionArn, so this test is
+// what checks them.
 func TestPermissionsAreThese(t *testing.T) {
 	function := []string{
 		"Allow ssm:GetParametersByPath on " + parameter + ", " + parameter + "/*",
@@ -121,12 +121,12 @@ func TestEveryRoleTakesTheBoundary(t *testing.T) {
 			t.Errorf("%s role has the boundary %v", name, got)
 		}
 		if got := read(without); got != nil {
-			t.Errorf("%s role has the boundary %v although none was given", name, got)
+			t.Errorf("%s role has the boundary %v although none is set", name, got)
 		}
 	}
 	for id, resource := range with.template["Resources"].(object) {
 		if resource.(object)["Type"] == "AWS::IAM::Role" && id != "RotateRole" {
-			t.Errorf("role %s is not looked at here", id)
+			t.Errorf("role %s is not checked here", id)
 		}
 	}
 }

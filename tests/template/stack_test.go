@@ -18,7 +18,7 @@ func TestFunction(t *testing.T) {
 	want := object{
 		"Runtime": "provided.al2023", "Architectures": []any{"x86_64"}, "MemorySize": "128", "Timeout": "120",
 		"Role": "RotateRole.Arn",
-		// No retries: the next heartbeat is one.
+		// No retries: the next heartbeat is the retry.
 		"EventInvokeConfig": object{"MaximumRetryAttempts": "0", "MaximumEventAgeInSeconds": "60"},
 		"LoggingConfig": object{
 			"LogGroup": "RotateLog", "LogFormat": "JSON", "ApplicationLogLevel": "TRACE", "SystemLogLevel": "WARN",
@@ -44,7 +44,7 @@ func TestScheduleFiresEveryMinuteWithoutRetries(t *testing.T) {
 	}
 }
 
-func TestSecretsHaveNoValueAndOutliveTheStack(t *testing.T) {
+func TestSecretsHaveNoValueAndAreRetained(t *testing.T) {
 	for id, name := range map[string]string{
 		"CredentialsSecret": "reltio-token-rotator/STACK/default/credentials",
 		"TokenSecret":       "reltio-token-rotator/STACK/default/token",
@@ -59,21 +59,20 @@ func TestSecretsHaveNoValueAndOutliveTheStack(t *testing.T) {
 		}
 		for _, holdsValue := range []string{"SecretString", "GenerateSecretString"} {
 			if properties[holdsValue] != nil {
-				t.Errorf("%s has a value in the template (%s)", id, holdsValue)
+				t.Errorf("the template gives %s a value (%s)", id, holdsValue)
 			}
 		}
 		if got := newStack(t, map[string]string{"KmsKeyArn": key}).properties(t, id)["KmsKeyId"]; got != key {
 			t.Errorf("%s is encrypted with %v", id, got)
 		}
 		if newStack(t, map[string]string{"CreateSecrets": "false"}).resource(t, id) != nil {
-			t.Errorf("%s is made although it exists already", id)
+			t.Errorf("%s is created although it exists already", id)
 		}
 	}
 }
 
-// CloudFormation writes a parameter again only when the template's value
-// changes: as long as it is the constant {}, what the function wrote stays.
-func TestParametersBeginEmpty(t *testing.T) {
+// The parameters start as {}, which means default, unknown and free.
+func TestParametersStartEmpty(t *testing.T) {
 	s := newStack(t, nil)
 	for id, name := range map[string]string{"Config": "config", "State": "state", "Lease": "lease"} {
 		raw := s.template["Resources"].(object)[id].(object)["Properties"].(object)
@@ -86,7 +85,7 @@ func TestParametersBeginEmpty(t *testing.T) {
 	}
 }
 
-func TestLogGroupIsKeptAsLongAsAsked(t *testing.T) {
+func TestLogRetention(t *testing.T) {
 	log := newStack(t, map[string]string{"LogRetentionDays": "7", "KmsKeyArn": key}).properties(t, "RotateLog")
 	if log["RetentionInDays"] != "7" || log["KmsKeyId"] != key || log["LogGroupName"] != "/aws/lambda/reltio-token-rotator/STACK" {
 		t.Errorf("log group is %v", log)
@@ -113,18 +112,18 @@ func TestOutputs(t *testing.T) {
 			t.Errorf("output %s is %v, want %v", name, got[name], value)
 		}
 	}
-	kept := newStack(t, map[string]string{"CreateSecrets": "false"})
-	partial := kept.render(kept.template["Outputs"].(object)["TokenSecretArn"].(object)["Value"])
+	retained := newStack(t, map[string]string{"CreateSecrets": "false"})
+	partial := retained.render(retained.template["Outputs"].(object)["TokenSecretArn"].(object)["Value"])
 	if partial != secret+"/default/token" {
-		t.Errorf("TokenSecretArn without secrets of its own is %v", partial)
+		t.Errorf("TokenSecretArn is %v when the stack does not create the secrets", partial)
 	}
 }
 
 func TestParameterValues(t *testing.T) {
 	parameters := newStack(t, nil).template["Parameters"].(object)
 	for _, test := range []struct {
-		parameter    string
-		good, refuse []string
+		parameter          string
+		accepted, rejected []string
 	}{
 		{
 			"TokenUrl",
@@ -157,27 +156,27 @@ func TestParameterValues(t *testing.T) {
 	} {
 		definition := parameters[test.parameter].(object)
 		pattern := regexp.MustCompile(definition["AllowedPattern"].(string))
-		// CloudFormation wants the whole value to match.
+		// CloudFormation requires that the whole value matches.
 		matches := func(value string) bool {
 			found := pattern.FindString(value)
 			return found == value && pattern.MatchString(value)
 		}
-		for _, value := range test.good {
+		for _, value := range test.accepted {
 			if !matches(value) {
-				t.Errorf("%s refuses %q", test.parameter, value)
+				t.Errorf("%s rejects %q", test.parameter, value)
 			}
 		}
-		for _, value := range test.refuse {
+		for _, value := range test.rejected {
 			if matches(value) {
-				t.Errorf("%s takes %q", test.parameter, value)
+				t.Errorf("%s accepts %q", test.parameter, value)
 			}
 		}
 	}
 }
 
-// A refusal without a reason is "failed to satisfy constraint": every
-// parameter that refuses something says why, and each says what it is for.
-func TestEveryParameterExplainsItself(t *testing.T) {
+// Without a ConstraintDescription, CloudFormation only says "failed to satisfy
+// constraint". Every parameter has one, and a description.
+func TestEveryParameterIsDescribed(t *testing.T) {
 	parameters := newStack(t, nil).template["Parameters"].(object)
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
 		definition := parameters[name].(object)
@@ -185,11 +184,11 @@ func TestEveryParameterExplainsItself(t *testing.T) {
 			t.Errorf("%s: Description or ConstraintDescription is missing", name)
 		}
 		if definition["Default"] == nil {
-			t.Errorf("%s has no default: a guided deployment would stop there", name)
+			t.Errorf("%s has no default: a guided deployment would have to ask for it", name)
 		}
 		constrained := slices.ContainsFunc([]string{"AllowedPattern", "AllowedValues", "MinValue"}, func(field string) bool { return definition[field] != nil })
 		if !constrained {
-			t.Errorf("%s takes anything", name)
+			t.Errorf("%s has no constraint", name)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-"""Prints a SAM template as the SAM transform makes it. With the SAM CLI's Python."""
+"""Prints the output of the SAM transform for a template. Runs with the SAM CLI's Python."""
 
 import json
 import sys

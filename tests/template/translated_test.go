@@ -10,7 +10,7 @@ import (
 	"reltio-token-rotator/tests/harness/cfn"
 )
 
-// translated is template.yaml as the SAM transform makes it.
+// translated is the output of the SAM transform for template.yaml.
 func translated(t *testing.T, parameters map[string]string) stack {
 	t.Helper()
 	python := filepath.Join(root, ".tools", "sam", "bin", "python")
@@ -35,7 +35,7 @@ func translated(t *testing.T, parameters map[string]string) stack {
 	return stack{s, s.Template, s.Parameters}
 }
 
-// SAM makes roles of its own; no boundary, no deployment in many companies.
+// SAM creates a role too. Many companies deny roles without a boundary.
 func TestEveryTranslatedRoleTakesTheBoundary(t *testing.T) {
 	const boundary = "arn:aws:iam::123456789012:policy/boundary"
 	s := translated(t, map[string]string{"PermissionsBoundaryArn": boundary})
@@ -54,9 +54,9 @@ func TestEveryTranslatedRoleTakesTheBoundary(t *testing.T) {
 	}
 }
 
-// What the stack makes is found, and its costs are counted, by one tag.
+// One tag finds all resources of the stack and their costs.
 func TestEverythingIsTagged(t *testing.T) {
-	without := map[string]bool{ // CloudFormation takes no tags for these
+	without := map[string]bool{ // these types have no tags in CloudFormation
 		"AWS::IAM::ManagedPolicy": true, "AWS::Lambda::EventInvokeConfig": true, "AWS::Scheduler::Schedule": true,
 		"AWS::SNS::Subscription": true, "AWS::SNS::TopicPolicy": true,
 	}
@@ -83,8 +83,8 @@ func TestEverythingIsTagged(t *testing.T) {
 	}
 }
 
-// What tests/alarms replays is what is deployed, and what an alarm waits for is
-// something that SAM makes.
+// The alarms that tests/alarms replays are those that are deployed, and each
+// alarm depends on a resource that SAM creates.
 func TestTranslationLeavesAlarmsAsTheyAre(t *testing.T) {
 	s := translated(t, nil)
 	resources := s.template["Resources"].(object)
@@ -98,7 +98,7 @@ func TestTranslationLeavesAlarmsAsTheyAre(t *testing.T) {
 			t.Errorf("%s becomes %v", id, resources[id])
 		}
 		if first := raw.(object)["DependsOn"].(string); resources[first] == nil {
-			t.Errorf("%s waits for %s, which there is not", id, first)
+			t.Errorf("%s depends on %s, which does not exist", id, first)
 		}
 	}
 	if seen != 5 {

@@ -10,11 +10,11 @@ import (
 // removed is what AWS::NoValue becomes; rendering drops it.
 type removed struct{}
 
-// Placeholder finds ${…} in the text of Fn::Sub; the name is its first group.
+// Placeholder matches ${NAME} in the text of Fn::Sub. Its first group is NAME.
 var Placeholder = regexp.MustCompile(`\$\{([A-Za-z0-9:.]+)\}`)
 
-// Render evaluates the functions of value. A resource's Ref and GetAtt become
-// the logical id, and the id and attribute.
+// Render evaluates the functions in value. The Ref of a resource becomes its
+// logical id, and GetAtt becomes the id and the attribute.
 func (s Stack) Render(value any) any {
 	switch value := value.(type) {
 	case []any:
@@ -77,7 +77,7 @@ func (s Stack) function(name string, argument any) (result any, ok bool) {
 	return nil, false
 }
 
-// sub evaluates Fn::Sub, with or without variables of its own.
+// sub evaluates Fn::Sub, with or without a map of variables.
 func (s Stack) sub(argument any, arguments []any) string {
 	text, own := argument, Object{}
 	if arguments != nil {

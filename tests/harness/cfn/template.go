@@ -1,5 +1,5 @@
-// Package cfn reads a CloudFormation template as CloudFormation would, as far
-// as the tests need it: the short forms of functions, parameters, conditions.
+// Package cfn evaluates a CloudFormation template as far as the tests need it:
+// the short forms of functions, parameters and conditions.
 package cfn
 
 import (
@@ -16,7 +16,7 @@ import (
 // !Sub are in their long form, {"Fn::Sub": …}.
 type Object = map[string]any
 
-// Load reads a template's file.
+// Load reads a template from a file.
 func Load(file string) (Object, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -36,16 +36,16 @@ func Parse(text []byte) (Object, error) {
 		return nil, err
 	}
 	if len(document.Content) == 0 {
-		return nil, errors.New("nothing in it")
+		return nil, errors.New("the template is empty")
 	}
 	template, ok := long(document.Content[0]).(Object)
 	if !ok {
-		return nil, errors.New("not a mapping")
+		return nil, errors.New("the template is not a mapping")
 	}
 	return template, nil
 }
 
-// long turns YAML into values, with the short forms of functions made long.
+// long converts YAML to values and the short forms of functions to long ones.
 func long(node *yaml.Node) any {
 	var value any
 	switch node.Kind {
@@ -73,7 +73,7 @@ func long(node *yaml.Node) any {
 	return value
 }
 
-// Stack is a template with its parameters given.
+// Stack is a template with parameter values.
 type Stack struct {
 	Template   Object
 	Parameters map[string]string
@@ -81,8 +81,7 @@ type Stack struct {
 	Pseudo map[string]string
 }
 
-// New gives the parameters named, and the defaults of the others, to a
-// template.
+// New returns a template with these parameters and the defaults of the others.
 func New(template Object, parameters map[string]string) (Stack, error) {
 	s := Stack{template, map[string]string{}, map[string]string{
 		"AWS::Partition": "aws", "AWS::Region": "eu-west-1", "AWS::AccountId": "123456789012", "AWS::StackName": "STACK",
@@ -92,7 +91,7 @@ func New(template Object, parameters map[string]string) (Stack, error) {
 		if value, ok := definition.(Object)["Default"]; ok {
 			s.Parameters[name] = fmt.Sprint(value)
 		} else if _, given := parameters[name]; !given {
-			return Stack{}, fmt.Errorf("parameter %s must be given", name)
+			return Stack{}, fmt.Errorf("parameter %s has no value and no default", name)
 		}
 	}
 	for name := range parameters {
@@ -104,8 +103,8 @@ func New(template Object, parameters map[string]string) (Stack, error) {
 	return s, nil
 }
 
-// Resource returns a resource as CloudFormation would see it, nil where its
-// condition is not met; false where the template has none.
+// Resource returns a resource with its functions evaluated, nil if its condition
+// is false. ok is false if the template has no such resource.
 func (s Stack) Resource(id string) (resource Object, ok bool) {
 	raw, ok := s.Template["Resources"].(Object)[id].(Object)
 	if !ok {
@@ -117,7 +116,7 @@ func (s Stack) Resource(id string) (resource Object, ok bool) {
 	return s.Render(raw).(Object), true
 }
 
-// Condition reports whether a condition is met.
+// Condition reports whether a condition is true.
 func (s Stack) Condition(name string) bool {
 	return s.Render(s.Template["Conditions"].(Object)[name]).(bool)
 }

@@ -20,10 +20,10 @@ import (
 )
 
 const (
-	stackName = "STACK" // as tests/cfn names it
+	stackName = "STACK" // as the package cfn names it
 	user      = "user"
 	day       = 24 * time.Hour
-	// timeout is the function's, as the template sets it.
+	// timeout is the timeout of the function in the template.
 	timeout = 120 * time.Second
 )
 
@@ -53,8 +53,8 @@ func definitions(t testing.TB) map[string]alarms.Alarm {
 	return all
 }
 
-// stage is a stack that lives in a bubble of simulated time; its alarms are made
-// before its first heartbeat.
+// fixture is a stack in simulated time. Its alarms are created before its first
+// heartbeat.
 type fixture struct {
 	t       *testing.T
 	aws     *memory.AWS
@@ -67,15 +67,15 @@ type fixture struct {
 
 	mu      sync.Mutex
 	outage  bool // of the token endpoint
-	blind   bool // the listing fails
-	stopped bool // no heartbeat comes
+	noList  bool // the listing fails
+	stopped bool // there are no heartbeats
 	runs    int
 }
 
 func newFixture(t *testing.T, options memory.Options) *fixture {
 	s := &fixture{
 		t: t, aws: memory.NewAWS(), record: alarms.NewRecord(), random: rand.New(rand.NewPCG(6, 1)),
-		// In the middle of a minute, as stacks are.
+		// Not at the start of a minute, like a real stack.
 		created: time.Now().Add(37 * time.Second),
 	}
 	options.Weather = func() memory.TokenFault {
@@ -88,7 +88,7 @@ func newFixture(t *testing.T, options memory.Options) *fixture {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		fault := memory.Fault{Latency: 15 * time.Millisecond}
-		if s.blind && c.Operation == "GetParametersByPath" {
+		if s.noList && c.Operation == "GetParametersByPath" {
 			fault.Code = "AccessDeniedException"
 		}
 		return fault
@@ -97,15 +97,15 @@ func newFixture(t *testing.T, options memory.Options) *fixture {
 	return s
 }
 
-// set changes what is wrong, under the lock that the weather reads it with.
-func (s *fixture) set(what *bool, is bool) {
+// set switches a fault on or off.
+func (s *fixture) set(fault *bool, on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	*what = is
+	*fault = on
 }
 
-// seed makes a person write credentials with a fresh refresh token, and with a
-// login where asked for.
+// seed writes credentials with a new refresh token, as the operator does, and with
+// user name and password if login is true.
 func (s *fixture) seed(connection string, login bool) {
 	_, refreshToken := s.reltio.Login(user + connection)
 	s.write(connection, refreshToken, login)
@@ -120,11 +120,11 @@ func (s *fixture) write(connection, refreshToken string, login bool) {
 	s.aws.PutSecret(connection, memory.Credentials, string(document))
 }
 
-// live lets the schedule send its heartbeats for a while: each up to 25 s late,
-// so that it may miss its clock minute and the next has two, now and then none,
-// now and then two. Two in a row are never missing: that lifts an alarm of "2 of
-// 3 minutes" and raises it again, which is no more than a second message.
-func (s *fixture) live(d time.Duration) {
+// runFor runs the schedule for a while. Each heartbeat is up to 25 s late, so that
+// some clock minutes have none and others have two. Some heartbeats are missing
+// or sent twice, but never two in a row are missing: then an alarm of "2 of 3
+// minutes" returns to OK and fires again, which is only a second message.
+func (s *fixture) runFor(d time.Duration) {
 	missed := false
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		beats := 1
@@ -168,11 +168,11 @@ func (s *fixture) heartbeat() {
 		Lister:  store, Parameters: store, Credentials: store, Saver: store, Pending: store, Tokens: store,
 		Endpoint: s.reltio.Process(), Metrics: emf.New(s.record, stackName), Log: slog.New(slog.DiscardHandler),
 	}
-	// Failures are what the metrics tell.
+	// The metrics report failures.
 	_, _ = r.Run(ctx, id, rotator.Event{})
 }
 
-// expiry is when the published token ends.
+// expiry is when the published token expires.
 func (s *fixture) expiry(connection string) time.Time {
 	s.t.Helper()
 	document, ok := s.aws.Secret(connection, memory.Token)
@@ -180,12 +180,12 @@ func (s *fixture) expiry(connection string) time.Time {
 		ExpiresAt time.Time `json:"expires_at"`
 	}
 	if !ok || json.Unmarshal([]byte(document), &token) != nil {
-		s.t.Fatal("no token was published")
+		s.t.Fatal("no token is published")
 	}
 	return token.ExpiresAt
 }
 
-// works reports whether a job that reads the token secret now can work.
+// works reports whether a job can use the published token now.
 func (s *fixture) works(connection string) bool {
 	document, _ := s.aws.Secret(connection, memory.Token)
 	var token struct {
@@ -195,17 +195,16 @@ func (s *fixture) works(connection string) bool {
 	return s.reltio.Alive(token.AccessToken)
 }
 
-// clouds are the ways in which CloudWatch may see the same record.
-var clouds = []alarms.CloudWatch{
+// variants are ways in which CloudWatch may evaluate the same record.
+var variants = []alarms.CloudWatch{
 	{FurtherBack: 1, Delay: 0}, {FurtherBack: 2, Delay: 1}, {FurtherBack: 3, Delay: 2},
 }
 
-// history is what the alarms did.
+// history holds the changes of each alarm.
 type history map[string][]alarms.Change
 
-// judge ends the stage and replays its record, in each way that CloudWatch may
-// see it.
-func (s *fixture) judge(check func(t *testing.T, h history)) {
+// replay ends the run and replays its record in each variant of CloudWatch.
+func (s *fixture) replay(check func(t *testing.T, h history)) {
 	s.t.Helper()
 	s.running.Wait()
 	until := time.Now()
@@ -213,7 +212,7 @@ func (s *fixture) judge(check func(t *testing.T, h history)) {
 		s.t.Fatal(err)
 	}
 	all := definitions(s.t)
-	for _, cloud := range clouds {
+	for _, cloud := range variants {
 		h := history{}
 		for name, alarm := range all {
 			changes, err := cloud.Replay(alarm, s.record, s.created, until)
@@ -222,17 +221,17 @@ func (s *fixture) judge(check func(t *testing.T, h history)) {
 			}
 			h[name] = changes
 		}
-		s.t.Logf("looking %d periods further back, %d min late: %s", cloud.FurtherBack, cloud.Delay, h.pages(s.created))
+		s.t.Logf("%d more periods, %d min delay: %s", cloud.FurtherBack, cloud.Delay, h.messages(s.created))
 		check(s.t, h)
 	}
 }
 
-// pages shows when alarms were raised and lifted.
-func (h history) pages(created time.Time) string {
+// messages shows when alarms fired and returned to OK.
+func (h history) messages(created time.Time) string {
 	var all []string
 	for name, changes := range h {
 		for _, c := range changes {
-			if raised := c.To == alarms.InAlarm; raised || c.To == alarms.OK && !first(changes, c) {
+			if fired := c.To == alarms.InAlarm; fired || c.To == alarms.OK && !first(changes, c) {
 				all = append(all, fmt.Sprintf("%s %s after %v", name, c.To, c.At.Sub(created).Round(time.Minute)))
 			}
 		}
@@ -242,8 +241,8 @@ func (h history) pages(created time.Time) string {
 
 func first(changes []alarms.Change, c alarms.Change) bool { return changes[0] == c }
 
-// raised returns when an alarm went off.
-func (h history) raised(name string) []time.Time {
+// fired returns when an alarm fired.
+func (h history) fired(name string) []time.Time {
 	var all []time.Time
 	for _, c := range h[name] {
 		if c.To == alarms.InAlarm {
@@ -253,8 +252,8 @@ func (h history) raised(name string) []time.Time {
 	return all
 }
 
-// only fails where another alarm than those named went off, where one of them
-// did not go off exactly once, and where any is not OK in the end.
+// only fails the test unless each of the named alarms fired exactly once, no other
+// alarm fired, and all are OK at the end.
 func (h history) only(t *testing.T, names ...string) {
 	t.Helper()
 	want := map[string]int{}
@@ -262,11 +261,11 @@ func (h history) only(t *testing.T, names ...string) {
 		want[name] = 1
 	}
 	for name, changes := range h {
-		if got := len(h.raised(name)); got != want[name] {
-			t.Errorf("%s went off %d times, want %d: %v", name, got, want[name], changes)
+		if got := len(h.fired(name)); got != want[name] {
+			t.Errorf("%s fired %d times, want %d: %v", name, got, want[name], changes)
 		}
 		if len(changes) == 0 || changes[len(changes)-1].To != alarms.OK {
-			t.Errorf("%s is not OK in the end: %v", name, changes)
+			t.Errorf("%s is not OK at the end: %v", name, changes)
 		}
 	}
 }

@@ -1,5 +1,6 @@
-# `make help` lists what can be done here. Go and make are enough for run and
-# test; the rest first puts its tools, at the versions below, into .tools.
+# `make help` lists the targets. Go and make are enough for run, test and
+# ci-quick; the others first install their tools, at the versions below, in .tools.
+# The text after ## is the target's help; | begins a new line.
 
 SAM_VERSION         := 1.170.0
 AWS_VERSION         := 1.46.3
@@ -9,6 +10,8 @@ MOTO_VERSION        := 5.2.1
 CHECKOV_VERSION     := 3.3.30
 GOFUMPT_VERSION     := v0.12.0
 STATICCHECK_VERSION := v0.8.2
+ACTIONLINT_VERSION  := v1.7.12
+GOVULNCHECK_VERSION := v1.9.0
 
 # Where a guided deployment keeps what was answered, a section a stack; git
 # ignores it.
@@ -26,6 +29,9 @@ export SAM_CLI_TELEMETRY := 0
 # all is there, and installed anew after a change above.
 GOFUMPT     := $(TOOLS)/bin/installed-gofumpt-$(GOFUMPT_VERSION)
 STATICCHECK := $(TOOLS)/bin/installed-staticcheck-$(STATICCHECK_VERSION)
+ACTIONLINT  := $(TOOLS)/bin/installed-actionlint-$(ACTIONLINT_VERSION)
+GOVULNCHECK := $(TOOLS)/bin/installed-govulncheck-$(GOVULNCHECK_VERSION)
+GO_TOOLS    := $(GOFUMPT) $(STATICCHECK) $(ACTIONLINT) $(GOVULNCHECK)
 SAM_CLI     := $(TOOLS)/sam/installed-$(SAM_VERSION)
 AWS_CLI     := $(TOOLS)/aws/installed-$(AWS_VERSION)
 PROGRAMS    := $(SAM_CLI) \
@@ -36,33 +42,47 @@ PROGRAMS    := $(SAM_CLI) \
                $(TOOLS)/python/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate bench lint lint-templates fmt tools build deploy deploy-local invoke-local clean build-RotateFunction
+.PHONY: help run test simulate bench ci-quick ci lint lint-go lint-templates vulncheck fmt tools
+.PHONY: build deploy deploy-local invoke-local clean build-RotateFunction
 .PHONY: seed status refresh logs check add-connection remove-connection
 
-help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { n = split($$2, line, "|"); printf "  make %-17s %s\n", $$1, line[1]; \
+		for (i = 2; i <= n; i++) printf "%25s%s\n", "", line[i] }' $(firstword $(MAKEFILE_LIST))
 
-run: ## watch the real function keep a token fresh on this machine, without AWS
+run: ## run the real function on this machine, without AWS
 	@go build -o .build/demo ./cmd/demo
 	@.build/demo
 
-test: ## all tests that need only Go
+test: ## run all tests that need only Go
 	go test ./...
 
-simulate: ## 90 days of trouble: this rotator beside what people use in its place [SEED=1]
+simulate: ## 90 days of faults, compared with other solutions|[SEED=1]
 	@cd tests/simulation && go test -count=1 -timeout 10m -args -long -seed $(or $(SEED),1)
 
-bench: ## speed, memory, calls and size, beside what people would use instead: [REPEAT=15]
+bench: ## measure speed, memory, calls and size|[REPEAT=15] [ONLY=name]
 	@go build -o .build/bench ./bench
 	@.build/bench $(if $(REPEAT),-repeat $(REPEAT)) $(if $(ONLY),-only "$(ONLY)")
 
-lint: $(GOFUMPT) $(STATICCHECK) ## formatting and static checks of the code and, after make tools, the templates
+# The packages whose tests are unit tests, and the tests of the pages.
+UNIT := ./functions/... ./rotator/... ./cmd/... ./tests/fake/... ./tests/harness/... ./tests/docs
+
+ci-quick: lint-go ## before a commit: formatting, vet, unit tests
+	go test $(UNIT)
+
+ci: ## before a merge: every check, in about half an hour
+	@.ci/steps
+
+lint: lint-go $(ACTIONLINT) ## static checks; of the templates after make tools
+	actionlint -shellcheck= -pyflakes=
+	@if test -x $(SAM) && test -x $(TOOLS)/bin/checkov; then $(MAKE) --no-print-directory lint-templates; \
+	else echo "template.yaml and connection.yaml not checked: make tools first"; fi
+
+lint-go: $(GOFUMPT) $(STATICCHECK)
 	@test -z "$$(gofumpt -l .)" || { gofumpt -d .; echo "run: make fmt"; exit 1; }
 	go vet ./...
 	staticcheck ./...
 	go mod tidy -diff
-	@if test -x $(SAM) && test -x $(TOOLS)/bin/checkov; then $(MAKE) --no-print-directory lint-templates; \
-	else echo "template.yaml and connection.yaml not checked: make tools first"; fi
 
 # checkov would ask its maker's server for guidelines; what it knows by itself is
 # what counts. What it is told to skip stands beside the resource, with a reason.
@@ -71,6 +91,14 @@ lint-templates:
 	$(SAM) validate --lint --template connection.yaml
 	@env -u BC_API_KEY LOG_LEVEL=CRITICAL checkov --framework cloudformation --compact --quiet \
 		--file template.yaml connection.yaml --skip-download
+
+# Without the database nothing is known; that is said, and is no failure.
+vulncheck: $(GOVULNCHECK) ## known vulnerabilities in the code that is called
+	@if said=$$(govulncheck ./... 2>&1); then echo "$$said"; exit 0; fi; \
+	case "$$said" in \
+	'govulncheck: fetching vulnerabilities:'*) echo "known vulnerabilities not checked: no answer from https://vuln.go.dev" ;; \
+	*) echo "$$said" >&2; exit 1 ;; \
+	esac
 
 fmt: $(GOFUMPT) ## format the code
 	gofumpt -w .
@@ -83,7 +111,7 @@ build: $(SAM_CLI) ## build what is deployed, into .aws-sam
 told := aws cloudformation describe-stacks --stack-name "$(STACK)" --output text \
 	--query "Stacks[?StackStatus!='REVIEW_IN_PROGRESS'].StackName" 2>/dev/null
 
-deploy: $(SAM_CLI) $(AWS_CLI) ## deploy or update: STACK=name [PARAMETERS="AlarmEmail=…"] [TAGS="owner=…"] [YES=true]
+deploy: $(SAM_CLI) $(AWS_CLI) ## deploy or update a stack|STACK=name [PARAMETERS="AlarmEmail=..."]|[TAGS="owner=..."] [YES=true]
 	@test -n "$(STACK)" || { echo 'say which stack: make deploy STACK=reltio-tokens' >&2; exit 2; }
 	$(SAM) build
 	@test -f $(ANSWERS) || echo 'version = 0.1' > $(ANSWERS)
@@ -91,10 +119,10 @@ deploy: $(SAM_CLI) $(AWS_CLI) ## deploy or update: STACK=name [PARAMETERS="Alarm
 	set -x; $(SAM) deploy --stack-name $(STACK) $$ask $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS)) \
 		$(if $(TAGS),--tags $(TAGS)) $(call yes,$(YES),--no-confirm-changeset)
 
-deploy-local: tools ## deploy to an emulator of AWS and see that it works: [AUTH=true] with IAM enforced
+deploy-local: tools ## deploy to an emulator of AWS and test the result|[AUTH=true]  with IAM enforced
 	@go run ./cmd/deploy-local $(if $(filter true 1 yes,$(AUTH)),-auth)
 
-invoke-local: $(SAM_CLI) ## run one event under sam local: EVENT=events/refresh-now.json
+invoke-local: $(SAM_CLI) ## run one event under sam local|EVENT=events/refresh-now.json
 	@go run ./cmd/invoke-local $(if $(filter own,$(ENGINE)),-own) $(EVENT)
 
 # $(call rotatorctl,COMMAND,FLAGS): what a person does with a deployed stack.
@@ -104,25 +132,25 @@ define rotatorctl
 endef
 yes = $(if $(filter true 1 yes,$(1)),$(2))
 
-seed: $(AWS_CLI) ## put credentials and prove them: STACK=name [CONNECTION=default] [FILE=credentials.json]
+seed: $(AWS_CLI) ## write credentials and prove that they work|STACK=name [CONNECTION=default]|[FILE=credentials.json]
 	$(call rotatorctl,seed,$(if $(FILE),-file "$(FILE)"))
 
-status: $(AWS_CLI) ## how each connection is: STACK=name
+status: $(AWS_CLI) ## the state of each connection|STACK=name
 	$(call rotatorctl,status)
 
-check: $(AWS_CLI) ## what is wrong, and what mends it: STACK=name [JSON=true]
+check: $(AWS_CLI) ## problems, and how to solve each of them|STACK=name [JSON=true]
 	$(call rotatorctl,check,$(call yes,$(JSON),-json))
 
-refresh: $(AWS_CLI) ## new tokens now; the old ones end: STACK=name [CONNECTION=name]
+refresh: $(AWS_CLI) ## new tokens now; the old ones expire at once|STACK=name [CONNECTION=name]
 	$(call rotatorctl,refresh)
 
-logs: $(AWS_CLI) ## what the function said: STACK=name [SINCE=1h] [FOLLOW=true]
+logs: $(AWS_CLI) ## the function's log|STACK=name [SINCE=1h] [FOLLOW=true]
 	$(call rotatorctl,logs,$(if $(SINCE),-since "$(SINCE)") $(call yes,$(FOLLOW),-follow))
 
-add-connection: $(AWS_CLI) ## a further tenant or user: STACK=name CONNECTION=name [TOKEN_URL=https://…]
+add-connection: $(AWS_CLI) ## add a connection, for another tenant or user|STACK=name CONNECTION=name [TOKEN_URL=https://...]
 	$(call rotatorctl,add-connection,$(if $(TOKEN_URL),-token-url "$(TOKEN_URL)") $(if $(PARAMETERS),-parameters "$(PARAMETERS)"))
 
-remove-connection: $(AWS_CLI) ## delete it, its secrets too: STACK=name CONNECTION=name [KEEP_SECRETS=true] [YES=true]
+remove-connection: $(AWS_CLI) ## delete a connection and its secrets|STACK=name CONNECTION=name|[KEEP_SECRETS=true] [YES=true]
 	$(call rotatorctl,remove-connection,$(call yes,$(YES),-yes) $(call yes,$(KEEP_SECRETS),-keep-secrets))
 
 clean: ## remove what was built; .tools stays
@@ -137,7 +165,7 @@ build-RotateFunction:
 	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 GOAMD64=v1 go build -trimpath -buildvcs=false -tags lambda.norpc \
 		-ldflags "-s -w -X main.release=$(VERSION)" -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/rotate
 
-tools: $(PROGRAMS) $(GOFUMPT) $(STATICCHECK) ## SAM CLI, AWS CLI, emulators and linters, into .tools
+tools: $(PROGRAMS) $(GO_TOOLS) ## install SAM CLI, AWS CLI, emulators and linters
 
 # Each in a virtual environment of its own: their requirements contradict.
 # $(call pip,FOLDER,COMMAND,PACKAGES)
@@ -169,10 +197,20 @@ $(TOOLS)/checkov/installed-%:
 $(TOOLS)/python/installed: tests/readers/requirements.txt bench/peer/requirements.txt
 	$(call pip,python,mypy,$(addprefix -r ,$^))
 
+# $(call go-tool,PACKAGE@VERSION)
+define go-tool
+GOBIN=$(TOOLS)/bin go install $(1)
+@touch $@
+endef
+
 $(GOFUMPT):
-	GOBIN=$(TOOLS)/bin go install mvdan.cc/gofumpt@$(GOFUMPT_VERSION)
-	@touch $@
+	$(call go-tool,mvdan.cc/gofumpt@$(GOFUMPT_VERSION))
 
 $(STATICCHECK):
-	GOBIN=$(TOOLS)/bin go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
-	@touch $@
+	$(call go-tool,honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION))
+
+$(ACTIONLINT):
+	$(call go-tool,github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION))
+
+$(GOVULNCHECK):
+	$(call go-tool,golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION))

@@ -20,9 +20,9 @@ func madeOf(text string, most int, characters string) bool {
 	return text != "" && len(text) <= most && strings.Trim(text, characters) == ""
 }
 
-// isConnectionName reports whether a connection may be called so: its name is part
+// IsConnectionName reports whether a connection may be called so: its name is part
 // of secrets' and parameters' names.
-func isConnectionName(name string) bool {
+func IsConnectionName(name string) bool {
 	return madeOf(name, 32, lower+digits+"-") && name[0] != '-'
 }
 
@@ -41,15 +41,15 @@ type Connection struct {
 	Pending *PendingToken
 }
 
-// connections reads a listing: a connection exists when its config does. They
+// Connections reads a listing: a connection exists when its config does. They
 // come sorted by name.
-func connections(listing []Parameter, settings Settings, now time.Time) []Connection {
+func Connections(listing []Parameter, settings Settings, now time.Time) []Connection {
 	byName := map[string]*Connection{}
 	for _, p := range listing {
 		if p.Kind == KindConfig {
 			c := &Connection{Name: p.Connection}
 			c.Config, c.ConfigError = parseConfig(p.Value.Reveal(), settings)
-			if !isConnectionName(p.Connection) {
+			if !IsConnectionName(p.Connection) {
 				c.ConfigError = &Error{Code: ConfigInvalid, Message: fmt.Sprintf("the connection's name %q is not allowed; use 1 to 32 lower-case letters, digits and hyphens, beginning with a letter or digit", p.Connection)}
 			}
 			byName[p.Connection] = c

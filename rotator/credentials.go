@@ -9,6 +9,10 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
+// RefreshTokenLife is how long a Reltio refresh token is valid, counted from the
+// login; use does not extend it.
+const RefreshTokenLife = 28 * 24 * time.Hour
+
 // Credentials is what the grant needs, as one version of the credentials
 // secret holds it. Values may hold any character; nothing is trimmed.
 type Credentials struct {
@@ -24,9 +28,9 @@ type Credentials struct {
 	document secret.Value
 }
 
-// parseCredentials reads a credentials secret. An empty field is an absent one.
+// ParseCredentials reads a credentials secret. An empty field is an absent one.
 // Errors have the code CredentialsUnread and name the field.
-func parseCredentials(v SecretVersion) (Credentials, error) {
+func ParseCredentials(v SecretVersion) (Credentials, error) {
 	c := Credentials{Version: v.ID, CreatedAt: v.CreatedAt, document: v.Document}
 	fields, err := c.fields()
 	if err != nil {
@@ -68,7 +72,7 @@ func parseCredentials(v SecretVersion) (Credentials, error) {
 // CheckCredentials reports whether the function could use a document before
 // somebody puts it into a credentials secret.
 func CheckCredentials(document secret.Value) error {
-	_, err := parseCredentials(SecretVersion{Document: document})
+	_, err := ParseCredentials(SecretVersion{Document: document})
 	return err
 }
 

@@ -97,7 +97,7 @@ func TestParseCredentials(t *testing.T) {
 		{`{` + client + `,"username":"u"}`, "password is missing"},
 		{`{` + client + `,"password":"canary"}`, "username is missing"},
 	} {
-		_, err := parseCredentials(SecretVersion{Document: secret.New(c.document)})
+		_, err := ParseCredentials(SecretVersion{Document: secret.New(c.document)})
 		switch {
 		case c.mistake == "" && err != nil:
 			t.Errorf("%s: %v", c.document, err)
@@ -109,7 +109,7 @@ func TestParseCredentials(t *testing.T) {
 
 func TestUnknownFieldsOfTheCredentialsSurvive(t *testing.T) {
 	document := `{"client_id":"i","client_secret":"s <&> +/=","refresh_token":"old","Refresh_Token":"theirs","number":12345678901234567890,"nested":{"a":[1,null]}}`
-	c, err := parseCredentials(SecretVersion{Document: secret.New(document)})
+	c, err := ParseCredentials(SecretVersion{Document: secret.New(document)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestARefreshTokenNeverLooksYounger(t *testing.T) {
 		{"another", "g", noon.Add(time.Hour), noon.Add(time.Hour)},
 		{"none", "", noon, time.Time{}},
 	} {
-		if got := s.since(c.fingerprint, c.seen); !got.Equal(c.want) {
+		if got := s.Since(c.fingerprint, c.seen); !got.Equal(c.want) {
 			t.Errorf("%s: since %v, want %v", c.name, got, c.want)
 		}
 	}
@@ -257,7 +257,7 @@ func TestConnectionsOfAListing(t *testing.T) {
 	parameter := func(name string, kind Kind, value string, version int64) Parameter {
 		return Parameter{name, kind, secret.New(value), version}
 	}
-	all := connections([]Parameter{
+	all := Connections([]Parameter{
 		parameter("b", KindState, `{"failures":2}`, 9),
 		parameter("b", KindConfig, `{}`, 1),
 		parameter("b", KindLease, `{"run":"r","from":4,"until":"2026-11-23T12:00:00Z"}`, 5),

@@ -21,8 +21,13 @@ type Event struct {
 	DeadToken string
 }
 
-// ActionRefresh refreshes what is due, or what is forced, now.
-const ActionRefresh = "refresh"
+// The actions of an event.
+const (
+	// ActionRefresh refreshes what is due, or what is forced, now.
+	ActionRefresh = "refresh"
+	// ActionCheck is for the doctor, package rotator/doctor.
+	ActionCheck = "check"
+)
 
 // Heartbeat reports whether the schedule sent the event.
 func (e Event) Heartbeat() bool { return e.Action == "" }

@@ -55,7 +55,7 @@ func FuzzCredentials(f *testing.F) {
 	f.Add(`{"client_id":"i","client_secret":"s"}`, "\"\\<&>\u2028\x00")
 	f.Fuzz(func(t *testing.T, document, refreshToken string) {
 		document = withEcho(document)
-		c, err := parseCredentials(SecretVersion{ID: "v", Document: secret.New(document)})
+		c, err := ParseCredentials(SecretVersion{ID: "v", Document: secret.New(document)})
 		if err != nil {
 			if CodeOf(err) != CredentialsUnread || !reflect.DeepEqual(c, Credentials{}) {
 				t.Errorf("%v beside %+v", err, c)
@@ -75,7 +75,7 @@ func FuzzCredentials(f *testing.F) {
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("written as %s", written.Reveal())
 		}
-		back, err := parseCredentials(SecretVersion{ID: "v", Document: written})
+		back, err := ParseCredentials(SecretVersion{ID: "v", Document: written})
 		if err != nil || back.RefreshToken.Reveal() != refreshToken || back.ClientID != c.ClientID ||
 			!back.ClientSecret.Equal(c.ClientSecret) || !back.Username.Equal(c.Username) || !back.Password.Equal(c.Password) {
 			t.Errorf("comes back otherwise (%v): %s", err, written.Reveal())

@@ -10,5 +10,18 @@ const (
 	GrantTypeClientCredentials GrantType = "client_credentials"
 )
 
-// canLogIn reports whether a lost refresh token can be replaced by a login.
-func (c Credentials) canLogIn() bool { return !c.Username.Empty() }
+// GrantType is the grant type of the next token request: what the credentials
+// hold decides. When the refresh token is refused, a login follows where
+// CanLogIn.
+func (c Credentials) GrantType() GrantType {
+	switch {
+	case !c.RefreshToken.Empty():
+		return GrantTypeRefreshToken
+	case c.CanLogIn():
+		return GrantTypePassword
+	}
+	return GrantTypeClientCredentials
+}
+
+// CanLogIn reports whether a lost refresh token can be replaced by a login.
+func (c Credentials) CanLogIn() bool { return !c.Username.Empty() }

@@ -191,7 +191,7 @@ func check(t *testing.T, m *memory, outcomes map[string]Outcome) {
 	if m.granted != 1 || len(m.published) != 1 || refreshed != 1 || !recorded {
 		t.Errorf("%d token requests, %d published, %v\n%s", m.granted, len(m.published), outcomes, strings.Join(m.calls, "\n"))
 	}
-	after := connections(must(view{m, "c", func(string) {}}.List(t.Context())), settings, time.Now())[0]
+	after := Connections(must(view{m, "c", func(string) {}}.List(t.Context())), settings, time.Now())[0]
 	if d := after.decide(time.Now(), Event{}, minute); d.outcome != NotDue {
 		t.Errorf("afterwards it is decided %+v\n%s", d, strings.Join(m.calls, "\n"))
 	}

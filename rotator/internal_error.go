@@ -24,15 +24,15 @@ func (a *attempt) rotateSafely(ctx context.Context) (outcome Outcome, err error)
 	defer func() {
 		if thrown := recover(); thrown != nil {
 			outcome = Failed
-			err = panicError(thrown)
+			err = PanicError(thrown)
 		}
 	}()
 	return a.rotate(ctx)
 }
 
-// panicError is the failure that a panic is; to be called by the function that
+// PanicError is the failure that a panic is; to be called by the function that
 // recovers.
-func panicError(thrown any) *Error {
+func PanicError(thrown any) *Error {
 	return &Error{Code: InternalError, Message: fmt.Sprintf("a bug in the rotator (%T in %s); report it", thrown, panicPlace())}
 }
 

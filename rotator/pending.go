@@ -34,6 +34,14 @@ func (e PendingToken) document() secret.Value {
 // fits reports whether Parameter Store can hold the pending refresh token.
 func (e PendingToken) fits() bool { return len(e.document().Reveal()) <= maxParameterBytes }
 
+// Stands reports whether the pending refresh token is the one to use beside the
+// current credentials: they are the version that it replaces, or a save before
+// it that came late. Otherwise an operator wrote new credentials, and those are
+// used.
+func (e PendingToken) Stands(c Credentials) bool {
+	return c.Version == e.RotatedFrom || ownBefore(c.Version, e.SavedAt)
+}
+
 // parsePending returns nil for what is no pending refresh token.
 func parsePending(document secret.Value) *PendingToken {
 	var f pendingFields
@@ -57,7 +65,7 @@ func (a *attempt) restore(ctx context.Context) error {
 	own := a.creds.Version
 	switch {
 	case pending.RefreshToken.Equal(a.creds.RefreshToken): // saved after all
-	case own == pending.RotatedFrom, ownBefore(own, pending.SavedAt): // or a save before that one came late
+	case pending.Stands(a.creds):
 		own = newVersionID()
 		document := a.creds.withRefreshToken(pending.RefreshToken)
 		a.creds.RefreshToken = pending.RefreshToken
@@ -76,7 +84,7 @@ func (a *attempt) restore(ctx context.Context) error {
 	if err != nil {
 		return notReadBack(err)
 	}
-	creds, err := parseCredentials(version)
+	creds, err := ParseCredentials(version)
 	if err != nil {
 		return err
 	}

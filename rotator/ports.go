@@ -17,6 +17,7 @@ const (
 	KindState   Kind = "state"
 	KindLease   Kind = "lease"
 	KindPending Kind = "pending"
+	KindCheck   Kind = "check" // only the doctor writes it; no listing shows it
 )
 
 // Parameter is one parameter of a connection as the listing shows it.
@@ -45,6 +46,10 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrMoved: a compare-and-set found another version than it expected.
 	ErrMoved = errors.New("moved on")
+	// ErrDenied: a policy does not allow the call.
+	ErrDenied = errors.New("denied")
+	// ErrKey: the KMS key could not be used.
+	ErrKey = errors.New("key failed")
 )
 
 // Lister shows everything a heartbeat needs.
@@ -110,6 +115,29 @@ type SecretVersion struct {
 
 // VersionLabels are the secret versions that bear the two labels of interest.
 type VersionLabels struct{ Current, Previous string }
+
+// SecretKind is the last part of a secret's name.
+type SecretKind string
+
+// The secrets of a connection.
+const (
+	SecretCredentials SecretKind = "credentials"
+	SecretToken       SecretKind = "token"
+)
+
+// SecretDescription is what a secret shows without its value. It stands here and
+// not in package doctor, which alone needs it, because a store imports this
+// package and no other.
+type SecretDescription struct {
+	// Labels are those of each version that has any.
+	Labels map[string][]string
+	// Current is the version that is current, empty when there is no value yet.
+	Current string
+	// Key is the customer's KMS key, empty for the AWS managed one.
+	Key string
+	// Deleted says that the secret's deletion is scheduled.
+	Deleted bool
+}
 
 // TokenRequest is one token request.
 type TokenRequest struct {

@@ -121,10 +121,10 @@ func (a *attempt) describeCredentials(version string, refreshToken secret.Value,
 		seen = now
 	}
 	fingerprint := refreshToken.Fingerprint()
-	a.next.RefreshTokenSince = a.c.State.since(fingerprint, seen)
+	a.next.RefreshTokenSince = a.c.State.Since(fingerprint, seen)
 	a.next.RefreshTokenFingerprint = fingerprint
 	a.next.CredentialsVersion = version
-	a.next.CanLogIn = a.creds.canLogIn()
+	a.next.CanLogIn = a.creds.CanLogIn()
 }
 
 // upcoming is when the state about to be recorded makes the connection due.

@@ -101,7 +101,7 @@ func (a *attempt) read(ctx context.Context) (Outcome, error) {
 	defer cancel()
 	version, err := a.Credentials.Read(ctx, a.c.Name)
 	if err == nil {
-		a.creds, err = parseCredentials(version)
+		a.creds, err = ParseCredentials(version)
 	}
 	switch {
 	case err != nil && a.c.waitsForNew:

@@ -52,7 +52,7 @@ func (r *Rotator) Run(ctx context.Context, requestID string, event Event) (repor
 	now := time.Now()
 	defer func() {
 		if thrown := recover(); thrown != nil {
-			err = r.panicked(ctx, &report, panicError(thrown))
+			err = r.panicked(ctx, &report, PanicError(thrown))
 		}
 	}()
 	report = Report{Version: r.Version, StartedAt: wholeSeconds(now), Connections: []Result{}}
@@ -68,7 +68,7 @@ func (r *Rotator) Run(ctx context.Context, requestID string, event Event) (repor
 	if err != nil {
 		return r.listingFailed(ctx, now, report, err)
 	}
-	all := connections(listing, r.Settings, now)
+	all := Connections(listing, r.Settings, now)
 	if len(all) == 0 {
 		r.Log.WarnContext(ctx, "no connection was found: there is no config parameter under the stack's prefix; deploy the stack again, or correct PREFIX")
 	}
@@ -121,7 +121,7 @@ func choose(all []Connection, names []string) ([]Connection, error) {
 	for _, name := range names {
 		switch {
 		case slices.Contains(known, name):
-		case isConnectionName(name):
+		case IsConnectionName(name):
 			unknown = append(unknown, strconv.Quote(name))
 		default: // it could be a token that got in the name's place
 			unknown = append(unknown, "(one whose name is not allowed)")

@@ -118,10 +118,10 @@ func (s State) endedBy(t time.Time) State {
 	return s
 }
 
-// since returns from when the refresh token with this fingerprint counts, given
+// Since returns from when the refresh token with this fingerprint counts, given
 // that it was seen now or has stood somewhere since "seen". A refresh token
 // never looks younger than it is.
-func (s State) since(fingerprint string, seen time.Time) time.Time {
+func (s State) Since(fingerprint string, seen time.Time) time.Time {
 	switch {
 	case fingerprint == "":
 		return time.Time{}

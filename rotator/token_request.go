@@ -32,14 +32,12 @@ func (a *attempt) rotated(answer TokenResponse) bool {
 // token is refused it logs in at once, where it can: the refused request may
 // have ended the access token that is out.
 func (a *attempt) request(ctx context.Context) (TokenResponse, error) {
-	if a.creds.RefreshToken.Empty() {
-		if a.creds.canLogIn() {
-			return a.logIn(ctx)
-		}
-		return a.send(ctx, GrantTypeClientCredentials)
+	grant := a.creds.GrantType()
+	if grant == GrantTypePassword {
+		return a.logIn(ctx)
 	}
-	answer, err := a.send(ctx, GrantTypeRefreshToken)
-	if CodeOf(err) == RefreshTokenRejected && a.creds.canLogIn() {
+	answer, err := a.send(ctx, grant)
+	if CodeOf(err) == RefreshTokenRejected && a.creds.CanLogIn() {
 		return a.logIn(ctx)
 	}
 	return answer, err

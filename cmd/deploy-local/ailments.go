@@ -18,7 +18,7 @@ const asTold = `eval "$COMMAND"`
 // ailments are those of an operator's bad day. The scripts run in a folder where
 // credentials.json holds the right credentials.
 func ailments(auth bool, closedPort int) []ailment {
-	const first, configFirst = "mend the credentials first", "correct the config first"
+	const first, configFirst = "correct the credentials first", "correct the config first"
 	config := func(value string) string {
 		return `aws ssm put-parameter --overwrite --name "$CONFIG" --value '` + value + `'`
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/doctor"
 	"reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness/machine"
 )
@@ -20,7 +20,7 @@ import (
 // "CONNECTION CHECK".
 func (s stack) diagnose(ctx context.Context) (wrong map[string]string, checks int, err error) {
 	text, failed := s.make(ctx, "check", "JSON=true")
-	var report rotator.CheckReport
+	var report doctor.Report
 	if err := json.Unmarshal([]byte(text), &report); err != nil {
 		return nil, 0, errors.Join(err, failed)
 	}
@@ -144,9 +144,9 @@ func (s stack) found(ctx context.Context, expected map[string]string) (wrong map
 
 // no_credentials sees make check find that a connection has no credentials.
 func (s stack) unseeded(ctx context.Context, connection string) error {
-	const first = "mend the credentials first"
+	const first = "correct the credentials first"
 	wrong, err := s.found(ctx, map[string]string{
-		connection + " credentials": "no credentials yet: aws secretsmanager put-secret-value",
+		connection + " credentials": "no value yet; write one: aws secretsmanager put-secret-value",
 		connection + " grant":       first, connection + " refresh_token_age": first,
 	})
 	if err == nil {

@@ -10,11 +10,11 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/doctor"
 )
 
 // finding is one line of the report, the function's or the operator's.
-type finding = rotator.Check
+type finding = doctor.Check
 
 // check is make check: the doctor inside the function, and what only somebody
 // outside it can see. It changes nothing.
@@ -27,12 +27,12 @@ func (o *operator) check(ctx context.Context, opts options) error {
 	if err != nil {
 		return err
 	}
-	var all rotator.CheckReport
+	var all doctor.Report
 	all.Checks = append(all.Checks, o.schedule(ctx, resources))
 	all.Checks = append(all.Checks, o.fired(ctx))
 	all.Checks = append(all.Checks, o.alarms(ctx, resources)...)
 	all.Checks = append(all.Checks, o.listeners(ctx, stack))
-	var inside rotator.CheckReport
+	var inside doctor.Report
 	if err := o.invoke(ctx, stack.outputs["FunctionName"], event{Action: "check"}, &inside); err != nil {
 		inside.Checks = []finding{wrong("function", "%v; see its log: make logs STACK=%s", err, o.stack)}
 	}
@@ -45,7 +45,7 @@ func (o *operator) check(ctx context.Context, opts options) error {
 }
 
 // tell prints the report; errWrong when something in it is not ok.
-func (o *operator) tell(all rotator.CheckReport, machine bool) error {
+func (o *operator) tell(all doctor.Report, machine bool) error {
 	var err error
 	if slices.ContainsFunc(all.Checks, func(f finding) bool { return !f.OK }) {
 		err = errWrong
@@ -74,11 +74,11 @@ func (o *operator) tell(all rotator.CheckReport, machine bool) error {
 	return err
 }
 
-func ok(check rotator.CheckName, format string, args ...any) finding {
+func ok(check doctor.CheckName, format string, args ...any) finding {
 	return finding{Check: check, OK: true, Message: fmt.Sprintf(format, args...)}
 }
 
-func wrong(check rotator.CheckName, format string, args ...any) finding {
+func wrong(check doctor.CheckName, format string, args ...any) finding {
 	return finding{Check: check, Message: fmt.Sprintf(format, args...)}
 }
 
@@ -134,7 +134,7 @@ func enable(name string) string {
 }
 
 // unseen is the finding where the operator's own permissions do not reach.
-func unseen(check rotator.CheckName, action string, err error) finding {
+func unseen(check doctor.CheckName, action string, err error) finding {
 	return wrong(check, "cannot be seen (%v); your own role needs %s", err, action)
 }
 
@@ -201,7 +201,7 @@ type alarmState struct {
 }
 
 // The last part of an alarm's name is its page in the runbook.
-func (s alarmState) finding(check rotator.CheckName, id string) finding {
+func (s alarmState) finding(check doctor.CheckName, id string) finding {
 	switch {
 	case !s.ActionsEnabled:
 		return wrong(check, "%s: it tells nobody; aws cloudwatch enable-alarm-actions --alarm-names %s", id, s.AlarmName)

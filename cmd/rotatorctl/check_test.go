@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/doctor"
 )
 
 const (
@@ -116,7 +116,7 @@ func TestCheck(t *testing.T) {
 		// The same for machines.
 		o, out = person(a)
 		jsonErr := o.check(t.Context(), options{json: true})
-		var report rotator.CheckReport
+		var report doctor.Report
 		if decodeErr := json.Unmarshal(out.Bytes(), &report); decodeErr != nil || len(report.Checks) < 4 {
 			t.Errorf("%s: no report: %v\n%s", test.name, decodeErr, out)
 		}

@@ -14,9 +14,6 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// refreshTokenLife is how long a refresh token of Reltio's lives from its login.
-const refreshTokenLife = 28 * 24 * time.Hour
-
 // seen is a connection as its parameters show it.
 type seen struct {
 	config  struct{ Enabled *bool }
@@ -138,8 +135,8 @@ func (c *seen) notes(o *operator, name string) []string {
 	if c.pending {
 		notes = append(notes, "a changed refresh token waits pending; see "+page(string(rotator.CredentialsNotSaved)))
 	}
-	if age := o.now().Sub(s.RefreshTokenSince); s.RefreshTokenFingerprint != "" && !s.CanLogIn && age >= refreshTokenLife-7*24*time.Hour {
-		notes = append(notes, fmt.Sprintf("the refresh token ends after %s; see %s", span(refreshTokenLife), page("refresh-token-expiring")))
+	if age := o.now().Sub(s.RefreshTokenSince); s.RefreshTokenFingerprint != "" && !s.CanLogIn && age >= rotator.RefreshTokenLife-7*24*time.Hour {
+		notes = append(notes, fmt.Sprintf("the refresh token ends after %s; see %s", span(rotator.RefreshTokenLife), page("refresh-token-expiring")))
 	}
 	return notes
 }

@@ -16,6 +16,7 @@ import (
 
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/awsstore"
+	"reltio-token-rotator/rotator/doctor"
 	"reltio-token-rotator/rotator/emf"
 	"reltio-token-rotator/rotator/reltio"
 )
@@ -50,7 +51,7 @@ func main() {
 		Metrics:     emf.New(os.Stdout, env.stack()),
 		Log:         log,
 	}
-	doctor := &rotator.Doctor{
+	checker := &doctor.Doctor{
 		Settings:    env.settings,
 		Version:     version(),
 		Lister:      store,
@@ -68,7 +69,7 @@ func main() {
 			return nil, err
 		}
 		if event.Action == rotator.ActionCheck {
-			return doctor.Check(ctx)
+			return checker.Check(ctx)
 		}
 		return r.Run(ctx, requestID(ctx), event)
 	})

@@ -61,8 +61,6 @@ var (
 	_ rotator.CredentialsSaver  = (*Store)(nil)
 	_ rotator.Pending           = (*Store)(nil)
 	_ rotator.TokenPublisher    = (*Store)(nil)
-	_ rotator.SecretProber      = (*Store)(nil)
-	_ rotator.ParameterProber   = (*Store)(nil)
 )
 
 // New returns the store of the stack whose names begin with prefix, such as

@@ -65,10 +65,7 @@ type Endpoint struct {
 	limiters map[string]*rate.Limiter // by host
 }
 
-var (
-	_ rotator.TokenEndpoint = (*Endpoint)(nil)
-	_ rotator.HostProber    = (*Endpoint)(nil)
-)
+var _ rotator.TokenEndpoint = (*Endpoint)(nil)
 
 // New returns an Endpoint.
 func New(config Config) *Endpoint {

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/doctor"
 	fakeaws "reltio-token-rotator/tests/fake/aws"
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness"
@@ -45,7 +45,7 @@ func TestCheckByTheRealFunction(t *testing.T) {
 	d := deploy(t, fakereltio.Options{}, "TOKEN_URL="+secure.URL+"/oauth/token", "SSL_CERT_FILE="+authority)
 	c := d.check(t, check)
 	c.wantWrong(nil)
-	c.says(rotator.CheckedTokenHost, "TLS 1.3 and its certificate")
+	c.says(doctor.CheckTokenHost, "TLS 1.3 and its certificate")
 	printed := d.printed()
 	if !strings.Contains(printed, `"msg":"check"`) || strings.Contains(printed, "s3c") || strings.Contains(printed, "_aws") {
 		t.Errorf("it printed %s", printed)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/doctor"
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
@@ -14,7 +15,7 @@ func TestCheckOfCredentials(t *testing.T) {
 			fields map[string]string
 			says   string
 		}{
-			{map[string]string{"refresh_token": "r3fr3sh", "username": "user", "password": password}, "refresh_token would be used; a login when that is refused"},
+			{map[string]string{"refresh_token": "r3fr3sh", "username": "user", "password": password}, "refresh_token would be used; if it is rejected, a login follows"},
 			{map[string]string{"username": "user", "password": password}, "password would be used: one login"},
 			{nil, "client_credentials would be used"},
 		} {
@@ -26,7 +27,7 @@ func TestCheckOfCredentials(t *testing.T) {
 				s.seed("default", fields)
 				found := s.check()
 				found.wantWrong(nil)
-				found.says(rotator.CheckedGrant, c.says)
+				found.says(doctor.CheckGrant, c.says)
 			})
 		}
 	})
@@ -35,7 +36,7 @@ func TestCheckOfCredentials(t *testing.T) {
 			s.seeded("default", s.credentials())
 			s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", ""))
 			s.beat().wantFailed("default", rotator.RefreshTokenRejected)
-			s.check().wantWrong(map[string]string{"grant": "refused by the token endpoint at the last try (refresh_token_rejected): the refresh token is rejected; log in again"})
+			s.check().wantWrong(map[string]string{"grant": "the token endpoint rejected these credentials at the last try (refresh_token_rejected): the refresh token is rejected; log in again"})
 			s.PutCredentials("default", s.credentials())
 			s.check().wantWrong(nil)
 		})
@@ -45,19 +46,19 @@ func TestCheckOfCredentials(t *testing.T) {
 			s.seed("default", s.credentials())
 			s.beat().want("default", rotator.Refreshed)
 			time.Sleep(20 * 24 * time.Hour)
-			s.check().says(rotator.CheckedRefreshTokenAge, "20 days, it ends on 2000-01-29")
+			s.check().says(doctor.CheckRefreshTokenAge, "20 days, it expires on 2000-01-29")
 			// The same token, put again, is no younger.
 			s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": s.refreshToken("default")})
 			time.Sleep(24 * time.Hour)
-			s.check().wantWrong(map[string]string{"refresh_token_age": "21 days, it ends on 2000-01-29: log in again and " + putCommand})
+			s.check().wantWrong(map[string]string{"refresh_token_age": "21 days, it expires on 2000-01-29; log in again and write the new refresh token, or write username and password so that the rotator logs in itself: " + putCommand})
 			time.Sleep(7 * 24 * time.Hour)
-			s.check().wantWrong(map[string]string{"refresh_token_age": "28 days, and Reltio's refresh tokens live 28: log in again"})
+			s.check().wantWrong(map[string]string{"refresh_token_age": "28 days, and a Reltio refresh token is valid for 28; log in again"})
 			s.PutCredentials("default", map[string]string{
 				"client_id": "client", "client_secret": clientSecret, "refresh_token": s.refreshToken("default"), "username": "user", "password": password,
 			})
 			c := s.check()
 			c.wantWrong(nil)
-			c.says(rotator.CheckedRefreshTokenAge, "28 days; when it dies, a login replaces it")
+			c.says(doctor.CheckRefreshTokenAge, "28 days; when it expires, a login replaces it")
 		})
 	})
 	t.Run("counts what waits pending", func(t *testing.T) {
@@ -67,7 +68,7 @@ func TestCheckOfCredentials(t *testing.T) {
 			s.beat().wantFailed("default", rotator.CredentialsNotSaved)
 			c := s.check() // which leaves the pending refresh token as it is
 			c.wantWrong(map[string]string{"credentials_write": "PutSecretValue"})
-			c.says(rotator.CheckedGrant, "with the refresh token that waits pending")
+			c.says(doctor.CheckGrant, "with the pending refresh token")
 		})
 	})
 }

@@ -49,7 +49,7 @@ func TestCheckVersion(t *testing.T) {
 		// Only here does it leave something: a label.
 		c := s.checkBeside(nil)
 		c.wantWrong(map[string]string{
-			"token_write": "could not be taken off again, where it does no harm: denied (UpdateSecretVersionStage: AccessDeniedException); allow the function's role secretsmanager:UpdateSecretVersionStage on " + secretARN + "token-??????",
+			"token_write": "could not be removed, which does no harm: access was denied (UpdateSecretVersionStage: AccessDeniedException); allow the function's role secretsmanager:UpdateSecretVersionStage on " + secretARN + "token-??????",
 		})
 		versions := s.AWS.SecretVersions(harness.SecretName("default", "token"))
 		left := versions["check-by-the-rotator-on-2000-01-01"]
@@ -171,7 +171,7 @@ func TestCheckParameterThatCannotBeDeleted(t *testing.T) {
 		s.seed("default", s.credentials())
 		denied("DeleteParameter", "", "AccessDeniedException")(s)
 		s.checkBeside(nil).wantWrong(map[string]string{
-			"parameters": "was written and could not be deleted: denied (DeleteParameter: AccessDeniedException); allow the function's role ssm:DeleteParameter on " + ssmARN + "check and, for the pending refresh token, " + ssmARN + "pending",
+			"parameters": "was written and could not be deleted: access was denied (DeleteParameter: AccessDeniedException); allow the function's role ssm:DeleteParameter on " + ssmARN + "check and, for the pending refresh token, " + ssmARN + "pending",
 		})
 		s.beat().want("default", rotator.Refreshed)
 		allowed(s)

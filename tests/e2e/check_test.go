@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/doctor"
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness"
 )
@@ -39,9 +40,9 @@ func TestCheckOfAConnectionThatIsWell(t *testing.T) {
 		if !slices.Equal(order, want) || c.report.Version != "test" {
 			t.Errorf("the report of %q is %v", c.report.Version, order)
 		}
-		c.says(rotator.CheckedGrant, "refresh_token would be used")
-		c.says(rotator.CheckedRefreshTokenAge, "0 days, it ends on 2000-01-29")
-		c.says(rotator.CheckedTokenHost, "auth.reltio.com:443 is reached: DNS, TCP, TLS 1.3 and its certificate, valid until 2001-01-01")
+		c.says(doctor.CheckGrant, "refresh_token would be used")
+		c.says(doctor.CheckRefreshTokenAge, "0 days, it expires on 2000-01-29")
+		c.says(doctor.CheckTokenHost, "auth.reltio.com:443 is reached: DNS, TCP, TLS 1.3 and its certificate, valid until 2001-01-01")
 		calls := map[string]int{
 			"GetParametersByPath": 1, "GetSecretValue": 1, "DescribeSecret": 2, "PutSecretValue": 2,
 			"UpdateSecretVersionStage": 2, "PutParameter": 1, "DeleteParameter": 1,
@@ -63,11 +64,11 @@ func TestCheckOfAConnectionThatIsWell(t *testing.T) {
 func TestCheckBeforeSeeding(t *testing.T) {
 	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.Add("default")
-		const first = "mend the credentials first"
+		const first = "correct the credentials first"
 		c := s.check()
-		c.wantWrong(map[string]string{"credentials": "no credentials yet: " + putCommand, "grant": first, "refresh_token_age": first})
-		c.says(rotator.CheckedCredentialsWrite, "not provable before seeding")
-		c.says(rotator.CheckedTokenWrite, "not provable before seeding")
+		c.wantWrong(map[string]string{"credentials": "the credentials secret has no value yet; write one: " + putCommand, "grant": first, "refresh_token_age": first})
+		c.says(doctor.CheckCredentialsWrite, "not checked before seeding")
+		c.says(doctor.CheckTokenWrite, "not checked before seeding")
 		if c.calls["PutSecretValue"] > 0 {
 			t.Error("a secret without a value was written")
 		}
@@ -75,7 +76,7 @@ func TestCheckBeforeSeeding(t *testing.T) {
 		s.PutCredentials("default", s.credentials())
 		c = s.check()
 		c.wantWrong(nil)
-		c.says(rotator.CheckedTokenWrite, "not provable before seeding")
+		c.says(doctor.CheckTokenWrite, "not checked before seeding")
 		if c.calls["PutSecretValue"] != 1 {
 			t.Errorf("calls: %v", c.calls)
 		}
@@ -87,7 +88,7 @@ func TestCheckFinds(t *testing.T) {
 		return func(s *fixture) { s.AWS.PutSecret(harness.SecretName("default", "credentials"), document) }
 	}
 	unusable := func(says string) map[string]string {
-		const first = "mend the credentials first"
+		const first = "correct the credentials first"
 		return map[string]string{"credentials": says, "grant": first, "refresh_token_age": first}
 	}
 	certificate := func(change func(*x509.Certificate)) func(*fixture) {
@@ -119,11 +120,11 @@ func TestCheckFinds(t *testing.T) {
 		},
 		{
 			"a token secret that may not be looked at", denied("DescribeSecret", "/token", "AccessDeniedException"),
-			map[string]string{"token_write": "not tried, since a first value would become current, and whether there is one could not be seen: denied (DescribeSecret: AccessDeniedException); allow the function's role secretsmanager:DescribeSecret on " + secretARN + "token-??????"},
+			map[string]string{"token_write": "not checked, because a first value would become current and the doctor could not see whether there is one: access was denied (DescribeSecret: AccessDeniedException); allow the function's role secretsmanager:DescribeSecret on " + secretARN + "token-??????"},
 		},
 		{
 			"Secrets Manager that throttles", denied("PutSecretValue", "/token", "ThrottlingException"),
-			map[string]string{"token_write": "failed (PutSecretValue: ThrottlingException); check again in a minute"},
+			map[string]string{"token_write": "the call failed (PutSecretValue: ThrottlingException); run the check again in a minute"},
 		},
 		{
 			"parameters that may not be written", denied("PutParameter", "", "AccessDeniedException"),
@@ -185,7 +186,7 @@ func TestCheckOfWhatIsNotThere(t *testing.T) {
 	t.Run("no secrets", func(t *testing.T) {
 		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.config("default", "{}")
-			const create = "there is no such secret: deploy the stack with CreateSecrets=true, or: aws secretsmanager create-secret --name reltio-token-rotator/test/default/"
+			const create = "there is no such secret; deploy the stack with CreateSecrets=true, or create it: aws secretsmanager create-secret --name reltio-token-rotator/test/default/"
 			s.check().wantWrong(map[string]string{
 				"credentials": create + "credentials", "credentials_write": create + "credentials", "token_write": create + "token",
 				"grant": "first", "refresh_token_age": "first",
@@ -213,7 +214,7 @@ func TestCheckOfWhatIsNotThere(t *testing.T) {
 			s.config("default", `{"enabled":false}`)
 			c := s.check()
 			c.wantWrong(nil)
-			c.says(rotator.CheckedConfig, "disabled: nothing is refreshed")
+			c.says(doctor.CheckConfig, "the connection is disabled and is not refreshed")
 		})
 	})
 }
@@ -224,7 +225,7 @@ func TestCheckThatCannotListFails(t *testing.T) {
 		denied("GetParametersByPath", "", "AccessDeniedException")(s)
 		c := s.check()
 		const path = "arn:aws:ssm:REGION:ACCOUNT:parameter/reltio-token-rotator/test"
-		if c.err == nil || !strings.Contains(c.err.Error(), "state_unavailable: the connections could not be listed: denied (GetParametersByPath: AccessDeniedException); allow the function's role ssm:GetParametersByPath on "+path+" and "+path+"/*;") {
+		if c.err == nil || !strings.Contains(c.err.Error(), "state_unavailable: the connections could not be listed: access was denied (GetParametersByPath: AccessDeniedException); allow the function's role ssm:GetParametersByPath on "+path+" and "+path+"/*;") {
 			t.Errorf("the error is %v", c.err)
 		}
 		if len(c.report.Checks) > 0 || len(c.logs) != 1 || c.logs[0]["level"] != "ERROR" {

@@ -10,13 +10,14 @@ import (
 	"testing/synctest"
 
 	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/doctor"
 	"reltio-token-rotator/tests/harness"
 )
 
 // checkup is everything that one check left behind.
 type checkup struct {
 	t      *testing.T
-	report rotator.CheckReport
+	report doctor.Report
 	err    error
 	calls  map[string]int
 	logs   []map[string]any
@@ -115,7 +116,7 @@ func (c checkup) wantWrong(want map[string]string) {
 }
 
 // says returns the message of a check that is ok.
-func (c checkup) says(name rotator.CheckName, words string) {
+func (c checkup) says(name doctor.CheckName, words string) {
 	c.t.Helper()
 	for _, check := range c.report.Checks {
 		if check.Check == name {

@@ -16,24 +16,24 @@ import (
 	"syscall"
 	"time"
 
-	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/doctor"
 	"reltio-token-rotator/rotator/reltio"
 	"reltio-token-rotator/tests/fake"
 )
 
 // Check is the doctor's event, in a process of its own, under the function's
 // timeout.
-func (w *Harness) Check(ctx context.Context) (rotator.CheckReport, error) {
+func (w *Harness) Check(ctx context.Context) (doctor.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	store := w.store(fake.Transport(w.hosts))
-	doctor := &rotator.Doctor{
+	checker := &doctor.Doctor{
 		Settings: w.Settings, Version: "test",
 		Lister: store, Credentials: store, Secrets: store, Parameters: store,
 		Hosts: reltio.New(reltio.Config{Dial: w.Network.dial, Roots: w.Network.roots()}),
 		Log:   slog.New(slog.NewJSONHandler(w.out, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
-	return doctor.Check(ctx)
+	return checker.Check(ctx)
 }
 
 // Network is what lies between the doctor and the token hosts: names, routes

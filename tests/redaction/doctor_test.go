@@ -14,6 +14,7 @@ import (
 
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/awsstore"
+	"reltio-token-rotator/rotator/doctor"
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness"
 )
@@ -21,7 +22,7 @@ import (
 // The doctor reads the credentials too, and says more than a run does.
 
 // seeReport keeps a doctor's report.
-func (s *fixture) seeReport(report rotator.CheckReport, err error) {
+func (s *fixture) seeReport(report doctor.Report, err error) {
 	document, _ := json.Marshal(report)
 	s.see(fmt.Sprintf("%s %+v %#v", document, report, report))
 	if err != nil {
@@ -164,7 +165,7 @@ func (b doctorBomb) Reach(context.Context, string) (string, error) {
 }
 
 func TestPanicsInWhatTheDoctorCalls(t *testing.T) {
-	called := methods(reflect.TypeFor[rotator.Doctor]())
+	called := methods(reflect.TypeFor[doctor.Doctor]())
 	if len(called) < 10 {
 		t.Fatalf("the doctor calls only %v", called)
 	}
@@ -185,10 +186,10 @@ func TestPanicsInWhatTheDoctorCalls(t *testing.T) {
 					}
 					process := s.Process()
 					b := doctorBomb{process.Lister.(*awsstore.Store), bomb{in: method, value: value, gone: &gone}}
-					doctor := &rotator.Doctor{Settings: s.Settings, Lister: b, Credentials: b, Secrets: b, Parameters: b, Hosts: b, Log: process.Log}
+					checker := &doctor.Doctor{Settings: s.Settings, Lister: b, Credentials: b, Secrets: b, Parameters: b, Hosts: b, Log: process.Log}
 					ctx, cancel := context.WithTimeout(s.t.Context(), harness.Timeout)
 					defer cancel()
-					s.seeReport(doctor.Check(ctx))
+					s.seeReport(checker.Check(ctx))
 				})
 				if !gone.Load() {
 					t.Error("it did not go off")

@@ -1,0 +1,103 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"reltio-token-rotator/rotator"
+)
+
+// refreshTokenNotice is the age from which the doctor and an alarm ask for a new
+// refresh token.
+const refreshTokenNotice = 21 * 24 * time.Hour
+
+// checkCredentials reads the credentials and reports how the next refresh would
+// use them. The description and its error are the credentials secret's.
+func (c *connectionChecker) checkCredentials(ctx context.Context, description rotator.SecretDescription, described error) []Check {
+	creds, problem := c.readCredentials(ctx, description, described)
+	if problem != "" {
+		const first = "not checked; correct the credentials first"
+		return []Check{failed(CheckCredentials, "%s", problem), failed(CheckGrant, first), failed(CheckRefreshTokenAge, first)}
+	}
+	seen := creds.CreatedAt
+	pending := c.Pending != nil && c.Pending.Stands(creds)
+	if pending {
+		creds.RefreshToken, seen = c.Pending.RefreshToken, c.Pending.SavedAt
+	}
+	return []Check{
+		passed(CheckCredentials, "readable and complete, version %s", creds.Version),
+		c.checkGrant(creds, pending),
+		c.checkAge(creds, seen),
+	}
+}
+
+// readCredentials returns the credentials, or what is wrong and what to do.
+func (c *connectionChecker) readCredentials(ctx context.Context, description rotator.SecretDescription, described error) (creds rotator.Credentials, problem string) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	version, err := c.Credentials.Read(ctx, c.Name)
+	if err == nil {
+		creds, err = rotator.ParseCredentials(version)
+	}
+	name := c.Secrets.SecretName(c.Name, rotator.SecretCredentials)
+	switch message := messageOf(err); {
+	case err == nil:
+		return creds, ""
+	case description.Deleted:
+		return creds, deletionScheduled(name)
+	case errors.Is(described, rotator.ErrNotFound):
+		return creds, noSecret(name)
+	case errors.Is(err, rotator.ErrNotFound):
+		return creds, "the credentials secret has no value yet; write one: " + putCredentials(name)
+	case message != "":
+		return creds, message + ": " + putCredentials(name)
+	}
+	return creds, "the credentials secret could not be read: " +
+		whySecretFailed(err, name, "secretsmanager:GetSecretValue", keyPermission(description, described, "kms:Decrypt")) + enableKey(description, err)
+}
+
+// checkGrant reports which grant type the next refresh would use, and whether the
+// token endpoint has already rejected these credentials.
+func (c *connectionChecker) checkGrant(creds rotator.Credentials, pending bool) Check {
+	if code := c.State.Error; code.WaitsForNewCredentials() && c.State.CredentialsVersion == creds.Version && !pending {
+		return failed(CheckGrant, "the token endpoint rejected these credentials at the last try (%s): %s: %s", code, code.Advice(),
+			putCredentials(c.Secrets.SecretName(c.Name, rotator.SecretCredentials)))
+	}
+	which := string(creds.GrantType()) + " would be used"
+	if pending {
+		which += ", with the pending refresh token"
+	}
+	switch {
+	case creds.GrantType() == rotator.GrantTypePassword:
+		which += ": one login, then the refresh token that it brings"
+	case creds.GrantType() == rotator.GrantTypeRefreshToken && creds.CanLogIn():
+		which += "; if it is rejected, a login follows"
+	}
+	return passed(CheckGrant, "%s", which)
+}
+
+// checkAge reports the refresh token's age. seen is the earliest time at which it
+// is known to have existed.
+func (c *connectionChecker) checkAge(creds rotator.Credentials, seen time.Time) Check {
+	if creds.RefreshToken.Empty() {
+		return passed(CheckRefreshTokenAge, "no refresh token is in use")
+	}
+	if seen.IsZero() || seen.After(c.now) {
+		seen = c.now
+	}
+	since := c.State.Since(creds.RefreshToken.Fingerprint(), seen)
+	age, end := c.now.Sub(since), since.Add(rotator.RefreshTokenLife).Format(time.DateOnly)
+	days := int(age.Hours() / 24)
+	newLogin := "log in again and write the new refresh token, or write username and password so that the rotator logs in itself: " +
+		putCredentials(c.Secrets.SecretName(c.Name, rotator.SecretCredentials))
+	switch {
+	case creds.CanLogIn():
+		return passed(CheckRefreshTokenAge, "%d days; when it expires, a login replaces it", days)
+	case age >= rotator.RefreshTokenLife:
+		return failed(CheckRefreshTokenAge, "%d days, and a Reltio refresh token is valid for 28; %s", days, newLogin)
+	case age >= refreshTokenNotice:
+		return failed(CheckRefreshTokenAge, "%d days, it expires on %s; %s", days, end, newLogin)
+	}
+	return passed(CheckRefreshTokenAge, "%d days, it expires on %s", days, end)
+}

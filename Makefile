@@ -26,7 +26,7 @@ export PATH := $(TOOLS)/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
 # An empty file with the version in its name tells what is installed: quick when
-# all is there, and installed anew after a change above.
+# all is there, and installed again after a change above.
 GOFUMPT     := $(TOOLS)/bin/installed-gofumpt-$(GOFUMPT_VERSION)
 STATICCHECK := $(TOOLS)/bin/installed-staticcheck-$(STATICCHECK_VERSION)
 ACTIONLINT  := $(TOOLS)/bin/installed-actionlint-$(ACTIONLINT_VERSION)
@@ -107,7 +107,7 @@ build: $(SAM_CLI) ## build what is deployed, into .aws-sam
 	$(SAM) build
 
 # A stack that exists keeps what it was told, wherever that was: only a new one
-# is asked. A change set that nobody executed leaves one that is under review.
+# is asked. A change set that was never executed leaves one under review.
 told := aws cloudformation describe-stacks --stack-name "$(STACK)" --output text \
 	--query "Stacks[?StackStatus!='REVIEW_IN_PROGRESS'].StackName" 2>/dev/null
 
@@ -125,7 +125,7 @@ deploy-local: tools ## deploy to an emulator of AWS and test the result|[AUTH=tr
 invoke-local: $(SAM_CLI) ## run one event under sam local|EVENT=events/refresh-now.json
 	@go run ./cmd/invoke-local $(if $(filter own,$(ENGINE)),-own) $(EVENT)
 
-# $(call rotatorctl,COMMAND,FLAGS): what a person does with a deployed stack.
+# $(call rotatorctl,COMMAND,FLAGS): what an operator does with a deployed stack.
 define rotatorctl
 @go build -o .build/rotatorctl ./cmd/rotatorctl
 @.build/rotatorctl $(1) -stack "$(STACK)" $(if $(CONNECTION),-connection "$(CONNECTION)") $(2)

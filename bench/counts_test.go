@@ -20,6 +20,7 @@ import (
 	"reltio-token-rotator/rotator/awsstore"
 	"reltio-token-rotator/rotator/emf"
 	"reltio-token-rotator/rotator/reltio"
+	"reltio-token-rotator/tests/harness/race"
 )
 
 // A run in this process may not cost more than this: so many calls, and so many
@@ -64,7 +65,7 @@ func TestCallsAndAllocations(t *testing.T) {
 				if !maps.Equal(servers.calls, limit.calls) {
 					t.Errorf("calls: %v, want %v", servers.calls, limit.calls)
 				}
-				if racing {
+				if race.Enabled {
 					return // the race detector allocates too
 				}
 				if n := testing.AllocsPerRun(20, run); n > limit.allocations {

@@ -6,12 +6,17 @@ import (
 	"time"
 
 	"reltio-token-rotator/tests/fake/memory"
+	"reltio-token-rotator/tests/harness/race"
 )
 
 // No alarm fires in a month without faults, in each mode of the server and for
 // each lifetime of the tokens.
 func TestHealthyForThirtyDaysIsSilent(t *testing.T) {
 	const life, short = 3599 * time.Second, 20*time.Minute - time.Second
+	month := 30 * day
+	if race.Enabled {
+		month = 3 * day // otherwise it takes minutes
+	}
 	for _, test := range []struct {
 		name    string
 		options memory.Options

@@ -31,7 +31,7 @@ func read(t *testing.T, file string) string {
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, pattern := range []string{"*.md", "docs/*.md", "examples/*.md", "examples/*/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "tests/*.md", "examples/*.md", "examples/*/*.md"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)
@@ -163,6 +163,26 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 	if checked == 0 {
 		t.Error("no links found: does this test still see them?")
+	}
+}
+
+// What the pages for contributors name exists: a path is in code and has a slash
+// or an ending.
+func TestPathsNamedInThePagesExist(t *testing.T) {
+	code := regexp.MustCompile("`(?:\\./)?([\\w.-]+(?:/[\\w.-]+)*/?)`")
+	for _, page := range []string{"CONTRIBUTING.md", "tests/README.md"} {
+		seen := 0
+		for _, match := range code.FindAllStringSubmatch(read(t, page), -1) {
+			if name := match[1]; strings.Contains(name, "/") || regexp.MustCompile(`^\w+\.(go|md|yaml|toml|mod)$`).MatchString(name) {
+				seen++
+				if _, err := os.Stat(filepath.Join(root, name)); err != nil {
+					t.Errorf("%s names %s, which is not there", page, name)
+				}
+			}
+		}
+		if seen == 0 {
+			t.Errorf("%s names no path: does this test still see them?", page)
+		}
 	}
 }
 

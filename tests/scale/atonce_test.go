@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/tests/harness/race"
 )
 
 // Whatever the number of connections that are due at the same moment, their
@@ -20,7 +21,7 @@ func TestAllDueAtOnce(t *testing.T) {
 		most float64
 	}{{1, 1.1}, {10, 1.1}, {30, 1.1}, {100, 1.1}, {300, 1.1}, {1000, 1.3}} {
 		t.Run(fmt.Sprint(c.connections), func(t *testing.T) {
-			if c.connections > 300 && (raced || testing.Short()) {
+			if c.connections > 300 && (race.Enabled || testing.Short()) {
 				t.Skip("takes long")
 			}
 			synctest.Test(t, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/tests/harness"
+	"reltio-token-rotator/tests/harness/race"
 )
 
 // between is how far apart two refreshes of a connection are on average: an
@@ -19,7 +20,7 @@ const between = 49*time.Minute + 30*time.Second
 func TestSteady(t *testing.T) {
 	for _, connections := range []int{100, 300, 1000, 2000} {
 		t.Run(fmt.Sprint(connections), func(t *testing.T) {
-			if connections > 300 && (raced || testing.Short()) {
+			if connections > 300 && (race.Enabled || testing.Short()) {
 				t.Skip("takes long")
 			}
 			synctest.Test(t, func(t *testing.T) {
@@ -75,7 +76,7 @@ func (s *fixture) busiest() (most int) {
 // The listing is what ends it: it may take 20 s, and Parameter Store gives 40
 // pages a second. A stack above that serves nobody.
 func TestWhereItEnds(t *testing.T) {
-	if raced || testing.Short() {
+	if race.Enabled || testing.Short() {
 		t.Skip("takes long")
 	}
 	for connections, ends := range map[int]bool{2000: false, 3000: true} {

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// actor is somebody's access keys, as environment variables. Empty is the
+// actor is a principal's access keys as environment variables. Empty is the
 // administrator.
 type actor []string
 
@@ -31,41 +31,41 @@ func (a actor) credentials() aws.Credentials {
 	return keys
 }
 
-// actors prepares who acts in the story, and returns the job. Where IAM is not
+// job creates a role with the reader policy and returns its keys. If IAM is not
 // enforced, the job is the administrator.
-func (w *harness) actors(ctx context.Context, s stack, outputs map[string]string) (actor, error) {
-	if !w.auth {
+func (h *harness) job(ctx context.Context, s stack, outputs map[string]string) (actor, error) {
+	if !h.auth {
 		return nil, nil
 	}
 	role, err := s.resource(ctx, "RotateRole")
 	if err != nil {
 		return nil, err
 	}
-	// MiniStack authorises the listing on "*", AWS on the path: tests/template
-	// asserts that the template names the path.
-	if _, err := w.command().Run(ctx, "aws", "iam", "put-role-policy", "--role-name", role,
+	// MiniStack authorizes the listing on "*", AWS on the path. tests/template
+	// checks that the template names the path.
+	if _, err := h.command().Run(ctx, "aws", "iam", "put-role-policy", "--role-name", role,
 		"--policy-name", "emulator-only", "--policy-document",
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ssm:GetParametersByPath","Resource":"*"}]}`); err != nil {
 		return nil, err
 	}
-	// The trust of a job that runs wherever: here, whoever has the keys.
-	if _, err := w.command().Run(ctx, "aws", "iam", "create-role", "--role-name", "job",
+	// Every principal may assume the role here.
+	if _, err := h.command().Run(ctx, "aws", "iam", "create-role", "--role-name", "job",
 		"--assume-role-policy-document", `{"Version":"2012-10-17","Statement":[`+trustAll+`]}`); err != nil {
 		return nil, err
 	}
-	if _, err := w.command().Run(ctx, "aws", "iam", "attach-role-policy", "--role-name", "job",
+	if _, err := h.command().Run(ctx, "aws", "iam", "attach-role-policy", "--role-name", "job",
 		"--policy-arn", outputs["ReaderPolicyArn"]); err != nil {
 		return nil, err
 	}
-	w.console.Say("job", "has a role with the reader policy alone")
-	return w.assume(ctx, "job")
+	h.console.Say("job", "has a role with the reader policy only")
+	return h.assume(ctx, "job")
 }
 
 const trustAll = `{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}`
 
 // assume returns the access keys of a role.
-func (w *harness) assume(ctx context.Context, role string) (actor, error) {
-	text, err := w.command().Run(ctx, "aws", "sts", "assume-role", "--role-session-name", "deploy-local",
+func (h *harness) assume(ctx context.Context, role string) (actor, error) {
+	text, err := h.command().Run(ctx, "aws", "sts", "assume-role", "--role-session-name", "deploy-local",
 		"--role-arn", "arn:aws:iam::000000000000:role/"+role, "--query", "Credentials", "--output", "json")
 	if err != nil {
 		return nil, err
@@ -81,12 +81,13 @@ func (w *harness) assume(ctx context.Context, role string) (actor, error) {
 	}, nil
 }
 
-// refusals tries what must not be possible, each beside what must be, so that a
-// refusal for another reason does not pass for one.
-func (w *harness) refusals(ctx context.Context, s stack, job actor) error {
-	other := stack{w, "another-stack"}
+// checkPermissions calls AWS as the function and as the job. It expects some calls
+// to be denied and others to be allowed, so that a call that is denied for
+// another reason does not go unnoticed.
+func (h *harness) checkPermissions(ctx context.Context, s stack, job actor) error {
+	other := stack{h, "another-stack"}
 	for _, name := range []string{other.credentials(), other.token()} {
-		if _, err := w.command().Run(ctx, "aws", "secretsmanager", "create-secret", "--name", name,
+		if _, err := h.command().Run(ctx, "aws", "secretsmanager", "create-secret", "--name", name,
 			"--secret-string", "{}"); err != nil {
 			return err
 		}
@@ -96,28 +97,28 @@ func (w *harness) refusals(ctx context.Context, s stack, job actor) error {
 		return err
 	}
 	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"},` + trustAll + `]}`
-	if _, err := w.command().Run(ctx, "aws", "iam", "update-assume-role-policy", "--role-name", role,
+	if _, err := h.command().Run(ctx, "aws", "iam", "update-assume-role-policy", "--role-name", role,
 		"--policy-document", trust); err != nil {
 		return err
 	}
-	function, err := w.assume(ctx, role)
+	function, err := h.assume(ctx, role)
 	if err != nil {
 		return err
 	}
-	w.keys.callAs(function)
-	probe := filepath.Join(w.work, "probe.json")
+	h.keys.callAs(function)
+	probe := filepath.Join(h.work, "probe.json")
 	if err := os.WriteFile(probe, []byte("{}"), 0o600); err != nil {
 		return err
 	}
 	get := []string{"secretsmanager", "get-secret-value", "--secret-id"}
 	put := []string{"secretsmanager", "put-secret-value", "--secret-string", "file://" + probe, "--secret-id"}
 	config := []string{"ssm", "put-parameter", "--overwrite", "--value", "{}", "--name"}
-	for _, try := range []struct {
-		who     string
-		actor   actor
-		may     bool
-		command []string
+	for _, call := range []struct {
 		name    string
+		actor   actor
+		allowed bool
+		command []string
+		target  string
 	}{
 		{"function", function, true, get, s.credentials()},
 		{"function", function, false, get, s.token()},
@@ -131,18 +132,18 @@ func (w *harness) refusals(ctx context.Context, s stack, job actor) error {
 		{"job", job, false, get, other.token()},
 		{"job", job, false, put, s.token()},
 	} {
-		_, err := w.command(try.actor...).Run(ctx, "aws", append(try.command, try.name)...)
-		refused := err != nil && strings.Contains(err.Error(), "AccessDenied")
-		what := try.command[1] + " " + try.name
+		_, err := h.command(call.actor...).Run(ctx, "aws", append(call.command, call.target)...)
+		denied := err != nil && strings.Contains(err.Error(), "AccessDenied")
+		operation := call.command[1] + " " + call.target
 		switch {
-		case err != nil && !refused:
+		case err != nil && !denied:
 			return err
-		case refused == try.may:
-			return fmt.Errorf("%s: %s: refused: %t", try.who, what, refused)
-		case refused:
-			w.console.Say(try.who, "is refused %s", what)
+		case denied == call.allowed:
+			return fmt.Errorf("%s: %s: denied is %t", call.name, operation, denied)
+		case denied:
+			h.console.Say(call.name, "denied: %s", operation)
 		default:
-			w.console.Say(try.who, "may %s", what)
+			h.console.Say(call.name, "allowed: %s", operation)
 		}
 	}
 	return nil

@@ -16,30 +16,30 @@ import (
 	"reltio-token-rotator/tests/harness/machine"
 )
 
-// diagnose runs make check; wrong holds what the checks say that are not ok, by
-// "CONNECTION CHECK".
-func (s stack) diagnose(ctx context.Context) (wrong map[string]string, checks int, err error) {
-	text, failed := s.make(ctx, "check", "JSON=true")
+// diagnose runs make check. failed holds the messages of the checks that are not
+// ok, by "CONNECTION CHECK".
+func (s stack) diagnose(ctx context.Context) (failed map[string]string, checks int, err error) {
+	text, exit := s.make(ctx, "check", "JSON=true")
 	var report doctor.Report
 	if err := json.Unmarshal([]byte(text), &report); err != nil {
-		return nil, 0, errors.Join(err, failed)
+		return nil, 0, errors.Join(err, exit)
 	}
-	wrong = map[string]string{}
+	failed = map[string]string{}
 	for _, check := range report.Checks {
 		if !check.OK {
-			wrong[strings.TrimSpace(check.Connection+" "+string(check.Check))] = check.Message
+			failed[strings.TrimSpace(check.Connection+" "+string(check.Check))] = check.Message
 		}
 	}
-	if (failed != nil) != (len(wrong) > 0) {
-		return nil, 0, fmt.Errorf("make check ended with %v after %v", failed, wrong)
+	if (exit != nil) != (len(failed) > 0) {
+		return nil, 0, fmt.Errorf("make check ended with %v after %v", exit, failed)
 	}
-	return wrong, len(report.Checks), nil
+	return failed, len(report.Checks), nil
 }
 
-// healthy sees make check find nothing. It waits for the log line of a new
-// stack's first heartbeat, which the emulator may deliver with the next one.
+// healthy expects that make check finds nothing. It waits for the log line of a
+// new stack's first heartbeat, which the emulator may deliver with the next one.
 func (s stack) healthy(ctx context.Context) error {
-	for end := time.Now().Add(patience); ; {
+	for end := time.Now().Add(waitLimit); ; {
 		wrong, checks, err := s.diagnose(ctx)
 		switch {
 		case err != nil:
@@ -48,16 +48,16 @@ func (s stack) healthy(ctx context.Context) error {
 			s.console.Say("make check", "%d checks, all ok", checks)
 			return nil
 		case len(wrong) > 1 || wrong["heartbeat"] == "" || time.Now().After(end):
-			return fmt.Errorf("make check finds fault with a stack that is well: %v", wrong)
+			return fmt.Errorf("make check reports problems of a healthy stack: %v", wrong)
 		}
 	}
 }
 
-// ailing breaks the stack in one way after another, sees make check find just
-// that and touch nothing, and does what it says. That this was right shows at
-// the next check, which finds the next ailment alone. Tokens live for an hour
-// meanwhile, so that the heartbeats have nothing to do.
-func (s stack) ailing(ctx context.Context) error {
+// findFailures causes one failure after another. make check must find exactly that
+// failure and change nothing. Then it is fixed as the message says. The next
+// check shows that the fix was right, because it finds only the next failure.
+// Tokens live for an hour, so that no heartbeat refreshes one meanwhile.
+func (s stack) findFailures(ctx context.Context) error {
 	port, err := machine.FreePort()
 	if err != nil {
 		return err
@@ -77,41 +77,40 @@ func (s stack) ailing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The last heartbeat is recent also when a slow machine takes its time while
-	// the schedule is off.
-	if err := s.beat(ctx, function); err != nil {
+	// So that the last heartbeat is recent while the schedule is disabled.
+	if err := s.heartbeat(ctx, function); err != nil {
 		return err
 	}
-	for _, a := range ailments(s.auth, port) {
-		if err := s.suffer(ctx, a, role); err != nil {
-			return fmt.Errorf("%s: %w", a.name, err)
+	for _, c := range failureCases(s.auth, port) {
+		if err := s.findFailure(ctx, c, role); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
 	return s.healthy(ctx)
 }
 
-func (s stack) suffer(ctx context.Context, a ailment, role string) error {
-	if err := s.script(ctx, a.breaks, role, ""); err != nil {
+func (s stack) findFailure(ctx context.Context, c failureCase, role string) error {
+	if err := s.script(ctx, c.cause, role, ""); err != nil {
 		return err
 	}
-	wrong, err := s.found(ctx, a.finds)
+	wrong, err := s.check(ctx, c.findings)
 	if err != nil {
 		return err
 	}
-	s.console.Say("make check", "finds %s: %s", a.name, wrong[a.told])
-	return s.script(ctx, a.mends, role, wrong[a.told])
+	s.console.Say("make check", "finds %s: %s", c.name, wrong[c.check])
+	return s.script(ctx, c.fix, role, wrong[c.check])
 }
 
-// unharmed lets the doctor look, which must leave everything as it was.
-func (s stack) unharmed(ctx context.Context, look func(context.Context) error) error {
-	before, err := s.everything(ctx)
+// unchanged calls look, which runs the doctor and must not change anything.
+func (s stack) unchanged(ctx context.Context, look func(context.Context) error) error {
+	before, err := s.snapshot(ctx)
 	if err != nil {
 		return err
 	}
 	if err := look(ctx); err != nil {
 		return err
 	}
-	after, err := s.everything(ctx)
+	after, err := s.snapshot(ctx)
 	if err != nil {
 		return err
 	}
@@ -121,10 +120,10 @@ func (s stack) unharmed(ctx context.Context, look func(context.Context) error) e
 	return nil
 }
 
-// found runs make check, which must find what is expected and nothing else, and
-// do no harm.
-func (s stack) found(ctx context.Context, expected map[string]string) (wrong map[string]string, err error) {
-	err = s.unharmed(ctx, func(ctx context.Context) (err error) {
+// check runs make check, which must find what is expected, nothing else, and
+// change nothing.
+func (s stack) check(ctx context.Context, expected map[string]string) (wrong map[string]string, err error) {
+	err = s.unchanged(ctx, func(ctx context.Context) (err error) {
 		wrong, _, err = s.diagnose(ctx)
 		return err
 	})
@@ -137,15 +136,16 @@ func (s stack) found(ctx context.Context, expected map[string]string) (wrong map
 		}
 	}
 	if len(wrong) != len(expected) {
-		return nil, fmt.Errorf("make check finds more than is wrong: %q", wrong)
+		return nil, fmt.Errorf("make check reports more than is wrong: %q", wrong)
 	}
 	return wrong, nil
 }
 
-// no_credentials sees make check find that a connection has no credentials.
-func (s stack) unseeded(ctx context.Context, connection string) error {
+// withoutCredentials expects that make check finds a connection without
+// credentials.
+func (s stack) withoutCredentials(ctx context.Context, connection string) error {
 	const first = "correct the credentials first"
-	wrong, err := s.found(ctx, map[string]string{
+	wrong, err := s.check(ctx, map[string]string{
 		connection + " credentials": "no value yet; write one: aws secretsmanager put-secret-value",
 		connection + " grant":       first, connection + " refresh_token_age": first,
 	})
@@ -155,82 +155,82 @@ func (s stack) unseeded(ctx context.Context, connection string) error {
 	return err
 }
 
-// command is what stands in a message to be typed: the rest of it, but for a
-// remark in brackets.
+// command matches the command at the end of a message, before a remark in
+// parentheses.
 var command = regexp.MustCompile(`: (aws .*?)( \([^()]*\))?$`)
 
-// script runs what somebody types after make check has said message.
+// script runs what the operator types after reading message.
 func (s stack) script(ctx context.Context, text, role, message string) error {
-	told := ""
+	given := ""
 	if match := command.FindStringSubmatch(message); match != nil {
-		told = match[1]
-	} else if text == asTold {
-		return fmt.Errorf("make check gives no command: %s", message)
+		given = match[1]
+	} else if text == givenCommand {
+		return fmt.Errorf("the message has no command: %s", message)
 	}
 	run := s.command("STACK="+s.name, "PROJECT="+s.project, "CREDENTIALS="+s.credentials(), "CONFIG="+s.config(),
-		"ROLE="+role, "MESSAGE="+message, "COMMAND="+told)
+		"ROLE="+role, "MESSAGE="+message, "COMMAND="+given)
 	run.Dir = s.work
 	_, err := run.Run(ctx, "bash", "-euo", "pipefail", "-c", text)
 	return err
 }
 
-// beside runs make check while heartbeats refresh one token after another. Both
-// must come out well, and what changes must be the heartbeats' doing.
-func (s stack) beside(ctx context.Context) error {
+// checkDuringRefreshes runs make check while heartbeats refresh tokens. Both must
+// succeed, and only the heartbeats may change anything.
+func (s stack) checkDuringRefreshes(ctx context.Context) error {
 	function, err := s.resource(ctx, "RotateFunction")
 	if err != nil {
 		return err
 	}
-	s.live(3 * time.Second)
+	s.setLifetime(3 * time.Second)
 	s.reltio.SetOptions(func(o *reltio.Options) { o.Latency = 500 * time.Millisecond })
 	if _, err := s.make(ctx, "refresh"); err != nil {
 		return err
 	}
-	before, err := s.everything(ctx)
+	before, err := s.snapshot(ctx)
 	if err != nil {
 		return err
 	}
 	asked := len(s.reltio.Requests())
-	stop, beats := make(chan struct{}), make(chan error, 1)
+	stop, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		var err error
 		for err == nil {
 			select {
 			case <-stop:
-				beats <- nil
+				ended <- nil
 				return
 			default:
-				err = s.beat(ctx, function)
+				err = s.heartbeat(ctx, function)
 			}
 		}
-		beats <- err
+		ended <- err
 	}()
 	for range 2 {
 		err = errors.Join(err, s.healthy(ctx))
 	}
 	close(stop)
-	if err := errors.Join(err, <-beats); err != nil {
+	if err := errors.Join(err, <-ended); err != nil {
 		return err
 	}
 	refreshes := len(s.reltio.Requests()) - asked
-	s.live(long)
+	s.setLifetime(idleLifetime)
 	s.reltio.SetOptions(func(o *reltio.Options) { o.Latency = 0 })
 	if refreshes == 0 {
-		return errors.New("no heartbeat refreshed anything beside make check")
+		return errors.New("no heartbeat refreshed a token during make check")
 	}
-	s.console.Say("heartbeats", "refreshed the token %d times beside it", refreshes)
-	after, err := s.everything(ctx)
+	s.console.Say("heartbeats", "refreshed the token %d times during make check", refreshes)
+	after, err := s.snapshot(ctx)
 	if err != nil {
 		return err
 	}
-	if changed := s.foreign(before, after); len(changed) > 0 {
-		return fmt.Errorf("make check beside heartbeats changed %s", strings.Join(changed, ", "))
+	if changed := s.unexpected(before, after); len(changed) > 0 {
+		return fmt.Errorf("make check during refreshes changed %s", strings.Join(changed, ", "))
 	}
 	return s.refresh(ctx)
 }
 
-// beat invokes the function as the schedule does.
-func (s stack) beat(ctx context.Context, function string) error {
+// heartbeat invokes the function as the schedule does.
+func (s stack) heartbeat(ctx context.Context, function string) error {
 	invoke := s.command()
 	invoke.Stdin = strings.NewReader("{}")
 	text, err := invoke.Run(ctx, "aws", "lambda", "invoke", "--function-name", function,

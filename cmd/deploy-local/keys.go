@@ -23,10 +23,9 @@ import (
 	"reltio-token-rotator/tests/harness/machine"
 )
 
-// keys stands in the function's way to the emulator, whose Secrets Manager
-// never uses a secret's KMS key. As AWS's does, it asks KMS, which is the
-// emulator's own, in the caller's name, and refuses what KMS refuses. All else
-// passes unchanged. Nobody but the function comes this way.
+// keys is a proxy between the function and the emulator, whose Secrets Manager
+// never uses a secret's KMS key. Like AWS, the proxy calls KMS as the caller, and
+// denies what KMS denies. It passes all other requests on unchanged.
 type keys struct {
 	emulator string
 	secrets  *secretsmanager.Client // the administrator's
@@ -37,7 +36,7 @@ type keys struct {
 	caller aws.Credentials
 }
 
-// root is the administrator, whose keys the emulator takes from anybody.
+// root is the administrator. The emulator accepts these keys.
 func root() aws.Credentials {
 	return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}
 }
@@ -56,7 +55,7 @@ func newKeys(emulator string, secrets *secretsmanager.Client) (*keys, error) {
 	return k, nil
 }
 
-// callAs makes KMS decide about who from now on.
+// callAs sets the principal as which KMS is called from now on.
 func (k *keys) callAs(who actor) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -92,9 +91,9 @@ func (k *keys) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refusal is the error code of an action that the secret's key forbids, empty
-// where it does not or there is none. What does not exist is the emulator's to
-// tell.
+// refusal is the error code of an action that the secret's key denies. It is empty
+// if the key allows the action or the secret has none. For a secret that does not
+// exist, the emulator returns the error.
 func (k *keys) refusal(ctx context.Context, action, secret string) (code string, err error) {
 	about, err := k.secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &secret})
 	key := ""
@@ -108,7 +107,7 @@ func (k *keys) refusal(ctx context.Context, action, secret string) (code string,
 	caller := k.caller
 	k.mu.Unlock()
 	failure := map[string]string{"GetSecretValue": "DecryptionFailure", "PutSecretValue": "EncryptionFailure"}[action]
-	// The data key that the value is under.
+	// The data key of the stored value.
 	under, code, err := k.kms(ctx, root(), "GenerateDataKey", map[string]any{"KeyId": key, "KeySpec": "AES_256"})
 	if err == nil && code == "" && action == "PutSecretValue" {
 		_, code, err = k.kms(ctx, caller, "GenerateDataKey", map[string]any{"KeyId": key, "KeySpec": "AES_256"})
@@ -122,7 +121,8 @@ func (k *keys) refusal(ctx context.Context, action, secret string) (code string,
 	return failure, nil
 }
 
-// kms calls the emulator's KMS as somebody; code is that of an error it answers.
+// kms calls the emulator's KMS as a principal. code is the code of an error in the
+// response.
 func (k *keys) kms(ctx context.Context, as aws.Credentials, action string, in map[string]any) (blob []byte, code string, err error) {
 	body, err := json.Marshal(in)
 	if err != nil {

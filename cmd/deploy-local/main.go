@@ -1,12 +1,12 @@
-// Command deploy proves the deployment without an AWS account: `make
+// Command deploy-local tests the deployment without an AWS account: `make
 // deploy-local`.
 //
-// It starts MiniStack, an emulator of AWS, and the Reltio fake on loopback,
-// runs the real `sam build` and `sam deploy`, and seeds credentials as the
-// README says. From then on nobody invokes the function: the stack's own
-// schedule has to fill the token secret and to refresh it while a job reads it.
-// With -auth the emulator enforces the IAM policies of the template. It ends
-// with exit status 1 if any of that did not happen, and leaves nothing running.
+// It starts MiniStack, an AWS emulator, and the Reltio fake on loopback. It runs
+// the real `sam build` and `sam deploy`, and seeds credentials as the README
+// says. From then on only the stack's schedule invokes the function, which must
+// publish a token and refresh it while a job reads it. With -auth the emulator
+// enforces the IAM policies of the template. The exit status is 1 if a step
+// fails. It stops everything that it started.
 package main
 
 import (
@@ -24,15 +24,15 @@ import (
 	"reltio-token-rotator/tests/harness/machine"
 )
 
-// atMost ends a run that hangs.
-const atMost = 25 * time.Minute
+// timeout is the time limit of the run.
+const timeout = 25 * time.Minute
 
 func main() {
-	auth := flag.Bool("auth", false, "let the emulator enforce IAM policies")
+	auth := flag.Bool("auth", false, "enforce IAM policies in the emulator")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, atMost)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
 	console := machine.NewConsole(os.Stdout)
@@ -40,7 +40,7 @@ func main() {
 		console.Say("FAILED", "%v", err)
 		os.Exit(1)
 	}
-	console.Say("done", "everything above happened; all is cleaned up")
+	console.Say("done", "all steps succeeded, and everything is cleaned up")
 }
 
 func run(ctx context.Context, console *machine.Console, auth bool) (err error) {
@@ -48,7 +48,7 @@ func run(ctx context.Context, console *machine.Console, auth bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := present(project); err != nil {
+	if err := checkTools(project); err != nil {
 		return err
 	}
 	work, err := os.MkdirTemp("", "reltio-deploy-")
@@ -57,23 +57,23 @@ func run(ctx context.Context, console *machine.Console, auth bool) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 
-	w, err := newWorld(ctx, console, project, work, auth)
+	h, err := newHarness(ctx, console, project, work, auth)
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	err = w.story(ctx)
+	defer h.stop()
+	err = h.scenario(ctx)
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return errors.New("interrupted")
 	case err != nil:
-		w.explain()
+		h.showLogs()
 	}
 	return err
 }
 
-// present tells what is missing, and how to get it.
-func present(project string) error {
+// checkTools returns an error that says which tool is missing and how to get it.
+func checkTools(project string) error {
 	for _, tool := range []string{"sam", "aws", "ministack"} {
 		if _, err := os.Stat(filepath.Join(project, ".tools", "bin", tool)); err != nil {
 			return fmt.Errorf("no %s in .tools: run make tools", tool)

@@ -11,16 +11,15 @@ import (
 	"time"
 )
 
-// operate does with the running stack what a person does with it, by the make
-// targets that the README and the runbook name.
+// operate runs the make targets that the README and the runbook name.
 func (s stack) operate(ctx context.Context) error {
 	status, err := s.make(ctx, "status")
 	if err != nil {
 		return err
 	}
 	s.console.Say("make status", "%s", status)
-	// Not due while the doctor is tried.
-	s.live(long)
+	// So that no refresh is due while the doctor runs.
+	s.setLifetime(idleLifetime)
 	if err := s.refresh(ctx); err != nil {
 		return err
 	}
@@ -30,16 +29,16 @@ func (s stack) operate(ctx context.Context) error {
 	}
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	s.console.Say("make logs", "%d lines, the last: %s", len(lines), lines[len(lines)-1])
-	if err := s.unharmed(ctx, s.healthy); err != nil {
+	if err := s.unchanged(ctx, s.healthy); err != nil {
 		return err
 	}
-	if err := s.ailing(ctx); err != nil {
+	if err := s.findFailures(ctx); err != nil {
 		return err
 	}
-	if err := s.beside(ctx); err != nil {
+	if err := s.checkDuringRefreshes(ctx); err != nil {
 		return err
 	}
-	return s.further(ctx)
+	return s.addAndRemove(ctx)
 }
 
 // refresh runs make refresh.
@@ -63,20 +62,20 @@ func (s stack) refresh(ctx context.Context) error {
 	return nil
 }
 
-// logged waits until make logs shows what. A line that comes a few milliseconds
-// after the one before it reaches the emulator's log with the next heartbeat.
-func (s stack) logged(ctx context.Context, what string) (string, error) {
+// logged waits until make logs shows text. The emulator may deliver a log line with
+// the next heartbeat.
+func (s stack) logged(ctx context.Context, text string) (string, error) {
 	var log string
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Second) {
+	for end := time.Now().Add(waitLimit); time.Now().Before(end); time.Sleep(time.Second) {
 		var err error
 		if log, err = s.make(ctx, "logs"); err != nil {
 			return "", err
 		}
-		if strings.Contains(log, what) {
+		if strings.Contains(log, text) {
 			return log, nil
 		}
 	}
-	return "", fmt.Errorf("%s\nmake logs does not show %q", log, what)
+	return "", fmt.Errorf("%s\nmake logs does not show %q", log, text)
 }
 
 // make runs a make target for this stack.
@@ -84,16 +83,24 @@ func (s stack) make(ctx context.Context, target string, variables ...string) (st
 	return s.command().Run(ctx, "make", append([]string{"--no-print-directory", target, "STACK=" + s.name}, variables...)...)
 }
 
-// further adds a connection, removes it, and adds it again: nothing of the
-// first is in the way of the second.
-func (s stack) further(ctx context.Context) error {
+// addAndRemove adds a connection, removes it, and adds it again, which shows that
+// the removal is complete.
+func (s stack) addAndRemove(ctx context.Context) error {
 	const connection = "CONNECTION=emea"
 	for round := range 2 {
-		if _, err := s.make(ctx, "add-connection", connection); err != nil {
+		endpoint := s.reltioWeb.URL + "/oauth/token"
+		if _, err := s.make(ctx, "add-connection", connection, "TOKEN_URL="+endpoint); err != nil {
 			return err
 		}
+		config, err := s.parameter(ctx, "/"+s.prefix()+"/emea/config")
+		if err != nil {
+			return err
+		}
+		if want := `{"token_url":"` + endpoint + `"}`; config != want {
+			return fmt.Errorf("the config of the added connection is %s, want %s", config, want)
+		}
 		if round == 0 {
-			if err := s.unseeded(ctx, "emea"); err != nil {
+			if err := s.withoutCredentials(ctx, "emea"); err != nil {
 				return err
 			}
 		}
@@ -117,7 +124,7 @@ func (s stack) further(ctx context.Context) error {
 		}
 		var now token
 		if err := json.Unmarshal([]byte(published), &now); err != nil || !s.reltio.Alive(now.AccessToken) {
-			return errors.New("the added connection has no living token")
+			return errors.New("the added connection has no live token")
 		}
 		if _, err := s.make(ctx, "remove-connection", connection, "YES=true"); err != nil {
 			return err
@@ -129,9 +136,9 @@ func (s stack) further(ctx context.Context) error {
 			return err
 		}
 		if strings.TrimSpace(left) != "" {
-			return fmt.Errorf("make remove-connection left %s", left)
+			return fmt.Errorf("make remove-connection did not delete %s", left)
 		}
-		s.console.Say("make", "added the connection emea and removed it, nothing is left")
+		s.console.Say("make", "added the connection emea and removed it completely")
 	}
 	return nil
 }

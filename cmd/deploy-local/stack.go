@@ -21,16 +21,16 @@ func (s stack) state() string       { return "/" + s.prefix() + "/default/state"
 func (s stack) lease() string       { return "/" + s.prefix() + "/default/lease" }
 func (s stack) config() string      { return "/" + s.prefix() + "/default/config" }
 
-// build runs the real sam build, into a folder of this run's own.
-func (w *harness) build(ctx context.Context) error {
-	_, err := w.command().Run(ctx, "sam", "build", "--build-dir", w.built())
+// build runs the real sam build with a folder of this run's own.
+func (h *harness) build(ctx context.Context) error {
+	_, err := h.command().Run(ctx, "sam", "build", "--build-dir", h.built())
 	return err
 }
 
-func (w *harness) built() string { return filepath.Join(w.work, "build") }
+func (h *harness) built() string { return filepath.Join(h.work, "build") }
 
 // deploy runs the real sam deploy with samconfig.toml and parameters NAME=VALUE.
-// What is not named keeps its value, or its default on a new stack.
+// Other parameters keep their values, or have their defaults in a new stack.
 func (s stack) deploy(ctx context.Context, parameters ...string) error {
 	_, err := s.command().Run(ctx, "sam", append([]string{
 		"deploy", "--config-file", filepath.Join(s.project, "samconfig.toml"),
@@ -65,7 +65,7 @@ func (s stack) outputs(ctx context.Context) (map[string]string, error) {
 	return outputs, nil
 }
 
-// resource returns the name that a resource of the template got.
+// resource returns the name of a resource of the template.
 func (s stack) resource(ctx context.Context, logicalID string) (string, error) {
 	text, err := s.command().Run(ctx, "aws", "cloudformation", "describe-stack-resource", "--stack-name", s.name,
 		"--logical-resource-id", logicalID, "--query", "StackResourceDetail.PhysicalResourceId", "--output", "text")

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestServesUntilToldToEnd(t *testing.T) {
+func TestServesUntilStopped(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	read, write := io.Pipe()
 	ended := make(chan error, 1)
@@ -34,7 +34,7 @@ func TestServesUntilToldToEnd(t *testing.T) {
 		return answer.StatusCode
 	}
 	if first, second := put(), put(); first != http.StatusOK || second != http.StatusBadRequest {
-		t.Errorf("two writes at once with a limit of one a second: %d, %d", first, second)
+		t.Errorf("two writes with a limit of one per second: %d, %d", first, second)
 	}
 	stop()
 	if err := <-ended; err != nil {

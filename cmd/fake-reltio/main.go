@@ -1,12 +1,12 @@
-// Command serve runs the Reltio fake as a process, for scripts and for
-// people. It prints its base URL on standard output, serves until SIGINT or
-// SIGTERM, and then writes the token requests it saw to standard error.
+// Command fake-reltio runs the Reltio fake as a process. It prints its base URL on
+// standard output and serves until SIGINT or SIGTERM. Then it writes the token
+// requests that it received to standard error.
 //
-//	RELTIO_CLIENT_SECRET=… serve -lifetime 12s -seed-file credentials.json
+//	RELTIO_CLIENT_SECRET=… fake-reltio -lifetime 12s -seed-file credentials.json
 //
-// What is secret comes from the environment, all of it optional:
+// Secret values come from the environment. All are optional:
 // RELTIO_CLIENT_SECRET, RELTIO_USERNAME, RELTIO_PASSWORD, and
-// RELTIO_REFRESH_TOKEN for a refresh token that is to be known from the start.
+// RELTIO_REFRESH_TOKEN for a refresh token that is valid from the start.
 package main
 
 import (
@@ -36,12 +36,12 @@ func main() {
 		os.Exit(2)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "serve:", err)
+		fmt.Fprintln(os.Stderr, "fake-reltio:", err)
 		os.Exit(1)
 	}
 }
 
-// settings are what the command line and the environment say.
+// settings are the values from the command line and the environment.
 type settings struct {
 	addr         string
 	options      reltio.Options
@@ -53,28 +53,28 @@ type settings struct {
 func parse(args []string, getenv func(string) string, stderr io.Writer) (settings, error) {
 	var s settings
 	o := &s.options
-	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	flags := flag.NewFlagSet("fake-reltio", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&s.addr, "addr", "127.0.0.1:0", "address to listen on")
-	flags.StringVar(&s.seedFile, "seed-file", "", "write credentials that work to this file, mode 0600")
-	flags.BoolVar(&s.seedLogin, "seed-login", false, "put username and password into the seed file too")
-	flags.StringVar(&o.ClientID, "client-id", "client", "the client's id")
+	flags.StringVar(&s.seedFile, "seed-file", "", "write valid credentials to this `file`, with mode 0600")
+	flags.BoolVar(&s.seedLogin, "seed-login", false, "write username and password to the seed file too")
+	flags.StringVar(&o.ClientID, "client-id", "client", "id of the client")
 	flags.StringVar(&o.Scope, "scope", "read write", "scope of the client")
 	flags.DurationVar(&o.Lifetime, "lifetime", 3599*time.Second, "lifetime of access tokens")
 	flags.DurationVar(&o.RefreshLifetime, "refresh-lifetime", 28*24*time.Hour, "lifetime of refresh tokens")
-	flags.BoolVar(&o.RotateRefreshToken, "rotate", false, "a new refresh token each refresh")
-	flags.BoolVar(&o.RevokeFamilyOnReplay, "revoke-family", false, "a replayed refresh token ends all that descend from its login")
-	flags.BoolVar(&o.SameTokenUntilExpired, "same-token", false, "a refresh gives the same access token until it has expired")
-	flags.BoolVar(&o.MultiToken, "multi-token", false, "client_credentials gives a new token each time")
-	flags.BoolVar(&o.JWT, "jwt", false, "JWT access tokens, which a refresh does not end")
-	flags.BoolVar(&o.MFA, "mfa", false, "the password grant answers with a challenge")
-	flags.BoolVar(&o.EchoRefreshToken, "echo", false, "errors hold the rejected refresh token")
-	flags.BoolVar(&o.LooseShape, "loose", false, `"Bearer", expires_in as a string, scope as a list`)
-	flags.BoolVar(&o.OmitRefreshToken, "omit-refresh-token", false, "no refresh token in an answer that did not change it")
-	flags.DurationVar(&o.Latency, "latency", 0, "time before each execution")
-	flags.DurationVar(&o.RaceWindow, "race-window", 0, "time between a refresh and its answer")
-	flags.IntVar(&o.RequestsPerSecond, "rate", 0, "token requests a second above which 429 is answered")
-	flags.StringVar(&o.RetryAfter, "retry-after", "", "Retry-After of such a 429")
+	flags.BoolVar(&o.RotateRefreshToken, "rotate", false, "each refresh changes the refresh token")
+	flags.BoolVar(&o.RevokeFamilyOnReplay, "revoke-family", false, "a replayed refresh token revokes all tokens of its login")
+	flags.BoolVar(&o.SameTokenUntilExpired, "same-token", false, "a refresh returns the same access token until it has expired")
+	flags.BoolVar(&o.MultiToken, "multi-token", false, "client_credentials returns a new token each time")
+	flags.BoolVar(&o.JWT, "jwt", false, "issue JWT access tokens, which a refresh does not end")
+	flags.BoolVar(&o.MFA, "mfa", false, "answer the password grant with an MFA challenge")
+	flags.BoolVar(&o.EchoRefreshToken, "echo", false, "return the rejected refresh token in errors")
+	flags.BoolVar(&o.LooseShape, "loose", false, `return "Bearer", expires_in as a string, and scope as a list`)
+	flags.BoolVar(&o.OmitRefreshToken, "omit-refresh-token", false, "return a refresh token only if it changed")
+	flags.DurationVar(&o.Latency, "latency", 0, "time before each request is executed")
+	flags.DurationVar(&o.RaceWindow, "race-window", 0, "time between a refresh and its response")
+	flags.IntVar(&o.RequestsPerSecond, "rate", 0, "limit of token requests per second; above it the response is 429")
+	flags.StringVar(&o.RetryAfter, "retry-after", "", "Retry-After header of these 429 responses")
 	flags.Func("token-format", "uuid, base64 or base64url", func(name string) error {
 		format, ok := map[string]reltio.TokenFormat{
 			"uuid": reltio.UUID, "base64": reltio.Base64, "base64url": reltio.Base64URL,
@@ -85,7 +85,7 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (setting
 		o.TokenFormat = format
 		return nil
 	})
-	flags.Func("grants", "comma-separated grants that the client may use", func(list string) error {
+	flags.Func("grants", "comma-separated grant types that the client may use", func(list string) error {
 		o.Grants = strings.Split(list, ",")
 		return nil
 	})
@@ -147,8 +147,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	return err
 }
 
-// seed writes credentials that work, all at once: who sees the file sees the
-// whole of it, and nobody else may read it.
+// seed writes valid credentials. The file appears complete, and only this user may
+// read it.
 func seed(server *reltio.Server, s settings) error {
 	refresh := s.refreshToken
 	if refresh == "" {

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-func TestServesWhatItSeeded(t *testing.T) {
+func TestServesSeededCredentials(t *testing.T) {
 	for _, given := range []string{"", "a+b/c="} {
 		file := filepath.Join(t.TempDir(), "credentials.json")
 		getenv := func(name string) string {

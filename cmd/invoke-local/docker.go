@@ -16,25 +16,25 @@ import (
 	"reltio-token-rotator/tests/harness/machine"
 )
 
-// dockerHost is this machine as a container calls it.
+// dockerHost is the name of this machine in a container.
 const dockerHost = "host.docker.internal"
 
-// baseImage is what sam local builds on for provided.al2023 on x86_64.
+// baseImage is the image that sam local uses for provided.al2023 on x86_64.
 const baseImage = "public.ecr.aws/lambda/provided:al2023-x86_64"
 
-const howToDocker = "needs Docker: start an engine that this user may use (Docker Desktop, or systemctl start docker); " +
-	"as root on Debian, apt-get install docker.io busybox-static is enough, and one is started for the run"
+const howToDocker = "needs Docker: start an engine that this user may use (Docker Desktop, or systemctl start docker), " +
+	"or, as root on Debian, apt-get install docker.io busybox-static"
 
 // engine is a Docker engine to work with.
 type engine struct {
-	env         []string // what its clients need in their environment
+	env         []string // environment variables for its clients
 	listenOn    string   // the address of this machine that containers reach
 	invokeFlags []string // for sam local invoke
 	stop        func()
 }
 
-// findEngine returns the engine that answers, or, where none does or own says
-// so, one of this run's own.
+// findEngine returns the engine that responds. If none does, or own is true, it
+// starts one for this run.
 func findEngine(ctx context.Context, console *machine.Console, own bool, project, work string) (engine, error) {
 	e := engine{stop: func() {}, listenOn: "127.0.0.1"}
 	if host := os.Getenv("DOCKER_HOST"); host != "" {
@@ -43,17 +43,17 @@ func findEngine(ctx context.Context, console *machine.Console, own bool, project
 	docker := func() machine.Command {
 		return machine.Command{Env: machine.Environment(project, "", e.env...)}
 	}
-	answers := func(ctx context.Context) bool {
+	responds := func(ctx context.Context) bool {
 		_, err := docker().Run(ctx, "docker", "version")
 		return err == nil
 	}
 	if _, err := exec.LookPath("docker"); err != nil {
 		return e, errors.New(howToDocker)
 	}
-	if !own && answers(ctx) {
-		console.Say("Docker", "an engine answers; sam fetches the base image from AWS's public registry")
+	if !own && responds(ctx) {
+		console.Say("Docker", "an engine responds; sam gets the base image from AWS's public registry")
 	} else {
-		process, err := startEngine(ctx, &e, work, docker, answers)
+		process, err := startEngine(ctx, &e, work, docker, responds)
 		if err != nil {
 			return e, err
 		}
@@ -63,10 +63,10 @@ func findEngine(ctx context.Context, console *machine.Console, own bool, project
 			return e, err
 		}
 		e.invokeFlags = append(e.invokeFlags, "--skip-pull-image")
-		console.Say("Docker", "started an engine for this run, with a base image made of busybox")
+		console.Say("Docker", "started an engine for this run, with busybox as the base image")
 	}
-	// Docker Desktop gives containers a way to this machine's loopback; an
-	// engine on this machine only to the address of its bridge.
+	// Containers of Docker Desktop reach this machine's loopback. Containers of an
+	// engine on this machine reach only the address of its bridge.
 	if bridge := bridgeAddress(ctx, docker()); bridge != "" {
 		e.listenOn = bridge
 		e.invokeFlags = append(e.invokeFlags, "--add-host", dockerHost+":"+bridge)
@@ -74,7 +74,7 @@ func findEngine(ctx context.Context, console *machine.Console, own bool, project
 	return e, nil
 }
 
-func startEngine(ctx context.Context, e *engine, work string, docker func() machine.Command, answers func(context.Context) bool) (*machine.Process, error) {
+func startEngine(ctx context.Context, e *engine, work string, docker func() machine.Command, responds func(context.Context) bool) (*machine.Process, error) {
 	_, err := exec.LookPath("dockerd")
 	if _, busybox := os.Stat("/bin/busybox"); os.Geteuid() != 0 || err != nil || busybox != nil {
 		return nil, errors.New(howToDocker)
@@ -94,15 +94,15 @@ func startEngine(ctx context.Context, e *engine, work string, docker func() mach
 	}
 	waiting, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	if err := process.Until(waiting, answers); err != nil {
+	if err := process.Until(waiting, responds); err != nil {
 		process.Stop()
 		return nil, err
 	}
 	return process, nil
 }
 
-// importBase makes an image of static busybox that passes for the base image,
-// so that no registry is needed. The function is static and needs nothing of it.
+// importBase imports static busybox under the name of the base image, so that no
+// registry is needed. The function is static and needs nothing from the image.
 func importBase(ctx context.Context, docker machine.Command) error {
 	busybox, err := os.ReadFile("/bin/busybox")
 	if err != nil {
@@ -132,8 +132,8 @@ func importBase(ctx context.Context, docker machine.Command) error {
 	return err
 }
 
-// bridgeAddress returns this machine's own address on the engine's bridge, empty
-// where it has none.
+// bridgeAddress returns this machine's address on the engine's bridge, and "" if it
+// has none.
 func bridgeAddress(ctx context.Context, docker machine.Command) string {
 	text, err := docker.Run(ctx, "docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Subnet}}")
 	if err != nil {

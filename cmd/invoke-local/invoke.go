@@ -20,7 +20,7 @@ import (
 // prefix is what the template makes of its stack's name under sam local.
 const prefix = "reltio-token-rotator/local"
 
-// invoke runs one event in a world of its own and judges what came of it.
+// invoke runs one event with new fakes and checks the result.
 func invoke(ctx context.Context, console *machine.Console, command machine.Command, engine engine, built, event string) error {
 	account := aws.New(aws.Options{})
 	tokens := reltio.New(reltio.Options{TokenFormat: reltio.Base64})
@@ -55,8 +55,8 @@ func invoke(ctx context.Context, console *machine.Console, command machine.Comma
 		"AwsEndpointUrl=" + accountURL, "TokenUrl=" + tokensURL + "/oauth/token",
 		"TokenHosts=" + dockerHost + ",127.0.0.1",
 	}, engine.invokeFlags...)
-	// sam itself asks who it is; that does not leave this machine either. Not
-	// AWS_ENDPOINT_URL: sam local would give it to the function, over the template's.
+	// sam calls STS, which the fake answers. With AWS_ENDPOINT_URL instead, sam
+	// local would override the function's variable.
 	command.Env = append(command.Env, "AWS_ENDPOINT_URL_STS="+strings.Replace(accountURL, dockerHost, engine.listenOn, 1))
 	var said bytes.Buffer
 	command.Stderr = &said
@@ -65,12 +65,12 @@ func invoke(ctx context.Context, console *machine.Console, command machine.Comma
 		return err
 	}
 	console.Say(filepath.Base(event), "%s", functionLog(said.String()))
-	console.Say("answer", "%s", answer)
-	return judge(console, account, tokens, answer)
+	console.Say("response", "%s", answer)
+	return verify(console, account, tokens, answer)
 }
 
-// functionLog is what the function itself said, without sam's own lines before
-// it and the end of its process after it; all of stderr where it never started.
+// functionLog is the function's part of stderr, without the lines of sam before it
+// and after it. It is all of stderr if the function did not start.
 func functionLog(stderr string) string {
 	_, log, started := strings.Cut(stderr, "START RequestId")
 	if !started {
@@ -83,9 +83,8 @@ func functionLog(stderr string) string {
 	return "START RequestId" + log
 }
 
-// judge reports whether the answer and what the fakes saw are as they should
-// be.
-func judge(console *machine.Console, account *aws.Server, tokens *reltio.Server, answer string) error {
+// verify checks the response and what the fakes recorded.
+func verify(console *machine.Console, account *aws.Server, tokens *reltio.Server, answer string) error {
 	answer = strings.TrimSpace(answer)
 	var said struct {
 		ErrorMessage string `json:"errorMessage"`
@@ -95,14 +94,14 @@ func judge(console *machine.Console, account *aws.Server, tokens *reltio.Server,
 		Checks []any `json:"checks"`
 	}
 	if err := json.Unmarshal([]byte(answer), &said); err != nil {
-		return errors.New("the function did not answer with JSON")
+		return errors.New("the response of the function is not JSON")
 	}
 	if said.ErrorMessage != "" {
 		return fmt.Errorf("the function failed: %s", said.ErrorMessage)
 	}
 	if said.Checks != nil {
 		if len(tokens.Requests()) != 0 {
-			return errors.New("the doctor asked for a token")
+			return errors.New("the doctor sent a token request")
 		}
 		return nil
 	}
@@ -120,7 +119,7 @@ func judge(console *machine.Console, account *aws.Server, tokens *reltio.Server,
 	return nil
 }
 
-// serve serves where containers can reach it, and returns the URL that they use.
+// serve serves on an address that containers reach, and returns their URL for it.
 func serve(engine engine, handler http.Handler) (url string, stop func(), err error) {
 	listener, err := net.Listen("tcp", net.JoinHostPort(engine.listenOn, "0"))
 	if err != nil {

@@ -1,11 +1,11 @@
-// Command invoke runs event files through the real binary under `sam local
+// Command invoke-local runs event files with the real binary under `sam local
 // invoke`, with Docker, against the fakes for Reltio and AWS: `make
 // invoke-local EVENT=events/refresh-now.json`.
 //
-// Each event finds a fresh world in which one connection is seeded and was never
-// refreshed. The exit status is 1 if the function did not accept the event, or
-// was asked to refresh and did not. Where no Docker engine answers and the user
-// is root, one is started for as long as this runs.
+// Each event gets new fakes, with one connection that has credentials and no
+// token. The exit status is 1 if the function rejects the event, or does not
+// refresh when it should. If no Docker engine responds and the user is root, the
+// command starts one and stops it at the end.
 package main
 
 import (
@@ -23,15 +23,15 @@ import (
 	"reltio-token-rotator/tests/harness/machine"
 )
 
-// atMost ends a run that hangs.
-const atMost = 10 * time.Minute
+// timeout is the time limit of the run.
+const timeout = 10 * time.Minute
 
 func main() {
-	own := flag.Bool("own", false, "start a Docker engine of this run's own also where one answers; it needs no registry")
+	own := flag.Bool("own", false, "always start a Docker engine for this run; it needs no registry")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, atMost)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	console := machine.NewConsole(os.Stdout)
 	if err := run(ctx, console, *own, flag.Args()); err != nil {

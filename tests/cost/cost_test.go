@@ -19,9 +19,9 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-var update = flag.Bool("update", false, "write the tables of docs/cost.md anew")
+var update = flag.Bool("update", false, "write the tables of docs/cost.md")
 
-// counted is what one run took.
+// counted is the usage of one run.
 type counted struct {
 	calls    map[string]int
 	requests int
@@ -29,7 +29,7 @@ type counted struct {
 	took     time.Duration
 }
 
-// less is what a run took more than another.
+// less returns the difference of two runs.
 func (c counted) less(other counted) counted {
 	d := counted{calls: map[string]int{}, requests: c.requests - other.requests, logged: c.logged - other.logged, took: c.took - other.took}
 	for operation, n := range c.calls {
@@ -38,7 +38,7 @@ func (c counted) less(other counted) counted {
 	return d
 }
 
-// of adds up the calls of a service.
+// of returns the number of calls of these operations.
 func (c counted) of(operations ...string) (n int) {
 	for _, operation := range operations {
 		n += c.calls[operation]
@@ -50,15 +50,15 @@ func (c counted) secrets() int { return c.of("GetSecretValue", "PutSecretValue",
 
 func (c counted) parameters() int { return c.of("GetParametersByPath", "GetParameter", "PutParameter") }
 
-// keyUses: Secrets Manager decrypts to read; to write, it makes a data key and
-// decrypts.
+// keyUses is the number of KMS calls. Secrets Manager decrypts for a read, and
+// creates a data key and decrypts for a write.
 func (c counted) keyUses() int { return c.of("GetSecretValue") + 2*c.of("PutSecretValue") }
 
-// usage is what a number of connections takes.
+// usage is the measured usage of a number of connections.
 type usage struct {
 	connections  int
-	idle         counted // a heartbeat with nothing to do
-	refresh      counted // what one refresh adds to it
+	idle         counted // a heartbeat with nothing due
+	refresh      counted // what one refresh adds to a heartbeat
 	refreshes    int     // of one connection in a month
 	metricsNamed int
 }
@@ -73,13 +73,13 @@ func measure(t *testing.T, connections int) (u usage) {
 			w.PutCredentials(name, map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": "refresh-" + name})
 		}
 		run := func() (rotator.Report, counted) {
-			printed, sent, began := len(w.Output()), len(w.Reltio.Requests()), time.Now()
+			printed, sent, start := len(w.Output()), len(w.Reltio.Requests()), time.Now()
 			w.AWS.ResetCalls()
 			report, err := w.Heartbeat(t)
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := counted{w.AWS.Calls(), len(w.Reltio.Requests()) - sent, len(w.Output()) - printed, time.Since(began)}
+			c := counted{w.AWS.Calls(), len(w.Reltio.Requests()) - sent, len(w.Output()) - printed, time.Since(start)}
 			time.Sleep(time.Minute - c.took%time.Minute)
 			return report, c
 		}
@@ -106,7 +106,7 @@ func measure(t *testing.T, connections int) (u usage) {
 	return u
 }
 
-// namedMetrics counts what the log makes metrics of.
+// namedMetrics counts the metrics that the log defines.
 func namedMetrics(t *testing.T, output string) int {
 	names := map[string]bool{}
 	for line := range strings.Lines(output) {
@@ -146,7 +146,7 @@ func TestThePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := string(page)
-	for name, table := range map[string]string{"takes": takes(months), "costs": costs(months), "instead": instead(months)} {
+	for name, table := range map[string]string{"usage": usageTable(months), "cost": costTable(months), "alternatives": alternatives(months)} {
 		place := regexp.MustCompile(`(?s)(<!-- ` + name + ` -->\n).*?(\n<!-- end -->)`)
 		if !place.MatchString(want) {
 			t.Fatalf("docs/cost.md has no place for the table %q", name)
@@ -160,16 +160,16 @@ func TestThePage(t *testing.T) {
 			t.Fatal(err)
 		}
 	default:
-		t.Errorf("docs/cost.md is not what is calculated; go test ./tests/cost -update writes\n%s", want)
+		t.Errorf("docs/cost.md differs from the calculation; go test ./tests/cost -update writes\n%s", want)
 	}
 	runbook, err := os.ReadFile(filepath.Join("..", "..", "docs", "runbook.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sums := fmt.Sprintf("About $%.1f0 a month for one connection, $%.1f0 for ten and $%.1f0 for a hundred", months[0].together(), months[1].together(), months[2].together()); !strings.Contains(string(runbook), sums) {
+	if sums := fmt.Sprintf("about $%.1f0 a month for one connection, $%.1f0 for ten and $%.1f0 for a hundred", months[0].total(), months[1].total(), months[2].total()); !strings.Contains(string(runbook), sums) {
 		t.Errorf("docs/runbook.md does not say %q", sums)
 	}
 	if !strings.Contains(want, pricesOf) {
-		t.Errorf("docs/cost.md does not say that the prices are of %s", pricesOf)
+		t.Errorf("docs/cost.md does not say that the prices are those of %s", pricesOf)
 	}
 }

@@ -1,8 +1,8 @@
-// Package cost calculates docs/cost.md: what a month costs, from the calls,
-// bytes and durations that the fakes count and the public prices. Its test
-// holds the page to it; after a change
+// Package cost calculates docs/cost.md: the cost of a month from the public prices
+// and the calls, bytes and durations that the fakes count. Its test fails if the
+// page differs. After a change
 //
 //	go test ./tests/cost -update
 //
-// writes the page's tables anew.
+// writes the tables of the page.
 package cost

@@ -1,7 +1,7 @@
 package cost
 
-// Public prices of us-east-1 in US dollars, on demand, without any free tier, as
-// they stood in June 2026. They are on aws.amazon.com/SERVICE/pricing.
+// Public on-demand prices of us-east-1 in US dollars, without free tiers, in June
+// 2026. They are on aws.amazon.com/SERVICE/pricing.
 const (
 	pricesOf = "June 2026"
 
@@ -29,10 +29,10 @@ const (
 	freeLambdaGBSeconds  = 400_000
 	freeScheduled        = 14_000_000
 	hours, heartbeats    = 30 * 24, 30 * 24 * 60 // of a month
-	memoryGB             = 0.128 / 1.024         // 128 MB, as Lambda counts
+	memoryGB             = 0.128 / 1.024         // 128 MB in the unit of Lambda's price
 	rotationEveryHours   = 4
-	readsOfAJobAnHour    = 20
+	readsPerHour         = 20
 	ownSecondsPerRun     = 0.02 // of processor time, at 128 MB
-	diskOfAServerGB      = 20
+	serverDiskGB         = 20
 	containerCPU, contGB = 0.25, 0.5
 )

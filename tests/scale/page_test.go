@@ -14,14 +14,14 @@ import (
 // The rows of the table in docs/scale.md.
 const (
 	rowParameters = "parameters, of 10,000"
-	rowPages      = "calls of a listing, each heartbeat"
-	rowMean       = "refreshes a minute"
-	rowRequests   = "token requests a second, of 10"
-	rowWrites     = "parameter writes a second, of 3"
+	rowPages      = "calls of a listing, per heartbeat"
+	rowMean       = "refreshes per minute"
+	rowRequests   = "token requests per second, of 10"
+	rowWrites     = "parameter writes per second, of 3"
 	rowLongest    = "longest run, seconds"
-	rowLine       = "log line of a run that refreshed, kB"
-	rowAtOnce     = "all due at once: the last token, minutes"
-	rowBeats      = "the same, heartbeats"
+	rowLine       = "log line of a run with refreshes, kB"
+	rowAtOnce     = "all due at once: time until the last token, minutes"
+	rowBeats      = "all due at once: heartbeats"
 )
 
 // page is the table: numbers by row and number of connections.

@@ -12,9 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
-// everything returns what the stack keeps: the current value of each secret and
-// which version bears which label, the version and the value of each parameter.
-func (s stack) everything(ctx context.Context) (map[string]string, error) {
+// snapshot returns what the stack stores: the current value of each secret and the
+// version of each label, and the version and value of each parameter.
+func (s stack) snapshot(ctx context.Context) (map[string]string, error) {
 	all := map[string]string{}
 	secrets, err := s.secrets.ListSecrets(ctx, &secretsmanager.ListSecretsInput{})
 	if err != nil {
@@ -49,7 +49,7 @@ func (s stack) everything(ctx context.Context) (map[string]string, error) {
 	return all, nil
 }
 
-// differences names what is not the same in both.
+// differences returns the names whose values differ.
 func differences(before, after map[string]string) []string {
 	var names []string
 	for name := range maps.Keys(before) {
@@ -66,10 +66,10 @@ func differences(before, after map[string]string) []string {
 	return names
 }
 
-// foreign names what changed and is not a heartbeat's work: that writes state,
-// lease and token, the credentials when the refresh token changes, and marks
-// versions of secrets as its own.
-func (s stack) foreign(before, after map[string]string) []string {
+// unexpected returns the names that changed and that a heartbeat does not change. A
+// heartbeat writes state, lease and token, and the credentials if the refresh
+// token changes. Its versions of secrets have names of their own.
+func (s stack) unexpected(before, after map[string]string) []string {
 	return slices.DeleteFunc(differences(before, after), func(name string) bool {
 		what, of, _ := strings.Cut(name, " of ")
 		switch {

@@ -6,10 +6,10 @@ import (
 	"fmt"
 )
 
-// outlive updates the stack, deletes it, and deploys it anew over the secrets
-// that it left: none of it may lose what they hold.
-func (s stack) outlive(ctx context.Context, local []string) error {
-	kept, err := s.values(ctx)
+// redeploy updates the stack, deletes it, and deploys it again with the retained
+// secrets. The secrets must keep their values.
+func (s stack) redeploy(ctx context.Context, local []string) error {
+	initial, err := s.values(ctx)
 	if err != nil {
 		return err
 	}
@@ -24,19 +24,18 @@ func (s stack) outlive(ctx context.Context, local []string) error {
 	if err != nil {
 		return err
 	}
-	// The schedule goes on meanwhile, so token and state may be newer ones; the
-	// credentials are the same, and nothing is empty.
+	// The schedule still runs, so token and state may be newer.
 	now, err := s.values(ctx)
 	if err != nil {
 		return err
 	}
-	if now.credentials != kept.credentials || now.token == "" {
+	if now.credentials != initial.credentials || now.token == "" {
 		return errors.New("the update of the stack changed the secrets")
 	}
-	if updated == "{}" || (now.token == kept.token && updated != state) {
+	if updated == "{}" || (now.token == initial.token && updated != state) {
 		return fmt.Errorf("the update of the stack reset the state to %s", updated)
 	}
-	s.console.Say("sam deploy", "changed a parameter; secrets and state are as they were")
+	s.console.Say("sam deploy", "changed a parameter; secrets and state are unchanged")
 
 	if err := s.delete(ctx); err != nil {
 		return err
@@ -45,22 +44,22 @@ func (s stack) outlive(ctx context.Context, local []string) error {
 	if err != nil {
 		return fmt.Errorf("after the deletion: %w", err)
 	}
-	if last.credentials != kept.credentials || last.token == "" {
+	if last.credentials != initial.credentials || last.token == "" {
 		return errors.New("the deletion of the stack changed the secrets")
 	}
 	if _, err := s.parameter(ctx, s.state()); err == nil {
-		return errors.New("the deletion of the stack left its parameters")
+		return errors.New("the deletion of the stack did not delete its parameters")
 	}
-	s.console.Say("sam delete", "the stack is gone, the secrets are kept")
+	s.console.Say("sam delete", "deleted the stack; the secrets are retained")
 
 	if err := s.deploy(ctx, append(local, "CreateSecrets=false")...); err != nil {
 		return err
 	}
-	s.console.Say("sam deploy", "a new stack of the same name, with CreateSecrets=false")
+	s.console.Say("sam deploy", "created a new stack of the same name with CreateSecrets=false")
 	return nil
 }
 
-// values are what a stack's secrets hold.
+// values are the values of a stack's secrets.
 type values struct{ credentials, token string }
 
 func (s stack) values(ctx context.Context) (values, error) {

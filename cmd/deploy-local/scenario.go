@@ -13,25 +13,25 @@ import (
 	"reltio-token-rotator/tests/fake/reltio"
 )
 
-// patience is how long is waited for what the schedule does every minute. So
-// much passes only on a machine that is busy with other things.
-const patience = 5 * time.Minute
+// waitLimit is how long a step waits for the schedule, which fires every minute. A
+// busy machine may need several minutes.
+const waitLimit = 5 * time.Minute
 
 // stackName is the stack of this run.
 const stackName = "deploy-local"
 
-// story is the life of a stack, in order.
-func (w *harness) story(ctx context.Context) error {
-	if err := w.build(ctx); err != nil {
+// scenario runs all steps, in order.
+func (h *harness) scenario(ctx context.Context) error {
+	if err := h.build(ctx); err != nil {
 		return err
 	}
-	w.console.Say("sam build", "built the function")
-	if err := w.release(ctx); err != nil {
+	h.console.Say("sam build", "built the function")
+	if err := h.release(ctx); err != nil {
 		return err
 	}
-	s := stack{w, stackName}
+	s := stack{h, stackName}
 	local := []string{
-		"AwsEndpointUrl=" + w.keys.web.URL, "TokenUrl=" + w.reltioWeb.URL + "/oauth/token", "TokenHosts=127.0.0.1",
+		"AwsEndpointUrl=" + h.keys.web.URL, "TokenUrl=" + h.reltioWeb.URL + "/oauth/token", "TokenHosts=127.0.0.1",
 		"RefreshBeforeSeconds=120", "AlarmEmail=operator@example.com",
 	}
 	if err := s.deploy(ctx, local...); err != nil {
@@ -41,9 +41,9 @@ func (w *harness) story(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.console.Say("sam deploy", "made the stack %s with %s", s.name, outputs["FunctionName"])
+	h.console.Say("sam deploy", "created the stack %s with %s", s.name, outputs["FunctionName"])
 
-	job, err := w.actors(ctx, s, outputs)
+	job, err := h.job(ctx, s, outputs)
 	if err != nil {
 		return err
 	}
@@ -62,24 +62,24 @@ func (w *harness) story(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if w.auth {
-		// From now on each refresh also changes the refresh token, which the
-		// function's role has to be able to save.
-		w.reltio.SetOptions(func(o *reltio.Options) { o.RotateRefreshToken = true })
+	if h.auth {
+		// From now on each refresh also changes the refresh token, and the
+		// function's role must allow to save it.
+		h.reltio.SetOptions(func(o *reltio.Options) { o.RotateRefreshToken = true })
 	}
 	old, err := s.published(ctx)
 	if err != nil {
 		return err
 	}
-	if !w.auth {
-		// So that no run is under way when the stack is deleted.
-		w.live(long)
+	if !h.auth {
+		// So that no run is active when the stack is deleted.
+		h.setLifetime(idleLifetime)
 	}
 	if _, err := s.refreshed(ctx, old); err != nil {
 		return err
 	}
-	if w.reltio.Alive(first.AccessToken) {
-		return errors.New("the first token still lives: what was published is no refresh")
+	if h.reltio.Alive(first.AccessToken) {
+		return errors.New("the first token is still live, so the new one is not a refresh")
 	}
 	if err := s.read(ctx, job); err != nil {
 		return err
@@ -88,19 +88,19 @@ func (w *harness) story(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if changed := before != after; changed != w.auth {
-		return fmt.Errorf("credentials secret changed: %t, while the refresh token changed: %t", changed, w.auth)
+	if changed := before != after; changed != h.auth {
+		return fmt.Errorf("credentials secret changed: %t, refresh token changed: %t", changed, h.auth)
 	}
 	current, err := s.published(ctx)
 	if err != nil {
 		return err
 	}
-	if w.auth {
-		w.console.Say("function", "saved the changed refresh token")
-		if err := w.refusals(ctx, s, job); err != nil {
+	if h.auth {
+		h.console.Say("function", "saved the changed refresh token")
+		if err := h.checkPermissions(ctx, s, job); err != nil {
 			return err
 		}
-	} else if err := s.outlive(ctx, local); err != nil {
+	} else if err := s.redeploy(ctx, local); err != nil {
 		return err
 	}
 	// With the refresh token that was saved, or in the new stack.
@@ -113,7 +113,7 @@ func (w *harness) story(ctx context.Context) error {
 	return s.operate(ctx)
 }
 
-// seed writes the first credentials as a person would.
+// seed writes the first credentials as the operator does.
 func (s stack) seed(ctx context.Context) error {
 	_, refresh := s.reltio.Login()
 	document, err := json.Marshal(map[string]string{
@@ -135,18 +135,17 @@ func (s stack) seed(ctx context.Context) error {
 	if stored != string(document) {
 		return errors.New("the credentials secret does not hold what was written")
 	}
-	s.console.Say("person", "wrote the credentials; from here on nobody invokes the function")
+	s.console.Say("operator", "wrote the credentials; from here on only the schedule invokes the function")
 	return nil
 }
 
-// token is what a job finds in the token secret.
+// token is the value of the token secret.
 type token struct {
 	AccessToken string    `json:"access_token"`
 	ExpiresAt   time.Time `json:"expires_at"`
 }
 
-// published returns what is in the token secret now, the zero token where
-// there is none yet.
+// published returns the published token, and the zero token if there is none.
 func (s stack) published(ctx context.Context) (token, error) {
 	text, err := s.secret(ctx, s.token())
 	if err != nil || text == "" {
@@ -154,14 +153,14 @@ func (s stack) published(ctx context.Context) (token, error) {
 	}
 	var now token
 	if err := json.Unmarshal([]byte(text), &now); err != nil {
-		return token{}, errors.New("the token secret holds no JSON")
+		return token{}, errors.New("the token secret does not hold JSON")
 	}
 	return now, nil
 }
 
 // refreshed waits until the schedule has replaced the token old.
 func (s stack) refreshed(ctx context.Context, old token) (token, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, waitLimit)
 	defer cancel()
 	asked := len(s.reltio.Requests())
 	for ctx.Err() == nil {
@@ -170,40 +169,40 @@ func (s stack) refreshed(ctx context.Context, old token) (token, error) {
 			return token{}, err
 		}
 		if now.AccessToken != old.AccessToken {
-			return now, s.judge(ctx, now, old, asked)
+			return now, s.verify(ctx, now, old, asked)
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(250 * time.Millisecond):
 		}
 	}
-	return token{}, fmt.Errorf("no new token in %s within %v", s.token(), patience)
+	return token{}, fmt.Errorf("no new token in %s within %v", s.token(), waitLimit)
 }
 
-// judge reports whether a token that has just appeared is the one it should be.
-func (s stack) judge(ctx context.Context, now, old token, asked int) error {
+// verify checks a token that was just published.
+func (s stack) verify(ctx context.Context, now, old token, asked int) error {
 	left := time.Until(now.ExpiresAt).Round(time.Second)
 	switch {
 	case !s.reltio.Alive(now.AccessToken):
-		return errors.New("the published token is dead")
-	case left > s.lives:
-		return fmt.Errorf("the published token is said to live %v, longer than it does", left)
+		return errors.New("the published token is not live")
+	case left > s.lifetime:
+		return fmt.Errorf("expires_at of the published token is in %v, which is more than its lifetime", left)
 	case len(s.reltio.Requests()) > asked+1:
 		return fmt.Errorf("%d token requests for one refresh", len(s.reltio.Requests())-asked)
 	}
-	word := "filled the token secret"
+	action := "published the first token"
 	if old.AccessToken != "" {
-		word = fmt.Sprintf("refreshed it, %v before its end", time.Until(old.ExpiresAt).Round(time.Second))
+		action = fmt.Sprintf("refreshed it, %v before its expiry", time.Until(old.ExpiresAt).Round(time.Second))
 	}
-	s.console.Say("schedule", "%s: lives %v", word, left)
+	s.console.Say("schedule", "%s; it expires in %v", action, left)
 	return s.recorded(ctx, now)
 }
 
-// recorded waits until the state, which is written last, tells of the token and
-// of no error.
+// recorded waits until the state, which is written last, holds the token and no
+// error.
 func (s stack) recorded(ctx context.Context, now token) error {
 	var text string
-	for end := time.Now().Add(patience); time.Now().Before(end); {
+	for end := time.Now().Add(waitLimit); time.Now().Before(end); {
 		var err error
 		if text, err = s.shell(ctx, "watch.sh", s.name); err != nil {
 			return err
@@ -213,7 +212,7 @@ func (s stack) recorded(ctx context.Context, now token) error {
 			Error     string    `json:"error"`
 		}
 		if err := json.Unmarshal([]byte(text), &state); err != nil {
-			return fmt.Errorf("the state is no JSON: %s", text)
+			return fmt.Errorf("the state is not JSON: %s", text)
 		}
 		if state.Error == "" && !state.ExpiresAt.Before(now.ExpiresAt) {
 			s.console.Say("state", "%s", text)
@@ -221,18 +220,18 @@ func (s stack) recorded(ctx context.Context, now token) error {
 		}
 		time.Sleep(500 * time.Millisecond)
 	}
-	return fmt.Errorf("the refresh was not recorded as a good one: %s", text)
+	return fmt.Errorf("the state does not show the refresh: %s", text)
 }
 
-// read lets a job read the token and use it, as the README says.
+// read is a job that reads the token and calls the API, as the README says.
 func (s stack) read(ctx context.Context, job actor) error {
 	answer, err := s.shell(ctx, "read.sh", s.name, job...)
 	if err != nil {
 		return err
 	}
 	if !strings.Contains(answer, "welcome") {
-		return fmt.Errorf("the job was answered %q", answer)
+		return fmt.Errorf("the API answered the job with %q", answer)
 	}
-	s.console.Say("job", "read the token and was let in: %s", answer)
+	s.console.Say("job", "read the token and called the API: %s", answer)
 	return nil
 }

@@ -80,8 +80,17 @@ func (s *secrets) mustBeMissing(t *testing.T, output string) {
 
 func played(t *testing.T, s settings, l looks, ready func(*fixture)) (output string, well bool) {
 	t.Helper()
-	s.bootstrap = rotate.Path(t)
+	return playedFrom(t, func() settings { return s }, l, ready)
+}
+
+// playedFrom is played with settings of its own for each try: what one changes
+// at a server is not there for the next.
+func playedFrom(t *testing.T, fresh func() settings, l looks, ready func(*fixture)) (output string, well bool) {
+	t.Helper()
+	bootstrap := rotate.Path(t)
 	calmly(t, func() {
+		s := fresh()
+		s.bootstrap = bootstrap
 		var out bytes.Buffer
 		var err error
 		if well, err = play(t.Context(), s, newScreen(&out, l), ready); err != nil {

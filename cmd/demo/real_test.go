@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,20 +47,24 @@ func TestARealEndpoint(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			tokenURL, file := realEndpoint(t, test.rotate)
-			before, _ := os.ReadFile(file)
-			saveTo := ""
-			if test.save {
-				saveTo = filepath.Join(filepath.Dir(file), "new.json")
-			}
-			s, err := readSettings(func(name string) string {
-				return map[string]string{"CREDENTIALS": file, "TOKEN_URL": tokenURL, "SAVE_TO": saveTo, "RUN_FOR": "1500ms"}[name]
-			})
-			if err != nil {
-				t.Fatal(err)
+			var tokenURL, file, saveTo string
+			var before []byte
+			fresh := func() settings {
+				tokenURL, file = realEndpoint(t, test.rotate)
+				before, _ = os.ReadFile(file)
+				if test.save {
+					saveTo = filepath.Join(filepath.Dir(file), "new.json")
+				}
+				s, err := readSettings(func(name string) string {
+					return map[string]string{"CREDENTIALS": file, "TOKEN_URL": tokenURL, "SAVE_TO": saveTo, "RUN_FOR": "1500ms"}[name]
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return s
 			}
 			var hidden secrets
-			output, well := played(t, s, looks{}, hidden.watch)
+			output, well := playedFrom(t, fresh, looks{}, hidden.watch)
 			if !well {
 				t.Errorf("it did not go well:\n%s", output)
 			}
@@ -96,14 +102,25 @@ func savedWorks(t *testing.T, before []byte, saveTo, tokenURL string) {
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(saveTo), ".save-*")); len(left) > 0 {
 		t.Error("a temporary file is left")
 	}
-	s, err := readSettings(func(name string) string {
+	if _, err := readSettings(func(name string) string {
 		return map[string]string{"CREDENTIALS": saveTo, "TOKEN_URL": tokenURL, "RUN_FOR": "1500ms"}[name]
-	})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {is["refresh_token"]}}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tokenURL, strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if output, well := played(t, s, looks{}, nil); !well {
-		t.Errorf("the saved credentials do not work:\n%s", output)
+	request.SetBasicAuth(is["client_id"], is["client_secret"])
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("the saved refresh token is answered with %s", response.Status)
 	}
 }
 

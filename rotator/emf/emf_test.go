@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -31,6 +32,13 @@ var (
 	knownByListing   = []string{"RefreshOverdue", "ActionRequired", "NoCredentials"}
 	oneForConnection = []string{"GrantMilliseconds", "RefreshTokenAgeDays", "TokenSecondsRemaining"}
 )
+
+// Each field of Metrics but ListingFailed is one of them.
+func TestEveryFieldIsWritten(t *testing.T) {
+	if fields := reflect.TypeFor[rotator.Metrics]().NumField() - 1; fields != len(units) {
+		t.Errorf("rotator.Metrics has fields for %d metrics, and %d are written", fields, len(units))
+	}
+}
 
 // writes keeps each call of Write apart.
 type writes [][]byte

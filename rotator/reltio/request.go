@@ -90,6 +90,7 @@ func form(request rotator.TokenRequest) string {
 	case rotator.GrantTypePassword:
 		values.Set("username", request.Username.Reveal())
 		values.Set("password", request.Password.Reveal())
+	case rotator.GrantTypeClientCredentials: // the Basic header says all
 	}
 	if request.Scope != "" {
 		values.Set("scope", request.Scope)

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"reltio-token-rotator/rotator"
 )
 
 var root = filepath.Join("..", "..")
@@ -65,14 +67,26 @@ func sections(page string) map[string]string {
 	return all
 }
 
-// constants are the string constants of a type in a package of the project.
+// constants are the values of a type's string constants, in a file's order.
 func constants(t *testing.T, file, typeName string) []string {
+	t.Helper()
+	var values []string
+	for _, c := range declared(t, file, typeName) {
+		values = append(values, c.value)
+	}
+	return values
+}
+
+type constant struct{ name, value string }
+
+// declared are the string constants of a type in a file of the project.
+func declared(t *testing.T, file, typeName string) []constant {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var found []string
+	var found []constant
 	ast.Inspect(parsed, func(node ast.Node) bool {
 		spec, ok := node.(*ast.ValueSpec)
 		if !ok || len(spec.Values) != 1 {
@@ -85,7 +99,7 @@ func constants(t *testing.T, file, typeName string) []string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found = append(found, value)
+			found = append(found, constant{spec.Names[0].Name, value})
 		}
 		return true
 	})
@@ -106,6 +120,55 @@ func TestEveryErrorCodeHasItsPage(t *testing.T) {
 		}
 		if !strings.Contains(readme, "| `"+code+"` |") {
 			t.Errorf("README.md has no row for %s", code)
+		}
+	}
+}
+
+// The list of the codes is whole, and each has a row of the table.
+func TestEveryErrorCodeIsInTheTable(t *testing.T) {
+	var listed []string
+	for _, code := range rotator.Codes() {
+		listed = append(listed, string(code))
+		if code.Advice() == rotator.Code("").Advice() {
+			t.Errorf("rotator/errors.go: the table has no row for %s", code)
+		}
+	}
+	if want := constants(t, "rotator/errors.go", "Code"); !slices.Equal(listed, want) {
+		t.Errorf("rotator/errors.go: Codes returns %v, and the constants are %v", listed, want)
+	}
+}
+
+// Every grant type is sent, is answered by the fake, and is in the README.
+func TestEveryGrantTypeIsEverywhere(t *testing.T) {
+	request, server := read(t, "rotator/reltio/request.go"), ""
+	for _, file := range tracked(t) {
+		if strings.HasPrefix(file, "tests/fake/reltio/") && !strings.HasSuffix(file, "_test.go") {
+			server += read(t, file)
+		}
+	}
+	for _, c := range declared(t, "rotator/grant_type.go", "GrantType") {
+		if !regexp.MustCompile(`case rotator\.` + c.name + `\b`).MatchString(request) {
+			t.Errorf("rotator/reltio/request.go has no case for %s", c.name)
+		}
+		if !strings.Contains(server, `"`+c.value+`"`) {
+			t.Errorf("tests/fake/reltio does not answer %s", c.value)
+		}
+		if !strings.Contains(read(t, "README.md"), c.value) {
+			t.Errorf("README.md does not say when %s is used", c.value)
+		}
+	}
+}
+
+// Every example has its place in the page about reading.
+func TestEveryExampleIsInItsPage(t *testing.T) {
+	page := read(t, "docs/reading-the-token.md")
+	entries, err := os.ReadDir(filepath.Join(root, "examples"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if !strings.Contains(page, "](../examples/"+entry.Name()) {
+			t.Errorf("docs/reading-the-token.md has no link to examples/%s", entry.Name())
 		}
 	}
 }

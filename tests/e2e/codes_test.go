@@ -38,6 +38,22 @@ func TestErrorCodes(t *testing.T) {
 	}
 }
 
+// Every code is met, here or in the file that is named.
+func TestEveryErrorCodeIsMet(t *testing.T) {
+	met := map[rotator.Code]bool{
+		rotator.CredentialsNotSaved: true, // keeping_test.go
+		rotator.InternalError:       true, // neighbours_test.go
+	}
+	for _, row := range slices.Concat(passing, rejections, atHome) {
+		met[row.code] = true
+	}
+	for _, code := range rotator.Codes() {
+		if !met[code] {
+			t.Errorf("no failure of codes_table_test.go has the code %s", code)
+		}
+	}
+}
+
 // level is WARN for what will be retried and ERROR for what needs a person.
 func (row failure) level() string {
 	if row.person {

@@ -37,7 +37,7 @@ func (b *bench) preparePython(ctx context.Context) (program string, err error) {
 	return program, os.WriteFile(program, fmt.Appendf(nil, peerLauncher, interpreter), 0o700)
 }
 
-// startPython deploys the Python function for a stage's first connection.
+// startPython deploys the Python function for a fixture's first connection.
 func (b *bench) startPython(st *fixture) (*lambda.Function, error) {
 	return st.start(b.python,
 		"CREDENTIALS_SECRET="+secretName(0, "credentials"), "TOKEN_SECRET="+secretName(0, "token"),

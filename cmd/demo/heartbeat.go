@@ -28,7 +28,7 @@ type beat struct {
 // failed reports whether the invocation was an error, as CloudWatch would count it.
 func (b beat) failed() bool { return b.failure != "" }
 
-// note is something that the function logged for a person.
+// note is something that the function logged for the operator.
 type note struct {
 	level, text string
 }

@@ -258,7 +258,7 @@ func TestAFunctionThatCannotStart(t *testing.T) {
 	mustContain(t, output, "the function cannot start", "REFRESH_BEFORE", "Runtime.ExitError", "heartbeats failed")
 }
 
-func TestAPersonEndsIt(t *testing.T) {
+func TestCtrlCEndsIt(t *testing.T) {
 	t.Parallel()
 	s := quick(t)
 	s.runFor, s.bootstrap = time.Hour, rotate.Path(t)

@@ -9,8 +9,8 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// narrator tells a person what happens: one line for each thing worth one. All
-// that is like the heartbeat before shares a line with it.
+// narrator reports what happens, one line for each event. Heartbeats that are alike
+// share a line.
 type narrator struct {
 	*screen
 	settings settings
@@ -174,7 +174,7 @@ func (n *narrator) work(w work) {
 	}
 }
 
-// note shows what the function logged for a person.
+// note shows what the function logged for the operator.
 func (n *narrator) note(logged note) {
 	st := yellow
 	if logged.level == "ERROR" {

@@ -25,7 +25,7 @@ func play(ctx context.Context, s settings, to *screen, ready func(*fixture)) (we
 	fixture, err := newFixture(ctx, s, beats.output)
 	defer fixture.close()
 	if ctx.Err() != nil {
-		return true, nil // ended by a person before anything began
+		return true, nil // ended by Ctrl-C before anything began
 	}
 	if err != nil {
 		return false, err
@@ -57,7 +57,7 @@ func play(ctx context.Context, s settings, to *screen, ready func(*fixture)) (we
 		case b := <-told:
 			n.beat(b)
 			if b.result.Error.ActionRequired() {
-				end() // only a person can change anything now
+				end() // only the operator can change anything now
 			}
 		case w := <-worked:
 			n.work(w)

@@ -74,8 +74,8 @@ func (t *tally) addWork(w work) {
 	}
 }
 
-// complaints are the reasons why it did not go well; none when it did. Where a
-// person ended it at once, there need not have been a token yet.
+// complaints are the reasons why it did not go well; none when it did. Where
+// Ctrl-C ended it at once, there need not have been a token yet.
 func (t *tally) complaints(interrupted bool) []string {
 	var list []string
 	add := func(wrong bool, format string, args ...any) {
@@ -97,7 +97,7 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// brief is a duration as a person says it.
+// brief is a duration in its largest units.
 func brief(d time.Duration) string {
 	switch {
 	case d < 100*time.Millisecond:

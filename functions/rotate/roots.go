@@ -10,8 +10,8 @@ const rootsBundle = "/etc/pki/tls/certs/ca-bundle.crt"
 // again before a process's first call, which would be most of that call's time:
 // besides the first bundle that it finds it reads every file in /etc/ssl/certs and
 // /etc/pki/tls/certs, and on Lambda they hold the same certificates once more
-// (https://go.dev/issue/79018). Elsewhere, and where somebody chose certificates,
-// nothing changes.
+// (https://go.dev/issue/79018). Elsewhere, and where the environment names other
+// certificates, nothing changes.
 func readRootsOnce(bundle string) {
 	if os.Getenv("SSL_CERT_FILE") != "" || os.Getenv("SSL_CERT_DIR") != "" {
 		return

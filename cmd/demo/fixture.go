@@ -27,7 +27,7 @@ const (
 	awsLatency = 10 * time.Millisecond
 )
 
-// stage is the function and what stands around it.
+// fixture is the function and the fakes around it.
 type fixture struct {
 	settings settings
 	aws      *fakeaws.Server
@@ -88,7 +88,7 @@ func (st *fixture) build(ctx context.Context) (path string, err error) {
 	return binary.Build(ctx, folder)
 }
 
-// serve serves on a free port of loopback until the stage is closed.
+// serve serves on a free port of loopback until the fixture is closed.
 func (st *fixture) serve(handler http.Handler) (baseURL string, err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -100,7 +100,7 @@ func (st *fixture) serve(handler http.Handler) (baseURL string, err error) {
 	return "http://" + listener.Addr().String(), nil
 }
 
-// seed does what the stack and a person do: one connection with credentials.
+// seed does what the stack and the operator do: one connection with credentials.
 func (st *fixture) seed() {
 	for _, kind := range []string{"config", "state", "lease"} {
 		st.aws.PutParameter("/"+prefix+"/"+connection+"/"+kind, "{}")

@@ -27,7 +27,7 @@ import (
 
 const prefix = harness.Prefix
 
-// setting is what a stage is made of.
+// setting is what a fixture is made of.
 type setting struct {
 	connections int
 	// latency is how long each call of AWS takes, tokenLatency each token request.
@@ -43,7 +43,7 @@ type setting struct {
 	onCall  func(operation, name string, before bool)
 }
 
-// stage is a stack between the fakes. Both speak TLS, as the real ones do.
+// fixture is a stack between the fakes. Both speak TLS, as the real ones do.
 type fixture struct {
 	aws       *fakeaws.Server
 	reltio    *fakereltio.Server
@@ -108,7 +108,7 @@ func secretName(connection int, kind string) string {
 	return harness.SecretName(connectionName(connection), kind)
 }
 
-// seed does what the stack and a person do.
+// seed does what the stack and the operator do.
 func (st *fixture) seed(connection int) {
 	harness.AddTo(st.aws, connectionName(connection))
 	refreshToken := fmt.Sprintf("b2c3d4e5-0000-4000-8000-%012d", connection)

@@ -8,12 +8,14 @@ import (
 	"go/token"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"reltio-token-rotator/rotator"
 )
@@ -361,5 +363,20 @@ func TestEveryMakeTargetNamedExists(t *testing.T) {
 	}
 	if named == 0 && len(all) > 0 {
 		t.Error("no document names a make target: does this test still see them?")
+	}
+}
+
+// The list of the targets fits a terminal.
+func TestMakeHelpFits(t *testing.T) {
+	help := exec.Command("make", "--no-print-directory", "help")
+	help.Dir = root
+	listed, err := help.Output()
+	if err != nil {
+		t.Fatalf("make help: %v", err)
+	}
+	for line := range strings.Lines(string(listed)) {
+		if width := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); width > 80 {
+			t.Errorf("make help: %d columns: %s", width, line)
+		}
 	}
 }

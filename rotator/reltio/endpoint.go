@@ -53,12 +53,16 @@ type Config struct {
 	// package's own transport and of [Endpoint.Reach]; for tests.
 	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
 	Roots *x509.CertPool
+	// Jitter replaces the random part of the pause before a repeated request,
+	// which is below ceiling; for simulations that repeat exactly.
+	Jitter func(ceiling time.Duration) time.Duration
 }
 
 // Endpoint sends token requests. It may be used by several goroutines at once.
 type Endpoint struct {
 	transport http.RoundTripper
 	own       *http.Transport // the same, unless Config has another
+	jitter    func(ceiling time.Duration) time.Duration
 	limit     rate.Limit
 
 	mu       sync.Mutex
@@ -78,9 +82,14 @@ func New(config Config) *Endpoint {
 	if transport == nil {
 		transport = own
 	}
+	jitter := config.Jitter
+	if jitter == nil {
+		jitter = rand.N[time.Duration]
+	}
 	return &Endpoint{
 		transport: transport,
 		own:       own,
+		jitter:    jitter,
 		limit:     rate.Limit(max(1, config.RequestsPerSecond)),
 		limiters:  map[string]*rate.Limiter{},
 	}
@@ -133,7 +142,7 @@ func (e *Endpoint) RequestToken(ctx context.Context, request rotator.TokenReques
 
 	var throttled, internalErrors int
 	for attempt := range maxAttempts {
-		if err := e.awaitSlot(writeLimiter, target.Hostname(), pause(attempt, failure)); err != nil {
+		if err := e.awaitSlot(writeLimiter, target.Hostname(), e.pause(attempt, failure)); err != nil {
 			if failure == nil {
 				failure = notStarted(target.Host, err)
 			}
@@ -179,12 +188,12 @@ func notExecuted(code rotator.Code) bool {
 // what the server asked for, and on top a random part of 0.5 s, then 2 s, so
 // that clients that failed together do not come back together ("full jitter",
 // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
-func pause(attempt int, failure *rotator.Error) time.Duration {
+func (e *Endpoint) pause(attempt int, failure *rotator.Error) time.Duration {
 	if attempt == 0 {
 		return 0
 	}
 	ceiling := 500 * time.Millisecond << (2 * (attempt - 1))
-	return failure.RetryAfter + rand.N(ceiling)
+	return failure.RetryAfter + e.jitter(ceiling)
 }
 
 // untilAnswerRoom returns a context for waiting that ends early enough before

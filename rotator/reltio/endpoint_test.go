@@ -180,8 +180,9 @@ func TestWaitsAsLongAsTheServerAsks(t *testing.T) {
 func TestFullJitter(t *testing.T) {
 	var first, second time.Duration
 	const rounds = 400
+	endpoint := New(Config{})
 	for range rounds {
-		a, b := pause(1, &rotator.Error{}), pause(2, &rotator.Error{})
+		a, b := endpoint.pause(1, &rotator.Error{}), endpoint.pause(2, &rotator.Error{})
 		if a < 0 || a >= 500*time.Millisecond || b < 0 || b >= 2*time.Second {
 			t.Fatalf("got pauses %v, %v", a, b)
 		}

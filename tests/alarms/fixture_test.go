@@ -1,10 +1,7 @@
 package alarms_test
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -12,19 +9,17 @@ import (
 	"testing"
 	"time"
 
-	"reltio-token-rotator/rotator"
-	"reltio-token-rotator/rotator/emf"
 	"reltio-token-rotator/tests/alarms"
-	"reltio-token-rotator/tests/fake/memory"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 	"reltio-token-rotator/tests/harness/cfn"
 )
 
 const (
-	stackName = "STACK" // as the package cfn names it
-	user      = "user"
+	stackName = "STACK" // the name in tests/harness/cfn
+	password  = "password"
 	day       = 24 * time.Hour
-	// timeout is the timeout of the function in the template.
-	timeout = 120 * time.Second
 )
 
 // definitions are the alarms of template.yaml, by the last part of their names.
@@ -56,9 +51,8 @@ func definitions(t testing.TB) map[string]alarms.Alarm {
 // fixture is a stack in simulated time. Its alarms are created before its first
 // heartbeat.
 type fixture struct {
+	*harness.Harness
 	t       *testing.T
-	aws     *memory.AWS
-	reltio  *memory.Reltio
 	record  *alarms.Record
 	created time.Time
 
@@ -69,30 +63,32 @@ type fixture struct {
 	outage  bool // of the token endpoint
 	noList  bool // the listing fails
 	stopped bool // there are no heartbeats
-	runs    int
 }
 
-func newFixture(t *testing.T, options memory.Options) *fixture {
+func newFixture(t *testing.T, options fakereltio.Options) *fixture {
+	options.Users = map[string]string{user("default"): password}
 	s := &fixture{
-		t: t, aws: memory.NewAWS(), record: alarms.NewRecord(), random: rand.New(rand.NewPCG(6, 1)),
+		Harness: harness.New(t, fakeaws.Options{RecreateAfter: 30 * time.Second}, options),
+		t:       t, record: alarms.NewRecord(), random: rand.New(rand.NewPCG(6, 1)),
 		// Not at the start of a minute, like a real stack.
 		created: time.Now().Add(37 * time.Second),
 	}
-	options.Weather = func() memory.TokenFault {
+	s.Discard()
+	s.Stack, s.MetricLines = stackName, s.record
+	s.Reltio.SetFaults(func() fakereltio.Fault {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return memory.TokenFault{Unreachable: s.outage, Before: 150 * time.Millisecond}
-	}
-	s.reltio = memory.NewReltio(options)
-	s.aws.Weather = func(c memory.Call) memory.Fault {
+		return fakereltio.Fault{Unreachable: s.outage, Delay: 150 * time.Millisecond}
+	})
+	s.AWS.SetFaults(func(c fakeaws.Call) (fakeaws.Fault, bool) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		fault := memory.Fault{Latency: 15 * time.Millisecond}
+		fault := fakeaws.Fault{When: fakeaws.Slow, Latency: 15 * time.Millisecond}
 		if s.noList && c.Operation == "GetParametersByPath" {
-			fault.Code = "AccessDeniedException"
+			fault.When, fault.Code = fakeaws.Before, "AccessDeniedException"
 		}
-		return fault
-	}
+		return fault, true
+	})
 	time.Sleep(time.Until(s.created))
 	return s
 }
@@ -104,20 +100,22 @@ func (s *fixture) set(fault *bool, on bool) {
 	*fault = on
 }
 
+// user is the user of a connection.
+func user(connection string) string { return "user" + connection }
+
 // seed writes credentials with a new refresh token, as the operator does, and with
 // user name and password if login is true.
 func (s *fixture) seed(connection string, login bool) {
-	_, refreshToken := s.reltio.Login(user + connection)
+	_, refreshToken := s.Reltio.LoginAs(user(connection))
 	s.write(connection, refreshToken, login)
 }
 
 func (s *fixture) write(connection, refreshToken string, login bool) {
 	fields := map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken}
 	if login {
-		fields["username"], fields["password"] = user+connection, "password"
+		fields["username"], fields["password"] = user(connection), password
 	}
-	document, _ := json.Marshal(fields)
-	s.aws.PutSecret(connection, memory.Credentials, string(document))
+	s.PutCredentials(connection, fields)
 }
 
 // runFor runs the schedule for a while. Each heartbeat is up to 25 s late, so that
@@ -144,55 +142,21 @@ func (s *fixture) runFor(d time.Duration) {
 			late := time.Duration(s.random.Int64N(int64(25 * time.Second)))
 			s.running.Go(func() {
 				time.Sleep(late)
-				s.heartbeat()
+				_, _ = s.Heartbeat(s.t) // the metrics report failures
 			})
 		}
 		time.Sleep(time.Minute)
 	}
 }
 
-func (s *fixture) heartbeat() {
-	s.mu.Lock()
-	s.runs++
-	id := fmt.Sprint("request-", s.runs)
-	s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	store := s.aws.Process()
-	r := &rotator.Rotator{
-		Settings: rotator.Settings{
-			TokenURL: "https://auth.reltio.com/oauth/token", TokenHosts: []string{"reltio.com"},
-			RefreshBefore: 10 * time.Minute, Heartbeat: time.Minute,
-		},
-		Version: "simulated",
-		Lister:  store, Parameters: store, Credentials: store, Saver: store, Pending: store, Tokens: store,
-		Endpoint: s.reltio.Process(), Metrics: emf.New(s.record, stackName), Log: slog.New(slog.DiscardHandler),
-	}
-	// The metrics report failures.
-	_, _ = r.Run(ctx, id, rotator.Event{})
-}
-
 // expiry is when the published token expires.
 func (s *fixture) expiry(connection string) time.Time {
 	s.t.Helper()
-	document, ok := s.aws.Secret(connection, memory.Token)
-	var token struct {
-		ExpiresAt time.Time `json:"expires_at"`
-	}
-	if !ok || json.Unmarshal([]byte(document), &token) != nil {
+	token, ok := s.Token(connection)
+	if !ok {
 		s.t.Fatal("no token is published")
 	}
 	return token.ExpiresAt
-}
-
-// works reports whether a job can use the published token now.
-func (s *fixture) works(connection string) bool {
-	document, _ := s.aws.Secret(connection, memory.Token)
-	var token struct {
-		AccessToken string `json:"access_token"`
-	}
-	_ = json.Unmarshal([]byte(document), &token)
-	return s.reltio.Alive(token.AccessToken)
 }
 
 // variants are ways in which CloudWatch may evaluate the same record.

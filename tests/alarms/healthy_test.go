@@ -5,7 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"reltio-token-rotator/tests/fake/memory"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness/race"
 )
 
@@ -19,24 +19,24 @@ func TestHealthyForThirtyDaysIsSilent(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name    string
-		options memory.Options
+		options fakereltio.Options
 		login   bool
 	}{
-		{"rotating refresh tokens", memory.Options{Lifetime: life, Rotate: true}, false},
-		{"with a login", memory.Options{Lifetime: life}, true},
-		{"same token until expired", memory.Options{Lifetime: life, SameTokenUntilExpired: true}, true},
-		{"20-minute tokens", memory.Options{Lifetime: short, Rotate: true}, false},
-		{"20-minute tokens, same token until expired", memory.Options{Lifetime: short, SameTokenUntilExpired: true}, true},
+		{"rotating refresh tokens", fakereltio.Options{Lifetime: life, RotateRefreshToken: true}, false},
+		{"with a login", fakereltio.Options{Lifetime: life}, true},
+		{"same token until expired", fakereltio.Options{Lifetime: life, SameTokenUntilExpired: true}, true},
+		{"20-minute tokens", fakereltio.Options{Lifetime: short, RotateRefreshToken: true}, false},
+		{"20-minute tokens, same token until expired", fakereltio.Options{Lifetime: short, SameTokenUntilExpired: true}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newFixture(t, test.options)
-				s.aws.Add("default")
+				s.Add("default")
 				s.runFor(10 * time.Minute) // until the operator has the credentials
 				s.seed("default", test.login)
 				s.runFor(month)
-				if s.reltio.Requests() < int(month/time.Hour) {
-					t.Errorf("only %d token requests in a month", s.reltio.Requests())
+				if len(s.Reltio.Requests()) < int(month/time.Hour) {
+					t.Errorf("only %d token requests in a month", len(s.Reltio.Requests()))
 				}
 				s.replay(func(t *testing.T, h history) { h.only(t) })
 			})
@@ -48,8 +48,8 @@ func TestHealthyForThirtyDaysIsSilent(t *testing.T) {
 // the token's lifetime it starts.
 func TestOutageOfThreeMinutesIsSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newFixture(t, memory.Options{Rotate: true})
-		s.aws.Add("default")
+		s := newFixture(t, fakereltio.Options{RotateRefreshToken: true})
+		s.Add("default")
 		s.seed("default", false)
 		s.runFor(5 * time.Minute)
 		for range 150 { // the phase against the tokens drifts by itself

@@ -6,13 +6,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"reltio-token-rotator/tests/fake/memory"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
 // seeded returns a fixture in which a connection has its first token.
-func seeded(t *testing.T, options memory.Options) *fixture {
+func seeded(t *testing.T, options fakereltio.Options) *fixture {
 	s := newFixture(t, options)
-	s.aws.Add("default")
+	s.Add("default")
 	s.seed("default", false)
 	s.runFor(5 * time.Minute)
 	return s
@@ -26,7 +26,7 @@ func TestRefreshOverdueFiresBeforeTheTokenExpires(t *testing.T) {
 	for _, before := range []time.Duration{13 * time.Minute, 16 * time.Minute} {
 		t.Run(before.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := seeded(t, memory.Options{Rotate: true})
+				s := seeded(t, fakereltio.Options{RotateRefreshToken: true})
 				s.runFor(3 * time.Hour)
 				end := s.expiry("default")
 				s.runFor(time.Until(end.Add(-before)))
@@ -55,7 +55,7 @@ func TestRefreshOverdueFiresBeforeTheTokenExpires(t *testing.T) {
 // token expires, and returns to OK after new credentials are seeded.
 func TestActionRequiredFiresBeforeTheTokenExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := seeded(t, memory.Options{})
+		s := seeded(t, fakereltio.Options{})
 		s.runFor(3 * time.Hour)
 		s.write("default", "of-another-time", false)
 		// Until the refresh is due.
@@ -65,7 +65,7 @@ func TestActionRequiredFiresBeforeTheTokenExpires(t *testing.T) {
 			end = s.expiry("default")
 		}
 		s.runFor(time.Until(end) + 30*time.Minute)
-		if s.works("default") {
+		if s.Alive("default") {
 			t.Fatal("the token still works")
 		}
 		s.seed("default", false)
@@ -86,7 +86,7 @@ func TestActionRequiredFiresBeforeTheTokenExpires(t *testing.T) {
 // before, and action-required when it has expired.
 func TestRefreshTokenExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := seeded(t, memory.Options{})
+		s := seeded(t, fakereltio.Options{})
 		s.runFor(29 * day)
 		s.seed("default", false)
 		s.runFor(2 * time.Hour)
@@ -106,9 +106,9 @@ func TestRefreshTokenExpires(t *testing.T) {
 // No alarm fires when the operator logs in before day 21.
 func TestRefreshTokenReplacedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := seeded(t, memory.Options{})
+		s := seeded(t, fakereltio.Options{})
 		s.runFor(20 * day)
-		s.reltio.Revoke(user + "default") // as Reltio's documentation says
+		s.Reltio.Revoke(user("default")) // as Reltio's documentation says
 		s.seed("default", false)
 		s.runFor(3 * day)
 		s.runFor(time.Hour)
@@ -119,10 +119,10 @@ func TestRefreshTokenReplacedInTime(t *testing.T) {
 // action-required fires for one failing connection among a hundred.
 func TestOneFailingConnectionAmongAHundred(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newFixture(t, memory.Options{Rotate: true})
+		s := newFixture(t, fakereltio.Options{RotateRefreshToken: true})
 		for i := range 100 {
 			name := fmt.Sprintf("tenant-%02d", i)
-			s.aws.Add(name)
+			s.Add(name)
 			s.seed(name, false)
 		}
 		s.runFor(5 * time.Hour)
@@ -154,7 +154,7 @@ func TestHeartbeatsMissing(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := seeded(t, memory.Options{Rotate: true})
+				s := seeded(t, fakereltio.Options{RotateRefreshToken: true})
 				s.runFor(3*time.Hour + 20*time.Minute)
 				from := time.Now()
 				s.set(test.fault(s), true)
@@ -178,7 +178,7 @@ func TestHeartbeatsMissing(t *testing.T) {
 // heartbeats-missing fires for a stack whose schedule never invokes the function.
 func TestScheduleThatNeverRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newFixture(t, memory.Options{})
+		s := newFixture(t, fakereltio.Options{})
 		s.set(&s.stopped, true)
 		s.runFor(time.Hour)
 		s.replay(func(t *testing.T, h history) {
@@ -194,8 +194,8 @@ func TestScheduleThatNeverRuns(t *testing.T) {
 // when the operator seeds credentials.
 func TestStackWithoutCredentials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newFixture(t, memory.Options{Rotate: true})
-		s.aws.Add("default")
+		s := newFixture(t, fakereltio.Options{RotateRefreshToken: true})
+		s.Add("default")
 		s.runFor(2 * day)
 		s.seed("default", false)
 		s.runFor(time.Hour)

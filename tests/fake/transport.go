@@ -1,4 +1,4 @@
-// Package standin lets tests reach fake servers without a network.
+// Package fake lets tests reach fake servers without a network.
 //
 // [Transport] hands each request to the handler of its host, in the process
 // and on the goroutines of the caller's testing/synctest bubble, so that days
@@ -6,7 +6,8 @@
 // HTTP/1.1 connection a request: httptrace callbacks fire, a context that ends
 // ends the exchange on both sides, and a handler that panics with
 // http.ErrAbortHandler cuts the connection, before the answer or inside it.
-// An unknown host is one that DNS does not know: nothing is sent.
+// An unknown host is one that DNS does not know, and a [Connector] may refuse
+// the connection: nothing is sent then.
 package fake
 
 import (
@@ -27,6 +28,14 @@ func Transport(hosts map[string]http.Handler) http.RoundTripper {
 	return transport(hosts)
 }
 
+// Connector is a handler that is asked about each connection.
+type Connector interface {
+	http.Handler
+	// Connect returns the handler of one connection, or the error of a
+	// connection that cannot be made. The request has not been sent yet.
+	Connect(*http.Request) (http.Handler, error)
+}
+
 type transport map[string]http.Handler
 
 func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -45,6 +54,12 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !ok {
 		unknown := &net.DNSError{Err: "no such host", Name: req.URL.Hostname(), IsNotFound: true}
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: unknown}
+	}
+	if connector, ok := handler.(Connector); ok {
+		var err error
+		if handler, err = connector.Connect(req); err != nil {
+			return nil, err
+		}
 	}
 	if trace != nil && trace.GotConn != nil {
 		trace.GotConn(httptrace.GotConnInfo{})

@@ -23,15 +23,15 @@ import (
 
 // Check is the doctor's event, in a process of its own, under the function's
 // timeout.
-func (w *Harness) Check(ctx context.Context) (doctor.Report, error) {
+func (h *Harness) Check(ctx context.Context) (doctor.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	store := w.store(fake.Transport(w.hosts))
+	store := h.store(fake.Transport(h.hosts))
 	checker := &doctor.Doctor{
-		Settings: w.Settings, Version: "test",
+		Settings: h.Settings, Version: "test",
 		Lister: store, Credentials: store, Secrets: store, Parameters: store,
-		Hosts: reltio.New(reltio.Config{Dial: w.Network.dial, Roots: w.Network.roots()}),
-		Log:   slog.New(slog.NewJSONHandler(w.out, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Hosts: reltio.New(reltio.Config{Dial: h.Network.dial, Roots: h.Network.roots()}),
+		Log:   slog.New(slog.NewJSONHandler(h.Logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	return checker.Check(ctx)
 }

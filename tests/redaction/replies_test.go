@@ -42,6 +42,16 @@ var faults = map[string][]fakereltio.Fault{
 	"Hang":          {fakereltio.Hang()},
 	"Slow":          {fakereltio.Slow(25 * time.Second)},
 	"SlowAnswer":    {fakereltio.SlowAnswer(25 * time.Second)},
+	"Unreachable":   {fakereltio.Unreachable()},
+	"ByteOrderMark": {fakereltio.ByteOrderMark()},
+	"OddAnswer": {
+		fakereltio.OddAnswer("no access token", map[string]any{"access_token": nil}),
+		fakereltio.OddAnswer("error inside", map[string]any{"error": "invalid_grant", "error_description": refreshToken}),
+		fakereltio.OddAnswer("another type", map[string]any{"token_type": clientSecret}),
+		fakereltio.OddAnswer("huge life", map[string]any{"expires_in": int64(9223372036854775)}),
+	},
+	"ExecutedThenStatus": {fakereltio.ExecutedThenStatus(408), fakereltio.ExecutedThenStatus(502)},
+	"StatusThenExecuted": {fakereltio.StatusThenExecuted(504, 1500*time.Millisecond), fakereltio.StatusThenExecuted(502, 30*time.Second)},
 	"": {
 		says(200, `{"access_token":ACCESS,"refresh_token":NEW,"expires_in":`), // breaks off
 		says(200, `{"access_token":ACCESS,"refresh_token":NEW,"token_type":"mac","expires_in":3599}`),
@@ -88,7 +98,7 @@ func echoing(f fakereltio.Fault) fakereltio.Fault {
 	return f
 }
 
-func TestEveryFaultOfTheStandInIsThere(t *testing.T) {
+func TestEveryFaultOfTheFakeIsTried(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "../fake/reltio/fault.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -158,6 +158,12 @@ type tap struct {
 	next    http.Handler
 }
 
+// Connect implements fake.Connector.
+func (p tap) Connect(r *http.Request) (http.Handler, error) {
+	next, err := p.fixture.Reltio.Connect(r)
+	return tap{p.fixture, next}, err
+}
+
 func (p tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reply := &copying{ResponseWriter: w}
 	defer func() { p.fixture.secret(reply.body.String()) }()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,55 +11,66 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	"reltio-token-rotator/tests/fake/memory"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 const (
 	connection = "default"
 	user       = "user"
-	// timeout is the function's, as the template sets it.
-	timeout = 120 * time.Second
-	// watching is how often the watcher looks.
-	watching = 5 * time.Minute
+	// checking is how often the deployment's refresh tokens are looked at.
+	checking = 5 * time.Minute
 )
 
-// deployment is a stack under one policy, living through a trace.
+// deployment is a stack under one policy, through a scenario.
 type deployment struct {
-	t      testing.TB
-	trace  *trace
-	policy policy
-	aws    *memory.AWS
-	reltio *memory.Reltio
+	*harness.Harness
+	t        testing.TB
+	scenario *scenario
+	policy   policy
 
 	start   time.Time
 	running sync.WaitGroup
-	runs    atomic.Int64
+	scripts atomic.Int64
 
 	mu    sync.Mutex
 	tally tally
 }
 
-// live lets a policy live through a trace. Call it in a bubble.
-func live(t testing.TB, trace *trace, policy policy) tally {
-	d := &deployment{t: t, trace: trace, policy: policy, aws: memory.NewAWS(), start: time.Now()}
-	d.reltio = memory.NewReltio(memory.Options{
-		Rotate: trace.mode == refreshTokenRotates, SameTokenUntilExpired: trace.mode == sameTokenUntilExpired,
-		Weather: func() memory.TokenFault { return trace.tokenWeather(d.now()) },
-	})
-	d.aws.Weather = func(c memory.Call) memory.Fault { return trace.awsWeather(d.now(), c) }
-	d.aws.Add(connection)
-	_, refreshToken := d.reltio.Login(user)
-	d.putCredentials(refreshToken)
+// newHarness has one connection with the first refresh token. Its tokens are
+// numbered and it prints nothing.
+func newHarness(t testing.TB, options fakereltio.Options, password bool) *harness.Harness {
+	options.TokenFormat = fakereltio.Counted
+	h := harness.New(t, fakeaws.Options{RecreateAfter: 30 * time.Second}, options)
+	h.Discard()
+	h.Add(connection)
+	_, refreshToken := h.Reltio.Login()
+	if err := putCredentials(h, refreshToken, password); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
 
-	d.running.Go(d.keepSchedule)
-	d.running.Go(d.letHappen)
-	d.running.Go(d.watch)
+// simulate runs a policy through a scenario. Call it in a bubble.
+func simulate(t testing.TB, scenario *scenario, policy policy) tally {
+	d := &deployment{t: t, scenario: scenario, policy: policy, start: time.Now()}
+	d.Harness = newHarness(t, fakereltio.Options{
+		RotateRefreshToken:    scenario.mode == refreshTokenRotates,
+		SameTokenUntilExpired: scenario.mode == sameTokenUntilExpired,
+	}, scenario.password)
+	d.Reltio.SetFaults(func() fakereltio.Fault { return scenario.tokenFault(d.now()) })
+	d.AWS.SetFaults(func(c fakeaws.Call) (fakeaws.Fault, bool) { return scenario.awsFault(d.now(), c), true })
+
+	d.running.Go(d.runSchedule)
+	d.running.Go(d.runEvents)
+	d.running.Go(d.checkRefreshTokens)
 	d.policy.work(d)
 	d.running.Wait()
-	d.tally.requests = d.reltio.Requests()
-	d.tally.answersLost = d.reltio.AnswersLost()
-	d.tally.length = trace.length
-	d.tally.finish(trace)
+	d.tally.requests = len(d.Reltio.Requests())
+	d.tally.answersLost = d.Reltio.AnswersLost()
+	d.tally.length = scenario.length
+	d.tally.finish(scenario)
 	return d.tally
 }
 
@@ -68,15 +78,15 @@ func (d *deployment) now() time.Duration { return time.Since(d.start) }
 
 func (d *deployment) sleepUntil(at time.Duration) { time.Sleep(at - d.now()) }
 
-// keepSchedule sends the heartbeats. None waits for the one before.
-func (d *deployment) keepSchedule() {
-	d.running.Go(d.policy.invoke(d, rotator.Event{})) // whoever sets it up tries it out
-	for minute := 1; time.Duration(minute)*time.Minute < d.trace.length; minute++ {
+// runSchedule sends the heartbeats. None waits for the one before.
+func (d *deployment) runSchedule() {
+	d.running.Go(d.policy.invoke(d, rotator.Event{})) // the operator who sets it up tries it out
+	for minute := 1; time.Duration(minute)*time.Minute < d.scenario.length; minute++ {
 		if !d.policy.scheduled(minute) {
 			continue
 		}
 		d.sleepUntil(time.Duration(minute) * time.Minute)
-		for _, late := range d.trace.beats(minute) {
+		for _, late := range d.scenario.heartbeats(minute) {
 			d.running.Go(func() {
 				time.Sleep(late)
 				d.policy.invoke(d, rotator.Event{})()
@@ -85,35 +95,38 @@ func (d *deployment) keepSchedule() {
 	}
 }
 
-// letHappen brings what the trace holds.
-func (d *deployment) letHappen() {
-	for _, h := range d.trace.events {
-		d.sleepUntil(h.at)
-		d.running.Go(func() { h.what(d) })
+// runEvents does what the scenario holds.
+func (d *deployment) runEvents() {
+	for _, e := range d.scenario.events {
+		d.sleepUntil(e.at)
+		d.running.Go(func() { e.do(d) })
 	}
 }
 
 func (d *deployment) loseState() {
-	if d.trace.luck("lose", d.now()) < 0.5 {
-		d.aws.PutParameter(connection, rotator.KindState, "{}")
+	state := harness.ParameterName(connection, "state")
+	if d.scenario.luck("lose", d.now()) < 0.5 {
+		d.AWS.PutParameter(state, "{}")
 		return
 	}
-	d.aws.DeleteParameter(connection, rotator.KindState)
-	d.aws.DeleteParameter(connection, rotator.KindLease)
+	d.AWS.DeleteParameter(state)
+	d.AWS.DeleteParameter(harness.ParameterName(connection, "lease"))
 }
 
-func (d *deployment) loginElsewhere() { d.reltio.EndAccess(user) }
+func (d *deployment) loginElsewhere() { d.Reltio.EndAccessTokensOf(user) }
 
-// reseed is a person who does what the vendor says: revoke, log in again, put
+// reseed is an operator who does what the vendor says: revoke, log in again, put
 // the new refresh token; and mostly, but not always, start the function then.
 func (d *deployment) reseed() {
 	at := d.now()
-	d.reltio.Revoke(user)
-	time.Sleep(20*time.Second + d.trace.lasting("reseed", at, 100*time.Second))
-	_, refreshToken := d.reltio.Login(user)
-	d.putCredentials(refreshToken)
-	time.Sleep(5*time.Second + d.trace.lasting("start", at, time.Minute))
-	if d.trace.luck("forget", at) > 0.3 {
+	d.Reltio.Revoke(user)
+	time.Sleep(20*time.Second + d.scenario.lasting("reseed", at, 100*time.Second))
+	_, refreshToken := d.Reltio.Login()
+	for putCredentials(d.Harness, refreshToken, d.scenario.password) != nil {
+		time.Sleep(time.Hour) // too many versions in a day: wait until one is removed
+	}
+	time.Sleep(5*time.Second + d.scenario.lasting("start", at, time.Minute))
+	if d.scenario.luck("forget", at) > 0.3 {
 		d.policy.invoke(d, rotator.Event{Action: rotator.ActionRefresh, Force: true})()
 	}
 }
@@ -127,22 +140,23 @@ type stored struct {
 	Password     string `json:"password,omitempty"`
 }
 
-func (d *deployment) putCredentials(refreshToken string) {
+// putCredentials fails when the secret has as many versions of a day as it can
+// have.
+func putCredentials(h *harness.Harness, refreshToken string, password bool) error {
 	s := stored{ClientID: "client", ClientSecret: "secret", RefreshToken: refreshToken}
-	if d.trace.password {
+	if password {
 		s.Username, s.Password = user, "password"
 	}
 	document, _ := json.Marshal(s)
-	for d.aws.PutSecret(connection, memory.Credentials, string(document)) != nil {
-		time.Sleep(time.Hour) // too many versions in a day: wait for one to go
-	}
+	_, err := h.AWS.TryPutSecret(harness.SecretName(connection, "credentials"), string(document))
+	return err
 }
 
 // durable returns every refresh token that is stored.
 func (d *deployment) durable() []string {
 	var kept []string
-	document, _ := d.aws.Secret(connection, memory.Credentials)
-	pending, _ := d.aws.Parameter(connection, rotator.KindPending)
+	document, _ := d.AWS.Secret(harness.SecretName(connection, "credentials"))
+	pending, _, _ := d.AWS.Parameter(harness.ParameterName(connection, "pending"))
 	for _, each := range []string{document, pending} {
 		var s stored
 		if json.Unmarshal([]byte(each), &s) == nil {
@@ -152,22 +166,26 @@ func (d *deployment) durable() []string {
 	return kept
 }
 
-// watch looks every few minutes. It counts refresh tokens that nobody kept, and
-// when what is stored leads to no token any more, a person reseeds after a while.
-func (d *deployment) watch() {
+// checkRefreshTokens looks every few minutes. It counts refresh tokens that were
+// not kept, and when what is stored leads to no token any more, an operator
+// reseeds after a while.
+func (d *deployment) checkRefreshTokens() {
 	var unsaved, lost string
 	var usable, unusable time.Duration
-	for d.now() < d.trace.length-watching {
-		time.Sleep(watching)
+	for d.now() < d.scenario.length-checking {
+		time.Sleep(checking)
 		kept := map[string]bool{}
-		alive := d.trace.password
+		alive := d.scenario.password
 		for _, value := range d.durable() {
 			kept[value] = true
-			alive = alive || d.reltio.RefreshTokenAlive(value)
+			alive = alive || d.Reltio.RefreshTokenAlive(value)
 		}
-		newest, exists := d.reltio.Newest(user)
+		newest := ""
+		if tokens := d.Reltio.RefreshTokens(user); len(tokens) > 0 {
+			newest = tokens[len(tokens)-1]
+		}
 		switch {
-		case !exists || kept[newest]:
+		case newest == "" || kept[newest]:
 			unsaved = ""
 		case unsaved == newest && lost != newest:
 			lost = newest
@@ -180,7 +198,7 @@ func (d *deployment) watch() {
 			continue
 		}
 		if unusable == 0 {
-			unusable = d.now() + logUniformBy(d.trace.luck("react", usable), 10*time.Minute, 4*time.Hour)
+			unusable = d.now() + logUniformBy(d.scenario.luck("react", usable), 10*time.Minute, 4*time.Hour)
 		}
 		if d.now() >= unusable {
 			d.reseed()
@@ -188,26 +206,14 @@ func (d *deployment) watch() {
 			usable, unusable = d.now(), 0
 		}
 	}
-	if unusable > 0 { // and nobody came before the end
-		d.tally.withoutCredentials = append(d.tally.withoutCredentials, span{usable, d.trace.length})
+	if unusable > 0 { // and no operator reseeded before the end
+		d.tally.withoutCredentials = append(d.tally.withoutCredentials, span{usable, d.scenario.length})
 	}
-}
-
-// published is the token secret as a job reads it.
-type published struct {
-	AccessToken string    `json:"access_token"`
-	ExpiresAt   time.Time `json:"expires_at"`
-}
-
-func (d *deployment) published() (published, bool) {
-	document, ok := d.aws.Secret(connection, memory.Token)
-	var p published
-	return p, ok && json.Unmarshal([]byte(document), &p) == nil
 }
 
 // invokeRotator runs one event in a process of its own.
 func (d *deployment) invokeRotator(event rotator.Event) {
-	report, _ := invoke(d.aws, d.reltio, fmt.Sprint("request-", d.runs.Add(1)), event)
+	report, _ := d.Invoke(context.Background(), event)
 	for _, result := range report.Connections {
 		// Two logins in a row whose answers were lost: the next is an hour later,
 		// since accounts get locked.
@@ -218,28 +224,10 @@ func (d *deployment) invokeRotator(event rotator.Event) {
 			d.mu.Unlock()
 		}
 		if strings.Contains(result.Message, "a bug in the rotator") {
-			d.t.Errorf("seed %d, after %v: %s", d.trace.seed, d.now(), result.Message)
+			d.t.Errorf("seed %d, after %v: %s", d.scenario.seed, d.now(), result.Message)
 		}
 	}
 }
 
-// invoke runs one event in a process of its own.
-func invoke(aws *memory.AWS, reltio *memory.Reltio, requestID string, event rotator.Event) (rotator.Report, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	store := aws.Process()
-	r := &rotator.Rotator{
-		Settings: rotator.Settings{ // as the template has them
-			TokenURL: "https://auth.reltio.com/oauth/token", TokenHosts: []string{"reltio.com"},
-			RefreshBefore: 10 * time.Minute, Heartbeat: time.Minute,
-		},
-		Version: "simulated",
-		Lister:  store, Parameters: store, Credentials: store, Saver: store, Pending: store, Tokens: store,
-		Endpoint: reltio.Process(), Metrics: noMetrics{}, Log: slog.New(slog.DiscardHandler),
-	}
-	return r.Run(ctx, requestID, event)
-}
-
-type noMetrics struct{}
-
-func (noMetrics) Write(time.Time, rotator.Metrics) error { return nil }
+// scriptID is the id of a version that a script writes.
+func (d *deployment) scriptID() string { return fmt.Sprintf("script-%032d", d.scripts.Add(1)) }

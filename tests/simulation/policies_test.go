@@ -3,23 +3,23 @@ package simulation_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/secret"
+	"reltio-token-rotator/tests/harness"
 )
 
-// policy is a way to keep jobs in tokens. All have the same stores and the same
+// policy is a way to keep jobs supplied with tokens. All have the same stores and the same
 // client of the token endpoint, with their repeats, and log in where a password
 // is at hand: what differs is when they ask, and what they do about failure.
 type policy struct {
 	name string
-	// scheduled tells in which minutes, from the start, there is an invocation.
+	// scheduled reports whether there is an invocation in a minute, from the start.
 	scheduled func(minute int) bool
 	// invoke returns one invocation.
 	invoke func(d *deployment, event rotator.Event) func()
-	// work is what the jobs do until the trace ends.
+	// work is what the jobs do until the scenario ends.
 	work func(d *deployment)
 }
 
@@ -56,10 +56,10 @@ func scriptRun(d *deployment, _ rotator.Event) func() {
 
 // script refreshes once, as most people write it.
 func (d *deployment) script(publish bool) (accessToken string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
-	store, endpoint := d.aws.Process(), d.reltio.Process()
-	version, err := store.Read(ctx, connection)
+	process := d.Process()
+	version, err := process.Credentials.Read(ctx, connection)
 	if err != nil {
 		return "", err
 	}
@@ -68,28 +68,31 @@ func (d *deployment) script(publish bool) (accessToken string, err error) {
 		return "", err
 	}
 	request := rotator.TokenRequest{
+		TokenURL: harness.TokenURL, ClientID: s.ClientID, ClientSecret: secret.New(s.ClientSecret),
 		GrantType: rotator.GrantTypeRefreshToken, RefreshToken: secret.New(s.RefreshToken),
 		Username: secret.New(s.Username), Password: secret.New(s.Password),
 	}
-	answer, err := endpoint.RequestToken(ctx, request)
+	answer, err := process.Endpoint.RequestToken(ctx, request)
 	if rotator.CodeOf(err) == rotator.RefreshTokenRejected && s.Username != "" {
 		request.GrantType = rotator.GrantTypePassword
-		answer, err = endpoint.RequestToken(ctx, request)
+		answer, err = process.Endpoint.RequestToken(ctx, request)
 	}
 	if err != nil {
 		return "", err
 	}
-	id := fmt.Sprintf("script-%032d", d.runs.Add(1))
+	id := d.scriptID()
 	if changed := answer.RefreshToken.Reveal(); changed != s.RefreshToken {
 		s.RefreshToken = changed
 		document, _ := json.Marshal(s)
-		if err := store.Save(ctx, connection, id, secret.New(string(document))); err != nil {
+		if err := process.Saver.Save(ctx, connection, id, secret.New(string(document))); err != nil {
 			return "", err
 		}
 	}
 	if publish {
-		document, _ := json.Marshal(published{answer.AccessToken.Reveal(), answer.SentAt.Add(answer.ExpiresIn)})
-		if err := store.Publish(ctx, connection, id, secret.New(string(document))); err != nil {
+		document, _ := json.Marshal(harness.Token{
+			AccessToken: answer.AccessToken.Reveal(), ExpiresAt: answer.SentAt.Add(answer.ExpiresIn),
+		})
+		if err := process.Tokens.Publish(ctx, connection, id, secret.New(string(document))); err != nil {
 			return "", err
 		}
 	}
@@ -98,9 +101,9 @@ func (d *deployment) script(publish bool) (accessToken string, err error) {
 
 // readingJobs read the secret whenever they need a token.
 func readingJobs(d *deployment) {
-	for _, r := range d.trace.reads {
+	for _, r := range d.scenario.reads {
 		d.sleepUntil(r.at)
-		p, _ := d.published()
+		p, _ := d.Token(connection)
 		d.used(p.AccessToken)
 	}
 }
@@ -108,9 +111,9 @@ func readingJobs(d *deployment) {
 // reportingJobs report a token that is refused, once for a token each.
 func reportingJobs(d *deployment) {
 	reported := map[int]string{}
-	for _, r := range d.trace.reads {
+	for _, r := range d.scenario.reads {
 		d.sleepUntil(r.at)
-		p, _ := d.published()
+		p, _ := d.Token(connection)
 		if d.used(p.AccessToken) || p.AccessToken == "" || reported[r.job] == p.AccessToken {
 			continue
 		}
@@ -132,12 +135,12 @@ func askingJobs(d *deployment) {
 		slot  chan struct{}
 		token string
 	}
-	workers := make([]worker, len(d.trace.jobs))
+	workers := make([]worker, len(d.scenario.jobs))
 	for i := range workers {
 		workers[i].slot = make(chan struct{}, 1)
 	}
 	d.running.Go(func() {
-		for i, j := range d.trace.jobs {
+		for i, j := range d.scenario.jobs {
 			d.sleepUntil(j.from)
 			d.running.Go(func() {
 				workers[i].slot <- struct{}{}
@@ -146,7 +149,7 @@ func askingJobs(d *deployment) {
 			})
 		}
 	})
-	for _, r := range d.trace.reads {
+	for _, r := range d.scenario.reads {
 		d.sleepUntil(r.at)
 		d.running.Go(func() {
 			mine := &workers[r.job]
@@ -163,16 +166,16 @@ func askingJobs(d *deployment) {
 
 // refreshingJobs read the secret and refresh what they find to be expired.
 func refreshingJobs(d *deployment) {
-	for _, r := range d.trace.reads {
+	for _, r := range d.scenario.reads {
 		d.sleepUntil(r.at)
-		p, _ := d.published()
+		p, _ := d.Token(connection)
 		if p.AccessToken != "" && time.Now().Before(p.ExpiresAt) {
 			d.used(p.AccessToken)
 			continue
 		}
 		d.running.Go(func() {
 			_, _ = d.script(true)
-			p, _ := d.published()
+			p, _ := d.Token(connection)
 			d.used(p.AccessToken)
 		})
 	}

@@ -2,16 +2,15 @@ package simulation_test
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"reltio-token-rotator/rotator"
-	"reltio-token-rotator/tests/fake/memory"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // Without Multi Token Support the server gives a new token only once the old
@@ -31,22 +30,13 @@ func TestSameTokenUntilExpiredLeavesNoGap(t *testing.T) {
 		allowed = 2 * time.Second
 	)
 	synctest.Test(t, func(t *testing.T) {
-		aws := memory.NewAWS()
-		aws.Weather = func(memory.Call) memory.Fault { return memory.Fault{Latency: 15 * time.Millisecond} }
-		aws.Add(connection)
-		reltio := memory.NewReltio(memory.Options{
-			SameTokenUntilExpired: true, Lifetime: 3599 * time.Second, RefreshLifetime: 60 * 24 * time.Hour,
-			Weather: func() memory.TokenFault { return memory.TokenFault{Before: latency} },
+		h := newHarness(t, fakereltio.Options{SameTokenUntilExpired: true, Latency: latency, RefreshLifetime: 60 * 24 * time.Hour}, false)
+		h.AWS.SetFaults(func(fakeaws.Call) (fakeaws.Fault, bool) {
+			return fakeaws.Fault{When: fakeaws.Slow, Latency: 15 * time.Millisecond}, true
 		})
-		_, refreshToken := reltio.Login(user)
-		credentials, _ := json.Marshal(stored{ClientID: "client", ClientSecret: "secret", RefreshToken: refreshToken})
-		if err := aws.PutSecret(connection, memory.Credentials, string(credentials)); err != nil {
-			t.Fatal(err)
-		}
-		look := func() (p published, alive bool) {
-			document, _ := aws.Secret(connection, memory.Token)
-			_ = json.Unmarshal([]byte(document), &p)
-			return p, reltio.Alive(p.AccessToken)
+		look := func() (token harness.Token, alive bool) {
+			token, _ = h.Token(connection)
+			return token, h.Reltio.Alive(token.AccessToken)
 		}
 		random := rand.New(rand.NewPCG(1, 2))
 		ctx, stop := context.WithCancel(t.Context())
@@ -70,7 +60,7 @@ func TestSameTokenUntilExpiredLeavesNoGap(t *testing.T) {
 					continue
 				}
 				running.Go(func() {
-					if _, err := invoke(aws, reltio, fmt.Sprint("request-", n), rotator.Event{}); err != nil {
+					if _, err := h.Heartbeat(t); err != nil {
 						t.Errorf("heartbeat %d: %v", n, err)
 					}
 				})
@@ -98,7 +88,7 @@ func TestSameTokenUntilExpiredLeavesNoGap(t *testing.T) {
 		}
 		stop()
 		running.Wait()
-		t.Logf("%d days: %d ends of a token, longest gap %v, %d token requests", days, gaps, longest, reltio.Requests())
+		t.Logf("%d days: %d ends of a token, longest gap %v, %d token requests", days, gaps, longest, len(h.Reltio.Requests()))
 		if gaps < days*24*9/10 {
 			t.Errorf("only %d gaps seen: the job does not look closely enough", gaps)
 		}

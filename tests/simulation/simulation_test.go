@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,13 @@ var (
 )
 
 const seeds = 6
+
+// TestMain lets memory grow before it is collected: most of the time is spent on
+// requests that live for a moment.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
 
 // The rotator leaves no job with an expired token but in outages that are
 // longer than its refresh window, whatever else happens; and it loses no refresh
@@ -37,20 +45,20 @@ func TestSimulation(t *testing.T) {
 	began := time.Now()
 	t.Run("lives", func(t *testing.T) {
 		for n := range uint64(seeds) {
-			trace := newTrace(*first+n, length)
+			scenario := newScenario(*first+n, length)
 			for _, p := range policies() {
-				t.Run(fmt.Sprintf("seed %d, %s", trace.seed, p.name), func(t *testing.T) {
+				t.Run(fmt.Sprintf("seed %d, %s", scenario.seed, p.name), func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
-						result := live(t, trace, p)
+						result := simulate(t, scenario, p)
 						if strings.HasPrefix(p.name, "this rotator") {
-							checkRotator(t, trace, result)
+							checkRotator(t, scenario, result)
 						}
 						mu.Lock()
 						defer mu.Unlock()
-						sum := sums[trace.mode][p.name]
+						sum := sums[scenario.mode][p.name]
 						sum.add(result)
-						sums[trace.mode][p.name] = sum
+						sums[scenario.mode][p.name] = sum
 					})
 				})
 			}
@@ -76,28 +84,28 @@ func TestSimulationRepeatsExactly(t *testing.T) {
 		var told [2]string
 		for i := range told {
 			synctest.Test(t, func(t *testing.T) {
-				told[i] = fmt.Sprintf("%+v", live(t, newTrace(*first, 2*day), p))
+				told[i] = fmt.Sprintf("%+v", simulate(t, newScenario(*first, 2*day), p))
 			})
 		}
 		if told[0] != told[1] {
-			t.Errorf("%s lived the same trace in two ways:\n%.400s\n%.400s", p.name, told[0], told[1])
+			t.Errorf("%s lived the same scenario in two ways:\n%.400s\n%.400s", p.name, told[0], told[1])
 		}
 	}
 }
 
-func checkRotator(t *testing.T, trace *trace, result tally) {
+func checkRotator(t *testing.T, scenario *scenario, result tally) {
 	t.Helper()
 	for i, r := range result.unexplained {
 		if i == 5 {
 			t.Errorf("and %d more", len(result.unexplained)-i)
 			break
 		}
-		t.Errorf("seed %d: a job read a token %v after its end, at %v, and no outage longer than the refresh window explains it", trace.seed, r.at-r.expiry, r.at)
+		t.Errorf("seed %d: a job read a token %v after its end, at %v, and no outage longer than the refresh window explains it", scenario.seed, r.at-r.expiry, r.at)
 	}
-	if trace.mode != refreshTokenRotates && result.refreshTokensLost > 0 || result.refreshTokensLost > result.answersLost {
-		t.Errorf("seed %d: %d refresh tokens were lost, %d answers of the server were", trace.seed, result.refreshTokensLost, result.answersLost)
+	if scenario.mode != refreshTokenRotates && result.refreshTokensLost > 0 || result.refreshTokensLost > result.answersLost {
+		t.Errorf("seed %d: %d refresh tokens were lost, %d answers of the server were", scenario.seed, result.refreshTokensLost, result.answersLost)
 	}
 	if result.none > 0 {
-		t.Errorf("seed %d: %d reads found no token at all", trace.seed, result.none)
+		t.Errorf("seed %d: %d reads found no token at all", scenario.seed, result.none)
 	}
 }

@@ -1,7 +1,6 @@
 package simulation_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,7 +9,9 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	"reltio-token-rotator/tests/fake/memory"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // Connections that were seeded together drift apart: after some days no minute
@@ -22,23 +23,22 @@ func TestConnectionsSeededTogetherDriftApart(t *testing.T) {
 	t.Parallel()
 	const connections, settling, counted = 100, 2, 2 // days
 	synctest.Test(t, func(t *testing.T) {
-		trace := &trace{seed: 1} // fair weather, and beats as they come
-		aws := memory.NewAWS()
+		scenario := &scenario{seed: 1} // no faults, and heartbeats as they come
+		h := harness.New(t, fakeaws.Options{}, fakereltio.Options{})
+		h.Discard()
 		start := time.Now()
-		aws.Weather = func(c memory.Call) memory.Fault {
-			return memory.Fault{Latency: 8*time.Millisecond + trace.lasting(c.Operation+c.Connection, time.Since(start), 40*time.Millisecond)}
-		}
-		reltio := memory.NewReltio(memory.Options{Weather: func() memory.TokenFault {
-			return memory.TokenFault{Before: 50*time.Millisecond + trace.lasting("request", time.Since(start), 300*time.Millisecond)}
-		}})
+		h.AWS.SetFaults(func(c fakeaws.Call) (fakeaws.Fault, bool) {
+			latency := 8*time.Millisecond + scenario.lasting(c.Operation+c.Name, time.Since(start), 40*time.Millisecond)
+			return fakeaws.Fault{When: fakeaws.Slow, Latency: latency}, true
+		})
+		h.Reltio.SetFaults(func() fakereltio.Fault {
+			return fakereltio.Slow(50*time.Millisecond + scenario.lasting("request", time.Since(start), 300*time.Millisecond))
+		})
 		for i := range connections {
 			name := fmt.Sprintf("tenant-%d", i)
-			aws.Add(name)
-			_, refreshToken := reltio.Login(name)
-			document, _ := json.Marshal(stored{ClientID: "client", ClientSecret: "secret", RefreshToken: refreshToken})
-			if err := aws.PutSecret(name, memory.Credentials, string(document)); err != nil {
-				t.Fatal(err)
-			}
+			h.Add(name)
+			_, refreshToken := h.Reltio.LoginAs(name)
+			h.PutCredentials(name, map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken})
 		}
 		var mu sync.Mutex
 		var ofHour [60]int
@@ -47,10 +47,10 @@ func TestConnectionsSeededTogetherDriftApart(t *testing.T) {
 		var running sync.WaitGroup
 		for minute := range (settling + counted) * 24 * 60 {
 			time.Sleep(time.Until(start.Add(time.Duration(minute) * time.Minute)))
-			late := trace.lasting("late", time.Since(start), 30*time.Second)
+			late := scenario.lasting("late", time.Since(start), 30*time.Second)
 			running.Go(func() {
 				time.Sleep(late)
-				report, err := invoke(aws, reltio, fmt.Sprint("request-", minute), rotator.Event{})
+				report, err := h.Heartbeat(t)
 				if err != nil {
 					t.Errorf("minute %d: %v", minute, err)
 				}

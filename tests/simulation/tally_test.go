@@ -58,13 +58,14 @@ func (d *deployment) used(token string) bool {
 		d.tally.none++
 		return false
 	}
-	left := d.reltio.Left(token)
+	known, _ := d.Reltio.AccessToken(token)
+	left := time.Until(known.ExpiresAt)
 	switch {
 	case left < 0:
 		d.tally.expired++
 		d.tally.uses = append(d.tally.uses, use{d.now(), d.now() + left})
 		return false
-	case !d.reltio.Alive(token):
+	case !d.Reltio.Alive(token):
 		d.tally.ended++
 		return false
 	}
@@ -73,7 +74,7 @@ func (d *deployment) used(token string) bool {
 }
 
 // finish explains what can be explained by the outages.
-func (t *tally) finish(of *trace) {
+func (t *tally) finish(of *scenario) {
 	outages := merge(append(of.outages(), t.withoutCredentials...))
 	withBackedOff := merge(slices.Concat(outages, t.loginsBackedOff))
 	t.least = math.MaxInt64

@@ -44,6 +44,15 @@ type Fault struct {
 	Latency time.Duration
 	// Hang never answers: the connection is cut when the client gives up.
 	Hang bool
+	// Lag makes a listing show what was there so long ago.
+	Lag time.Duration
+}
+
+// Call is one call as SetFaults sees it.
+type Call struct {
+	// Operation is the name of the operation, and Name the secret's, the
+	// parameter's (without a selector) or the listed path.
+	Operation, Name string
 }
 
 // Inject adds a fault behind those that are there.
@@ -54,16 +63,40 @@ func (s *Server) Inject(f Fault) {
 	s.faults = append(s.faults, &f)
 }
 
-// ClearFaults removes every fault.
+// ClearFaults removes every injected fault.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = nil
 }
 
-// takeFault uses up one hit of the first fault that matches. The caller holds
-// the lock. Without a match it is a delay of nothing.
-func (s *Server) takeFault(operation, name string) Fault {
+// SetFaults sets the function that each call asks for its fault when no injected
+// one matches; false is none. Nil removes it. Operation, Name and Times of what
+// it returns count for nothing.
+func (s *Server) SetFaults(choose func(Call) (Fault, bool)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.choose = choose
+}
+
+// fault returns a call's fault. Where there is none it is a delay of nothing.
+func (s *Server) fault(operation, name string) Fault {
+	s.mu.Lock()
+	fault, found := s.takeFault(operation, name)
+	choose := s.choose
+	s.mu.Unlock()
+	if !found && choose != nil {
+		fault, found = choose(Call{operation, name})
+	}
+	if !found {
+		return Fault{When: Slow}
+	}
+	return fault
+}
+
+// takeFault uses up one hit of the first injected fault that matches. The caller
+// holds the lock.
+func (s *Server) takeFault(operation, name string) (Fault, bool) {
 	for _, f := range s.faults {
 		if f.Times == 0 || f.Operation != "" && f.Operation != operation || !strings.HasSuffix(name, f.Name) {
 			continue
@@ -71,9 +104,9 @@ func (s *Server) takeFault(operation, name string) Fault {
 		if f.Times > 0 {
 			f.Times--
 		}
-		return *f
+		return *f, true
 	}
-	return Fault{When: Slow}
+	return Fault{}, false
 }
 
 func (f Fault) strikes(at When) bool { return f.When == at }

@@ -49,6 +49,40 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// The function is asked where no injected fault matches.
+func TestSetFaults(t *testing.T) {
+	server := aws.New(aws.Options{})
+	var asked []aws.Call
+	server.SetFaults(func(c aws.Call) (aws.Fault, bool) {
+		asked = append(asked, c)
+		return aws.Fault{Code: "AccessDeniedException"}, len(asked) == 1
+	})
+	server.Inject(aws.Fault{Code: "TooManyUpdates"})
+	c := connect(server)
+	for _, want := range []string{"TooManyUpdates", "AccessDeniedException", "ok"} {
+		equal(t, "answer", code(c.put(t.Context(), "/p/state", "x")), want)
+	}
+	call := aws.Call{Operation: "PutParameter", Name: "/p/state"}
+	equal(t, "asked", asked, []aws.Call{call, call})
+}
+
+func TestAListingThatLags(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := aws.New(aws.Options{})
+		server.PutParameter("/p/a", "1")
+		time.Sleep(2 * time.Second)
+		server.PutParameter("/p/a", "2")
+		server.PutParameter("/p/b", "3")
+		c := connect(server)
+		for lag, want := range map[time.Duration]string{time.Second: "1", 3 * time.Second: "", 0: "23"} {
+			server.Inject(aws.Fault{When: aws.Slow, Lag: lag})
+			pages, err := c.list(t.Context(), "/p")
+			equal(t, fmt.Sprint("pages ", lag, " ago"), pages, []string{want})
+			equal(t, "error", code(err), "ok")
+		}
+	})
+}
+
 func TestFaultStatus(t *testing.T) {
 	tests := []struct {
 		fault aws.Fault

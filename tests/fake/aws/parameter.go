@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -43,9 +42,21 @@ type revision struct {
 
 func (p *parameter) latest() revision { return p.history[len(p.history)-1] }
 
-// look returns the revision that a read sees, which may be the one before the
+// latestBy is read, of what was written by an instant.
+func (p *parameter) latestBy(instant time.Time) (revision, bool) {
+	r, seen := p.read()
+	for i := len(p.history) - 1; seen && r.written.After(instant); i-- {
+		if i < 0 {
+			return revision{}, false
+		}
+		r = p.history[i]
+	}
+	return r, seen
+}
+
+// read returns the revision that a read sees, which may be the one before the
 // latest; false means that the parameter is not seen at all.
-func (p *parameter) look() (revision, bool) {
+func (p *parameter) read() (revision, bool) {
 	if p.stale == 0 {
 		return p.latest(), true
 	}
@@ -106,9 +117,10 @@ func (p *parameter) show(r revision, decrypted bool) parameterOutput {
 // checkName holds a name against the rules for new parameters.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 func checkName(name string) error {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-"
 	bare := strings.ToLower(strings.TrimPrefix(name, "/"))
 	switch {
-	case !regexp.MustCompile(`^[a-zA-Z0-9_./-]+$`).MatchString(name), strings.HasSuffix(name, "/"),
+	case name == "", strings.Trim(name, letters) != "", strings.HasSuffix(name, "/"),
 		strings.HasPrefix(bare, "aws"), strings.HasPrefix(bare, "ssm"):
 		return refuse("ValidationException", "Parameter name: can't be prefixed with \"aws\" or \"ssm\" "+
 			"(case-insensitive) and must consist of letters, numbers and the symbols .-_/")
@@ -125,13 +137,14 @@ func checkName(name string) error {
 // to another parameter.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 func checkValue(value string) error {
+	_, afterBraces, nested := strings.Cut(value, "{{")
 	switch {
 	case value == "":
 		return refuse("ValidationException", "1 validation error detected: Value at 'value' failed to satisfy "+
 			"constraint: Member must have length greater than or equal to 1")
 	case len(value) > maxParameter:
 		return refuse("ValidationException", "Standard tier parameters support a maximum parameter value of 4096 characters.")
-	case regexp.MustCompile(`\{\{.*\}\}`).MatchString(value):
+	case nested && strings.Contains(afterBraces, "}}"):
 		return refuse("ValidationException", "Parameter value can't nest another parameter. Do not use {{}} in the value.")
 	}
 	return nil

@@ -98,9 +98,9 @@ func (s *secret) byID(id string) *version {
 	return nil
 }
 
-func (s *secret) byStage(fixture string) *version {
-	for _, v := range s.versions {
-		if v.stages[fixture] {
+func (s *secret) byStage(label string) *version {
+	for _, v := range slices.Backward(s.versions) { // labels are mostly on late versions
+		if v.stages[label] {
 			return v
 		}
 	}
@@ -130,8 +130,8 @@ func (s *secret) add(id string, val value, stages []string) (*version, error) {
 	}
 	v := &version{id: id, value: val, stages: map[string]bool{}, createdAt: time.Now()}
 	s.versions = append(s.versions, v)
-	for _, fixture := range stages {
-		s.move(fixture, v)
+	for _, label := range stages {
+		s.move(label, v)
 	}
 	return v, nil
 }
@@ -139,16 +139,16 @@ func (s *secret) add(id string, val value, stages []string) (*version, error) {
 // move attaches a label to a version: it leaves the version that has it, and
 // AWSPREVIOUS follows AWSCURRENT to where that was.
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
-func (s *secret) move(fixture string, to *version) {
-	from := s.byStage(fixture)
+func (s *secret) move(label string, to *version) {
+	from := s.byStage(label)
 	if from == to {
 		return
 	}
 	if from != nil {
-		delete(from.stages, fixture)
+		delete(from.stages, label)
 	}
-	to.stages[fixture] = true
-	if fixture == current && from != nil {
+	to.stages[label] = true
+	if label == current && from != nil {
 		s.move(previous, from)
 	}
 }

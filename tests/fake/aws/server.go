@@ -29,8 +29,8 @@ import (
 // every byte of it escaped.
 const maxRequest = 1 << 20
 
-// Options are the habits of AWS that a test may want. The zero Options are AWS
-// on a good day.
+// Options are what AWS may do and a test may want. With the zero Options nothing
+// limits or delays a call.
 type Options struct {
 	// WritesPerSecond limits PutParameter, as AWS does to 3 a second by default
 	// for an account and region; what is above is ThrottlingException. 0: no limit.
@@ -59,7 +59,9 @@ type Server struct {
 	deleted    map[string]time.Time // names of deleted parameters
 	writes     bucket
 	faults     []*Fault
+	choose     func(Call) (Fault, bool)
 	hook       func(operation, name string, before bool)
+	lag        time.Duration // of the listing under way
 	calls      map[string]int
 	bytes      map[string]int64
 }
@@ -145,7 +147,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	fault, hook := s.arrive(name, call.subject, len(body))
+	hook := s.arrive(name, len(body))
+	fault := s.fault(name, call.subject)
 	if hook != nil {
 		hook(name, call.subject, true)
 	}
@@ -156,7 +159,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, service, name, nil, fault.strike(r))
 		return
 	}
-	result, err := s.perform(call)
+	result, err := s.perform(call, fault.Lag)
 	if hook != nil {
 		hook(name, call.subject, false)
 	}
@@ -167,18 +170,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, service, name, result, err)
 }
 
-// arrive counts a call and picks its fault.
-func (s *Server) arrive(name, subject string, size int) (Fault, func(operation, name string, before bool)) {
+// arrive counts a call and returns the hook.
+func (s *Server) arrive(name string, size int) func(operation, name string, before bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls[name]++
 	s.bytes[name] += int64(size)
-	return s.takeFault(name, subject), s.hook
+	return s.hook
 }
 
-func (s *Server) perform(c call) (any, error) {
+// perform executes a call; a listing sees what was there lag ago.
+func (s *Server) perform(c call, lag time.Duration) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.lag = lag
 	return c.do()
 }
 
@@ -189,7 +194,7 @@ func (s *Server) answer(w http.ResponseWriter, service, name string, result any,
 	}
 	body, err := json.Marshal(result)
 	if err != nil {
-		panic(fmt.Sprintf("standin/aws: %s: %v", name, err)) // a mistake in this package
+		panic(fmt.Sprintf("fake/aws: %s: %v", name, err)) // a mistake in this package
 	}
 	s.mu.Lock()
 	s.bytes[name] += int64(len(body))

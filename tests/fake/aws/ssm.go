@@ -101,7 +101,7 @@ func (s *Server) getParameter(in getParameterInput) (getParameterOutput, error) 
 		return getParameterOutput{}, missing
 	}
 	if !selects {
-		r, seen := p.look()
+		r, seen := p.read()
 		if !seen {
 			return getParameterOutput{}, missing
 		}
@@ -205,7 +205,7 @@ func (s *Server) getParametersByPath(in getParametersByPathInput) (getParameters
 	}
 	for _, name := range names {
 		p := s.parameters[name]
-		if r, seen := p.look(); seen {
+		if r, seen := p.latestBy(time.Now().Add(-s.lag)); seen {
 			out.Parameters = append(out.Parameters, p.show(r, in.WithDecryption))
 		}
 	}

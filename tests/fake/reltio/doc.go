@@ -17,18 +17,21 @@
 // The usual path, over TCP or in a testing/synctest bubble:
 //
 //	server := reltio.New(reltio.Options{Lifetime: 12 * time.Second})
-//	_, refresh := server.Login()                  // seed, as a person would
-//	front := httptest.NewServer(server)           // or standin.Transport
+//	_, refresh := server.Login()                  // seed, as an operator would
+//	web := httptest.NewServer(server)             // or fake.Transport
 //	server.Script(reltio.Throttled("2"), reltio.Pass(), reltio.AnswerLost())
 //	...
 //	server.Requests()                             // what was asked and answered
 //
 // Each token request takes the next fault of the script; when the script is
-// empty, it is answered well. In a bubble, make the Server inside the bubble.
-// Over TCP, call Close before the HTTP server's own, so that no scripted wait
-// holds it up.
+// empty, it asks the function of SetFaults, and without one it is answered well.
+// What is true at the server, whatever the client was told, is answered by
+// AccessToken, Ended, RefreshTokens, WrongPasswords and AnswersLost.
+//
+// In a bubble, make the Server inside the bubble. Over TCP, call Close before
+// the HTTP server's own, so that no scripted wait holds it up.
 //
 // Caveats. A JWT here is a token of that shape that nothing but its expiry or
-// EndAccessTokens ends; logins still give the live one again. There is one
-// client and one user. Nothing is checked by signature.
+// EndAccessTokens ends; logins still give the live one again. Nothing is
+// checked by signature.
 package reltio

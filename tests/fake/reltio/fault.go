@@ -1,6 +1,7 @@
 package reltio
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -12,12 +13,20 @@ type Fault struct {
 	// Name stands in Requests; made from the rest when empty.
 	Name string
 
-	// Effect executes the grant first, so that tokens change although the
-	// client does not learn of it.
-	Effect bool
-	// Delay passes next. Without Effect and Status the grant is executed after
-	// it, also when the client has gone away by then.
+	// Unreachable refuses the connection, so that no request is sent. Only
+	// fake.Transport can do so; over TCP the connection is cut.
+	Unreachable bool
+	// Delay passes before the request is executed or refused. It is executed
+	// also when the client has gone away by then.
 	Delay time.Duration
+	// Executed executes the request although the fault keeps the answer to it
+	// from the client. Without it, Status, Hang and Cut refuse the request.
+	Executed bool
+	// AnswerDelay passes between that and the answer.
+	AnswerDelay time.Duration
+	// Late executes the request so long after its answer, as a server does
+	// behind a gateway that stopped waiting. The client does not learn of it.
+	Late time.Duration
 
 	// Hang then never answers, until the client goes away.
 	Hang bool
@@ -31,19 +40,28 @@ type Fault struct {
 	Status int
 	Header http.Header
 	Body   string
+	// Edit changes the body of a real answer that has a token in it.
+	Edit func(body string) string
+}
+
+// executes reports whether the request is executed before its answer.
+func (f Fault) executes() bool {
+	return f.Executed || f.Late == 0 && f.Status == 0 && !f.Hang && !f.Cut
 }
 
 func (f Fault) name() string {
 	switch {
 	case f.Name != "":
 		return f.Name
+	case f.Unreachable:
+		return "unreachable"
 	case f.Hang:
 		return "hang"
 	case f.Cut:
 		return "cut"
 	case f.Status != 0:
 		return fmt.Sprintf("status %d", f.Status)
-	case f.Delay > 0:
+	case f.Delay > 0 || f.AnswerDelay > 0:
 		return "slow"
 	}
 	return ""
@@ -117,26 +135,71 @@ func ErrorInside() Fault {
 	return jsonFault("error inside", `{"error":"invalid_grant","error_description":"Invalid refresh token"}`)
 }
 
+// Unreachable refuses the connection: nothing is sent.
+func Unreachable() Fault { return Fault{Name: "unreachable", Unreachable: true} }
+
 // NotExecuted cuts the connection before anything happened.
 func NotExecuted() Fault { return Fault{Name: "not executed", Cut: true} }
 
-// AnswerLost executes the grant and cuts the connection before the answer.
-func AnswerLost() Fault { return Fault{Name: "answer lost", Effect: true, Cut: true} }
+// AnswerLost executes the request and cuts the connection before the answer.
+func AnswerLost() Fault { return Fault{Name: "answer lost", Executed: true, Cut: true} }
 
-// CutMidBody executes the grant and cuts the connection after n bytes of the
+// CutMidBody executes the request and cuts the connection after n bytes of the
 // answer's body.
 func CutMidBody(n int) Fault {
-	return Fault{Name: "cut mid-body", Effect: true, Cut: true, CutAfter: n}
+	return Fault{Name: "cut mid-body", Executed: true, Cut: true, CutAfter: n}
+}
+
+// ExecutedThenStatus executes the request and answers with a status, as a
+// gateway does that loses the server's answer.
+func ExecutedThenStatus(status int) Fault {
+	fault := Status(status)
+	fault.Name, fault.Executed = fmt.Sprintf("executed, then status %d", status), true
+	return fault
+}
+
+// StatusThenExecuted answers with a status and executes the request so long
+// after that answer, as a server does behind a gateway that stopped waiting.
+func StatusThenExecuted(status int, late time.Duration) Fault {
+	fault := Status(status)
+	fault.Name, fault.Late = fmt.Sprintf("status %d, executed after %v", status, late), late
+	return fault
 }
 
 // Hang accepts the request and never answers.
 func Hang() Fault { return Fault{Name: "hang", Hang: true} }
 
-// Slow executes the grant after d, and answers then.
+// Slow executes the request after d, and answers then.
 func Slow(d time.Duration) Fault { return Fault{Name: "slow", Delay: d} }
 
-// SlowAnswer executes the grant at once and answers after d.
-func SlowAnswer(d time.Duration) Fault { return Fault{Name: "slow answer", Effect: true, Delay: d} }
+// SlowAnswer executes the request at once and answers after d.
+func SlowAnswer(d time.Duration) Fault { return Fault{Name: "slow answer", AnswerDelay: d} }
+
+// OddAnswer executes the request and changes fields of the answer: nil removes
+// one. A rotated refresh token is in it unless the fields say otherwise.
+func OddAnswer(name string, fields map[string]any) Fault {
+	return Fault{Name: name, Edit: func(body string) string {
+		var answer map[string]any
+		decoder := json.NewDecoder(strings.NewReader(body))
+		decoder.UseNumber()
+		if err := decoder.Decode(&answer); err != nil {
+			panic("fake/reltio: " + err.Error()) // the server's own answer
+		}
+		for field, value := range fields {
+			if answer[field] = value; value == nil {
+				delete(answer, field)
+			}
+		}
+		edited, _ := json.Marshal(answer)
+		return string(edited)
+	}}
+}
+
+// ByteOrderMark executes the request and puts a byte order mark before the
+// answer's JSON.
+func ByteOrderMark() Fault {
+	return Fault{Name: "byte order mark", Edit: func(body string) string { return "\ufeff" + body }}
+}
 
 func jsonFault(name, body string) Fault {
 	return Fault{Name: name, Status: http.StatusOK, Header: textType("application/json"), Body: body}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,8 +56,13 @@ func TestFaults(t *testing.T) {
 		{reltio.AnswerLost(), fails(io.EOF), true},
 		{reltio.CutMidBody(20), fails(io.ErrUnexpectedEOF), true},
 		{reltio.Hang(), fails(context.DeadlineExceeded), false},
-		{reltio.Fault{Effect: true, Hang: true}, fails(context.DeadlineExceeded), true},
-		{reltio.Fault{Effect: true, Status: 502}, answers(502, "", ""), true},
+		{reltio.Fault{Executed: true, Hang: true}, fails(context.DeadlineExceeded), true},
+		{reltio.ExecutedThenStatus(408), answers(408, "", "Request Timeout"), true},
+		{reltio.ExecutedThenStatus(500), answers(500, "", "Internal"), true},
+		{reltio.ExecutedThenStatus(502), answers(502, "", ""), true},
+		{reltio.ByteOrderMark(), answers(200, "", "\ufeff{"), true},
+		{reltio.OddAnswer("no access token", map[string]any{"access_token": nil}), answers(200, "", `"refresh_token"`), true},
+		{reltio.OddAnswer("huge life", map[string]any{"expires_in": int64(9223372036854775)}), answers(200, "", `"expires_in":9223372036854775,`), true},
 		{reltio.Fault{Status: 503, Cut: true, CutAfter: 3, Body: "unavailable"}, fails(io.ErrUnexpectedEOF), false},
 	}
 	for _, row := range rows {
@@ -114,6 +120,49 @@ func TestSlowAnswer(t *testing.T) {
 			}
 		})
 		c.granted("late", c.refresh(refresh), lifetime)
+	})
+}
+
+// A gateway answers first, and the server behind it executes the request then.
+func TestStatusThenExecuted(t *testing.T) {
+	inBubble(t, reltio.Options{RotateRefreshToken: true}, func(c *caller) {
+		access, refresh := c.server.Login()
+		c.server.Script(reltio.StatusThenExecuted(502, 1500*time.Millisecond))
+		if a := c.refresh(refresh); a.Status != 502 {
+			c.t.Errorf("status %d, want 502", a.Status)
+		}
+		sleep(1)
+		c.alive("before the late execution", access, true)
+		sleep(1)
+		c.alive("after it", access, false)
+		if c.server.RefreshTokenAlive(refresh) || c.server.AnswersLost() != 1 {
+			c.t.Errorf("the refresh token is alive: %t, answers lost: %d", c.server.RefreshTokenAlive(refresh), c.server.AnswersLost())
+		}
+	})
+}
+
+func TestUnreachableSendsNothing(t *testing.T) {
+	inBubble(t, reltio.Options{}, func(c *caller) {
+		c.server.Script(reltio.Unreachable())
+		if _, err := c.try("grant_type", "client_credentials"); !errors.Is(err, syscall.ECONNREFUSED) {
+			c.t.Errorf("err = %v, want connection refused", err)
+		}
+		if seen := c.server.Requests(); len(seen) != 0 {
+			c.t.Errorf("requests = %v, want none", seen)
+		}
+	})
+}
+
+// The function is asked where the script has nothing.
+func TestSetFaults(t *testing.T) {
+	inBubble(t, reltio.Options{}, func(c *caller) {
+		c.server.SetFaults(func() reltio.Fault { return reltio.Status(503) })
+		c.server.Script(reltio.Pass())
+		for _, want := range []int{200, 503, 503} {
+			if a := c.clientCredentials(); a.Status != want {
+				c.t.Errorf("status %d, want %d", a.Status, want)
+			}
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package reltio
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,9 @@ const (
 	// Base64URL is 2.5.2's: every token begins with '-', which a command line
 	// takes for an option.
 	Base64URL
+	// Counted numbers the tokens in the order of their creation, so that a
+	// simulation repeats exactly. No version does so.
+	Counted
 )
 
 // Options are the modes of a Server. A zero value means the default named.
@@ -27,6 +31,10 @@ type Options struct {
 	ClientSecret string // "secret"
 	Username     string // "user"
 	Password     string // "password"
+	// Users are further users by name, with their passwords, and Clients further
+	// clients by id, with their secrets. The tokens of one user of one client are
+	// independent of all others.
+	Users, Clients map[string]string
 
 	// Scope is what the client may ask for and gets, separated by spaces:
 	// "read write".
@@ -44,8 +52,8 @@ type Options struct {
 	// RevokeFamilyOnReplay: when a rotated refresh token comes back, everything
 	// that descends from its login ends.
 	RevokeFamilyOnReplay bool
-	// SameTokenUntilExpired answers a refresh with the access token that is
-	// already out, as long as it lives, and what is left of its life.
+	// SameTokenUntilExpired answers a refresh with the access token that was
+	// issued last, as long as it lives, and what is left of its life.
 	SameTokenUntilExpired bool
 	// MultiToken answers every client_credentials request with a new token and
 	// lets the older ones live.
@@ -57,6 +65,8 @@ type Options struct {
 	// EchoRefreshToken puts a rejected refresh token into error_description and
 	// WWW-Authenticate, as 2.3.8 and 2.4.1 do.
 	EchoRefreshToken bool
+	// InvalidGrantStatus goes with invalid_grant: 400, elsewhere 401 or 403.
+	InvalidGrantStatus int
 	// LooseShape answers as other pages of the vendor show: "Bearer", expires_in
 	// as a string, scope as a list.
 	LooseShape bool
@@ -94,6 +104,9 @@ func (o Options) withDefaults() Options {
 	or(&o.Username, "user")
 	or(&o.Password, "password")
 	or(&o.Scope, "read write")
+	if o.InvalidGrantStatus == 0 {
+		o.InvalidGrantStatus = http.StatusBadRequest
+	}
 	if o.Lifetime == 0 {
 		o.Lifetime = 3599 * time.Second
 	}
@@ -102,6 +115,22 @@ func (o Options) withDefaults() Options {
 	}
 	o.Grants = slices.Clone(o.Grants)
 	return o
+}
+
+func (o Options) knowsClient(id, secret string) bool {
+	if id == o.ClientID {
+		return secret == o.ClientSecret
+	}
+	known, ok := o.Clients[id]
+	return ok && secret == known
+}
+
+func (o Options) knowsUser(name, password string) bool {
+	if name == o.Username {
+		return password == o.Password
+	}
+	known, ok := o.Users[name]
+	return ok && password == known
 }
 
 func (o Options) allows(grant string) bool {

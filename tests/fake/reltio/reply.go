@@ -11,10 +11,10 @@ import (
 
 // reply is a complete answer that is not sent yet.
 type reply struct {
-	status  int
-	header  http.Header
-	body    string
-	granted *accessToken // what the grant that made it gave
+	status int
+	header http.Header
+	body   string
+	issued *accessToken // the token in it
 }
 
 func jsonReply(status int, body any) reply {
@@ -31,7 +31,7 @@ func jsonReply(status int, body any) reply {
 // for up to a second longer than it says.
 const tick = time.Millisecond
 
-// tokenReply is a granted token, in the order the library writes it.
+// tokenReply is the reply with a token, in the order the library writes it.
 func tokenReply(token *accessToken, withRefresh, loose bool, now time.Time) reply {
 	body := struct {
 		AccessToken  string `json:"access_token"`
@@ -49,7 +49,7 @@ func tokenReply(token *accessToken, withRefresh, loose bool, now time.Time) repl
 		body.RefreshToken = token.refresh.value
 	}
 	r := jsonReply(http.StatusOK, body)
-	r.granted = token
+	r.issued = token
 	return r
 }
 

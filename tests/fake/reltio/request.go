@@ -1,13 +1,12 @@
 package reltio
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -32,12 +31,12 @@ type Request struct {
 	// Fields are the names in the form, sorted.
 	Fields []string
 	Scope  string
-	// RefreshToken that was sent, and AccessToken that was granted, whether or
+	// RefreshToken that was sent, and AccessToken that was issued, whether or
 	// not the answer arrived; "" for none.
 	RefreshToken, AccessToken string
 }
 
-// String is the grant and what came of it.
+// String is the grant type and the answer's status.
 func (r Request) String() string {
 	text := fmt.Sprintf("%s → %d", r.GrantType, r.Status)
 	if r.Fault != "" {
@@ -65,10 +64,8 @@ func newRequest(r *http.Request, o Options, now time.Time) *Request {
 	}
 }
 
-func fingerprint(token string) string {
-	if token == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:8])
+// bearer returns the token of an Authorization header.
+func bearer(r *http.Request) (token string, ok bool) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return token, strings.EqualFold(scheme, "Bearer")
 }

@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"slices"
 	"strings"
 	"time"
 )
@@ -16,17 +15,24 @@ type VersionInfo struct {
 	CreatedAt time.Time
 }
 
-// What follows is a person's hand, or a test's eye: no faults, no throttling,
-// no hook and no counters. A write that AWS would refuse panics, because it is
-// a mistake of the test.
+// What follows is what an operator does and what a test looks at: no faults, no
+// throttling, no hook and no counters. A write that AWS would refuse panics,
+// because it is a mistake of the test.
 
-// PutSecret makes value the secret's current version, as a person with the AWS
-// CLI would, and creates the secret if need be. It returns the version's id.
+// PutSecret makes value the secret's current version, as an operator with the
+// AWS CLI would, and creates the secret if need be. It returns the version's id.
 func (s *Server) PutSecret(name, val string) (versionID string) {
+	id, err := s.TryPutSecret(name, val)
+	must(err)
+	return id
+}
+
+// TryPutSecret is PutSecret where AWS may refuse the write.
+func (s *Server) TryPutSecret(name, val string) (versionID string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id := newID()
-	_, err := s.findLive(name)
+	_, err = s.findLive(name)
 	if s.secrets[name] == nil {
 		_, err = s.createSecret(createSecretInput{Name: name, ClientRequestToken: id, SecretString: &val})
 	} else if err == nil {
@@ -34,8 +40,7 @@ func (s *Server) PutSecret(name, val string) (versionID string) {
 			secretID: secretID{name}, ClientRequestToken: id, SecretString: &val,
 		})
 	}
-	must(err)
-	return id
+	return id, err
 }
 
 // CreateSecret makes a secret without a value, as CloudFormation does where the
@@ -52,12 +57,17 @@ func (s *Server) CreateSecret(name string) {
 
 // Secret returns the value that is AWSCURRENT; false where there is none.
 func (s *Server) Secret(name string) (val string, ok bool) {
-	for _, info := range s.SecretVersions(name) {
-		if slices.Contains(info.Stages, current) {
-			return info.Value, true
-		}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, err := s.find(name)
+	if err != nil {
+		return "", false
 	}
-	return "", false
+	v := found.byStage(current)
+	if v == nil {
+		return "", false
+	}
+	return v.info().Value, true
 }
 
 // SecretVersions returns the secret's versions by their ids, those without a
@@ -71,13 +81,17 @@ func (s *Server) SecretVersions(name string) map[string]VersionInfo {
 		return infos
 	}
 	for _, v := range found.versions {
-		info := VersionInfo{Value: string(v.value.binary), Binary: true, Stages: v.stageNames(), CreatedAt: v.createdAt}
-		if v.value.text != nil {
-			info.Value, info.Binary = *v.value.text, false
-		}
-		infos[v.id] = info
+		infos[v.id] = v.info()
 	}
 	return infos
+}
+
+func (v *version) info() VersionInfo {
+	info := VersionInfo{Value: string(v.value.binary), Binary: true, Stages: v.stageNames(), CreatedAt: v.createdAt}
+	if v.value.text != nil {
+		info.Value, info.Binary = *v.value.text, false
+	}
+	return info
 }
 
 // PutParameter writes a parameter, of the type String if it is new, and returns
@@ -128,6 +142,6 @@ func (s *Server) Stale(suffix string, reads int) {
 
 func must(err error) {
 	if err != nil {
-		panic("standin/aws: " + err.Error())
+		panic("fake/aws: " + err.Error())
 	}
 }

@@ -13,18 +13,18 @@ import (
 
 func TestADayOfHeartbeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := harness.New(t, fakeaws.Options{WritesPerSecond: 3}, fakereltio.Options{})
-		w.Seed("default")
+		h := harness.New(t, fakeaws.Options{WritesPerSecond: 3}, fakereltio.Options{})
+		h.Seed("default")
 		refreshes := 0
 		for range 24 * 60 {
-			report, err := w.Heartbeat(t)
+			report, err := h.Heartbeat(t)
 			if err != nil {
-				t.Fatalf("%v\n%s", err, w.Output())
+				t.Fatalf("%v\n%s", err, h.Output())
 			}
 			if report.Connections[0].Outcome == rotator.Refreshed {
 				refreshes++
 			}
-			if !w.Alive("default") {
+			if !h.Alive("default") {
 				t.Fatal("a dead token is published")
 			}
 			time.Sleep(time.Minute)

@@ -10,7 +10,7 @@ import (
 
 const day = 24 * time.Hour
 
-// mode is what a refresh does to the tokens that are out.
+// mode is what a refresh does to the tokens that were issued.
 type mode int
 
 const (
@@ -72,7 +72,7 @@ func (k kind) outage() bool {
 	return false
 }
 
-// span is a time, counted from the trace's start.
+// span is a time, counted from the scenario's start.
 type span struct{ from, to time.Duration }
 
 // trouble is one time of trouble.
@@ -83,10 +83,10 @@ type trouble struct {
 	retryAfter time.Duration
 }
 
-// happening is something that happens at an instant.
-type happening struct {
-	at   time.Duration
-	what func(d *deployment)
+// event is something that happens at an instant.
+type event struct {
+	at time.Duration
+	do func(d *deployment)
 }
 
 // job works for a while and needs a live token at the instants of its reads.
@@ -97,54 +97,54 @@ type read struct {
 	job int
 }
 
-// trace is all that happens to a deployment, whatever refreshes its token. It
+// scenario is all that happens to a deployment, whatever refreshes its token. It
 // is drawn once for a seed; what hits a single call is drawn from the seed and
 // the instant of the call, so that calls of one policy do not move the luck of
 // another.
-type trace struct {
+type scenario struct {
 	seed     uint64
 	length   time.Duration
 	mode     mode
 	password bool
 
 	troubles [kinds][]trouble
-	events   []happening
+	events   []event
 	jobs     []job
 	reads    []read
 }
 
-// newTrace draws a trace. The seed also deals the modes and whether the
+// newScenario draws a scenario. The seed also deals the modes and whether the
 // credentials hold a password, so that six seeds in a row have all of them.
-func newTrace(seed uint64, length time.Duration) *trace {
-	t := &trace{seed: seed, length: length, mode: mode(seed % uint64(modes)), password: seed/uint64(modes)%2 == 1}
+func newScenario(seed uint64, length time.Duration) *scenario {
+	s := &scenario{seed: seed, length: length, mode: mode(seed % uint64(modes)), password: seed/uint64(modes)%2 == 1}
 	random := rand.New(rand.NewPCG(seed, 0))
 	for k := range kinds {
 		h := habits[k]
 		for at := range arrivals(random, h.every, 2*time.Hour, length) {
 			lasts := logUniform(random, h.shortest, h.longest)
-			t.troubles[k] = append(t.troubles[k], trouble{
+			s.troubles[k] = append(s.troubles[k], trouble{
 				span: span{at, at + lasts}, form: random.IntN(60), level: random.Float64(),
 				retryAfter: []time.Duration{0, 5 * time.Second, 30 * time.Second, 2 * time.Minute}[random.IntN(4)],
 			})
 		}
 	}
-	t.drawEvents(random)
+	s.drawEvents(random)
 	const perHour, perJob = 4, 10
 	for at := range arrivals(random, time.Hour/perHour, time.Hour, length-time.Hour) {
 		j := job{span{at, at + logUniform(random, time.Minute, time.Hour)}}
 		for range perJob {
-			t.reads = append(t.reads, read{at + time.Duration(random.Int64N(int64(j.to-j.from))), len(t.jobs)})
+			s.reads = append(s.reads, read{at + time.Duration(random.Int64N(int64(j.to-j.from))), len(s.jobs)})
 		}
-		t.jobs = append(t.jobs, j)
+		s.jobs = append(s.jobs, j)
 	}
-	slices.SortFunc(t.reads, func(a, b read) int { return cmp.Or(cmp.Compare(a.at, b.at), a.job-b.job) })
-	return t
+	slices.SortFunc(s.reads, func(a, b read) int { return cmp.Or(cmp.Compare(a.at, b.at), a.job-b.job) })
+	return s
 }
 
-func (t *trace) drawEvents(random *rand.Rand) {
+func (s *scenario) drawEvents(random *rand.Rand) {
 	add := func(every time.Duration, draw func() func(*deployment)) {
-		for at := range arrivals(random, every, 2*time.Hour, t.length-2*time.Hour) {
-			t.events = append(t.events, happening{at, draw()})
+		for at := range arrivals(random, every, 2*time.Hour, s.length-2*time.Hour) {
+			s.events = append(s.events, event{at, draw()})
 		}
 	}
 	add(5*day, func() func(*deployment) { return (*deployment).loseState })
@@ -152,9 +152,9 @@ func (t *trace) drawEvents(random *rand.Rand) {
 	add(20*day, func() func(*deployment) { return (*deployment).reseed })
 	add(2*day, func() func(*deployment) {
 		ahead := time.Duration(random.Int64N(int64(time.Minute))) - 30*time.Second
-		return func(d *deployment) { d.reltio.SetClock(ahead) }
+		return func(d *deployment) { d.Reltio.SetClock(ahead) }
 	})
-	slices.SortFunc(t.events, func(a, b happening) int { return cmp.Compare(a.at, b.at) })
+	slices.SortFunc(s.events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
 }
 
 // arrivals are instants that come at random, so many apart on average.
@@ -174,8 +174,8 @@ func logUniform(random *rand.Rand, shortest, longest time.Duration) time.Duratio
 }
 
 // at returns the trouble of a kind at an instant.
-func (t *trace) at(k kind, at time.Duration) (trouble, bool) {
-	for _, one := range t.troubles[k] {
+func (s *scenario) at(k kind, at time.Duration) (trouble, bool) {
+	for _, one := range s.troubles[k] {
 		if one.from > at {
 			break
 		}
@@ -188,8 +188,8 @@ func (t *trace) at(k kind, at time.Duration) (trouble, bool) {
 
 // luck is a number below 1 that depends on the seed, on what it is for and on
 // the instant.
-func (t *trace) luck(what string, at time.Duration) float64 {
-	x := t.seed*0x9e3779b97f4a7c15 ^ uint64(at)
+func (s *scenario) luck(what string, at time.Duration) float64 {
+	x := s.seed*0x9e3779b97f4a7c15 ^ uint64(at)
 	for _, c := range []byte(what) {
 		x = (x ^ uint64(c)) * 0x100000001b3
 	}
@@ -200,15 +200,15 @@ func (t *trace) luck(what string, at time.Duration) float64 {
 }
 
 // lasting is a duration below longest by luck.
-func (t *trace) lasting(what string, at, longest time.Duration) time.Duration {
-	return time.Duration(t.luck(what, at) * float64(longest))
+func (s *scenario) lasting(what string, at, longest time.Duration) time.Duration {
+	return time.Duration(s.luck(what, at) * float64(longest))
 }
 
-// outages are the times in which no new token could be had, in order.
-func (t *trace) outages() []span {
+// outages are the times in which no new token could be obtained, in order.
+func (s *scenario) outages() []span {
 	var all []span
 	for k := range kinds {
-		for _, one := range t.troubles[k] {
+		for _, one := range s.troubles[k] {
 			if k.outage() {
 				if k == throttled || k == endpointDown && one.form%5 == 3 {
 					one.to += one.retryAfter // for so long the server wants not to be asked

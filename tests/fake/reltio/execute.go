@@ -8,16 +8,16 @@ import (
 
 // execute is the token endpoint proper: one request, one reply, one instant.
 func (s *Server) execute(r *http.Request, seen *Request) reply {
-	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := s.now()
 	o := s.options
 	if s.overRate(o, now) {
 		return tooMany(o.RetryAfter)
 	}
-	answer := s.grant(r, o, now)
-	if answer.granted != nil {
-		seen.AccessToken = fingerprint(answer.granted.value)
+	answer := s.respond(r, o, now)
+	if answer.issued != nil {
+		seen.AccessToken = fingerprint(answer.issued.value)
 	}
 	return answer
 }
@@ -37,16 +37,16 @@ func (s *Server) overRate(o Options, now time.Time) bool {
 	return false
 }
 
-// grant follows the library's order: client, scope, grant type, grant.
-func (s *Server) grant(r *http.Request, o Options, now time.Time) reply {
+// respond follows the library's order: client, scope, grant type, grant.
+func (s *Server) respond(r *http.Request, o Options, now time.Time) reply {
 	html := wantsHTML(r)
 	fail := func(status int, code, description string) reply {
 		return oauthError(status, code, description, html)
 	}
 	// BasicAuth splits the decoded header and leaves both halves as they are;
 	// so does Reltio's server, against RFC 6749 section 2.3.1.
-	id, secret, ok := r.BasicAuth()
-	if !ok || id != o.ClientID || secret != o.ClientSecret {
+	client, secret, ok := r.BasicAuth()
+	if !ok || !o.knowsClient(client, secret) {
 		return clientRejected(r.URL.Path, html, now)
 	}
 	scope, ok := o.scope(r.Form.Get("scope"))
@@ -66,26 +66,27 @@ func (s *Server) grant(r *http.Request, o Options, now time.Time) reply {
 	}
 	switch kind {
 	case "password":
-		if r.Form.Get("username") != o.Username || r.Form.Get("password") != o.Password {
-			return fail(http.StatusBadRequest, "invalid_grant", "Bad credentials")
+		user := r.Form.Get("username")
+		if !o.knowsUser(user, r.Form.Get("password")) {
+			s.wrongPasswords[user]++
+			return fail(o.InvalidGrantStatus, "invalid_grant", "Bad credentials")
 		}
 		if o.MFA {
 			return mfaChallenge()
 		}
-		return tokenReply(s.store.login(o.Username, scope, true, o, now), true, o.LooseShape, now)
+		return tokenReply(s.store.login(owner{client, user}, scope, true, o, now), true, o.LooseShape, now)
 	case "client_credentials":
-		// The client is a principal of its own, whatever the user is called.
-		return tokenReply(s.store.login("\x00client", scope, false, o, now), false, o.LooseShape, now)
+		return tokenReply(s.store.login(owner{client: client}, scope, false, o, now), false, o.LooseShape, now)
 	}
 	sent := r.Form.Get("refresh_token")
-	token, why := s.store.renew(sent, r.Form.Get("scope"), o, now)
+	token, why := s.store.renew(client, sent, r.Form.Get("scope"), o, now)
 	echo := ""
 	if o.EchoRefreshToken {
 		echo = ": " + sent
 	}
 	switch why {
 	case unknownToken:
-		return fail(http.StatusBadRequest, "invalid_grant", "Invalid refresh token"+echo)
+		return fail(o.InvalidGrantStatus, "invalid_grant", "Invalid refresh token"+echo)
 	case expiredToken:
 		return fail(http.StatusUnauthorized, "invalid_token", "Invalid refresh token (expired)"+echo)
 	}
@@ -93,12 +94,12 @@ func (s *Server) grant(r *http.Request, o Options, now time.Time) reply {
 	return tokenReply(token, named, o.LooseShape, now)
 }
 
-// mfaChallenge is a 200 without an access token: the person is to prove more.
+// mfaChallenge is a 200 without an access token: the user must prove more.
 func mfaChallenge() reply {
 	return jsonReply(http.StatusOK, struct {
 		StateToken string `json:"state_token"`
 		ExpiresIn  int    `json:"expires_in"`
-	}{newValue(UUID), 599})
+	}{newUUID(), 599})
 }
 
 // wantsHTML reports whether the client asked for a page and not for JSON.

@@ -1,0 +1,224 @@
+// Package harness sets up one stack in one process: the real engine, the real
+// stores with the AWS SDK and the real token client, over the fakes of AWS and
+// Reltio. In a testing/synctest bubble days pass in milliseconds, and a
+// simulation repeats exactly: nothing waits for a random time.
+//
+// A test begins like this:
+//
+//	synctest.Test(t, func(t *testing.T) {
+//		h := harness.New(t, fakeaws.Options{}, fakereltio.Options{})
+//		h.Seed("default")
+//		report, err := h.Heartbeat(t)
+//		...
+//	})
+//
+// It brings faults with h.AWS.Inject and h.Reltio.Script, lets time pass with
+// time.Sleep, and looks at Token, State, Metrics, LogLines and what the fakes
+// knoh.
+package harness
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/awsstore"
+	"reltio-token-rotator/rotator/emf"
+	"reltio-token-rotator/rotator/reltio"
+	"reltio-token-rotator/tests/fake"
+	fakeaws "reltio-token-rotator/tests/fake/aws"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+)
+
+// The names that every harness has.
+const (
+	Stack    = "test"
+	Prefix   = "reltio-token-rotator/" + Stack
+	TokenURL = "https://auth.reltio.com/oauth/token"
+	// Timeout is the function's, as the template sets it.
+	Timeout = 120 * time.Second
+)
+
+// Harness is one stack and what it talks to. Its fields may be changed before
+// the first heartbeat.
+type Harness struct {
+	AWS      *fakeaws.Server
+	Reltio   *fakereltio.Server
+	Settings rotator.Settings
+	// Stack is the metrics' dimension.
+	Stack string
+	// Logs and MetricLines get what the function prints, and Output holds it as
+	// long as they are not replaced. Where one is io.Discard, nothing is made for
+	// it; see also Discard.
+	Logs, MetricLines io.Writer
+	// Network is what the doctor meets on the way to the token host.
+	Network Network
+
+	hosts map[string]http.Handler
+	out   *output
+	runs  atomic.Int64
+}
+
+// New returns a harness whose stack has no connection yet.
+func New(t testing.TB, awsOptions fakeaws.Options, reltioOptions fakereltio.Options) *Harness {
+	h := &Harness{
+		AWS:    fakeaws.New(awsOptions),
+		Reltio: fakereltio.New(reltioOptions),
+		Settings: rotator.Settings{
+			TokenURL: TokenURL, TokenHosts: []string{"reltio.com"},
+			RefreshBefore: 10 * time.Minute, Heartbeat: time.Minute,
+		},
+		Stack: Stack, out: &output{},
+	}
+	h.Logs, h.MetricLines = h.out, h.out
+	t.Cleanup(h.Reltio.Close)
+	h.hosts = map[string]http.Handler{
+		"auth.reltio.com":                        h.Reltio,
+		"secretsmanager.us-east-1.amazonaws.com": h.AWS,
+		"ssm.us-east-1.amazonaws.com":            h.AWS,
+	}
+	return h
+}
+
+// Host puts a server of the test's own behind a host name, in the place of the
+// one that is there. Call it before the first heartbeat.
+func (h *Harness) Host(name string, handler http.Handler) { h.hosts[name] = handler }
+
+// Add makes a connection as the template does, with nothing in its secrets.
+func (h *Harness) Add(name string) { AddTo(h.AWS, name) }
+
+// AddTo is Add where the function is not in this process.
+func AddTo(server *fakeaws.Server, name string) {
+	for _, kind := range []string{"config", "state", "lease"} {
+		server.PutParameter(ParameterName(name, kind), "{}")
+	}
+	server.CreateSecret(SecretName(name, "credentials"))
+	server.CreateSecret(SecretName(name, "token"))
+}
+
+// Environment is that of the real function between fakes on loopback.
+func Environment(awsURL, reltioURL string) []string {
+	return []string{
+		"PREFIX=" + Prefix, "TOKEN_URL=" + reltioURL + "/oauth/token", "TOKEN_HOSTS=127.0.0.1",
+		"REFRESH_BEFORE=10m", "HEARTBEAT=1m", "TOKEN_REQUESTS_PER_SECOND=5", "AWS_ENDPOINT_URL=" + awsURL,
+	}
+}
+
+// Seed adds a connection and puts credentials with a fresh login's refresh
+// token into its secret.
+func (h *Harness) Seed(name string) {
+	h.Add(name)
+	_, refreshToken := h.Reltio.Login()
+	h.PutCredentials(name, map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken})
+}
+
+// PutCredentials writes the credentials secret as an operator would.
+func (h *Harness) PutCredentials(name string, fields map[string]string) (versionID string) {
+	document, _ := json.Marshal(fields)
+	return h.AWS.PutSecret(SecretName(name, "credentials"), string(document))
+}
+
+// Process returns a rotator as one Lambda process has it.
+func (h *Harness) Process() *rotator.Rotator {
+	transport := fake.Transport(h.hosts)
+	store := h.store(transport)
+	r := &rotator.Rotator{
+		Settings: h.Settings, Version: "test",
+		Lister: store, Parameters: store, Credentials: store, Saver: store, Pending: store, Tokens: store,
+		Endpoint: reltio.New(reltio.Config{RequestsPerSecond: 5, Transport: transport, Jitter: mean}),
+		Metrics:  noMetrics{}, Log: slog.New(slog.DiscardHandler),
+	}
+	if h.MetricLines != io.Discard {
+		r.Metrics = emf.New(h.MetricLines, h.Stack)
+	}
+	if h.Logs != io.Discard {
+		r.Log = slog.New(slog.NewJSONHandler(h.Logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	return r
+}
+
+// store has the SDK's standard retries. They wait for the mean of what the SDK
+// draws at random, which is half of a ceiling that doubles from 1 s to 20 s.
+func (h *Harness) store(transport http.RoundTripper) *awsstore.Store {
+	return awsstore.New(aws.Config{
+		Region:      "us-east-1",
+		Credentials: aws.AnonymousCredentials{}, // the fake checks no signatures
+		HTTPClient:  &http.Client{Transport: transport, Timeout: 5 * time.Second},
+		Retryer: func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) {
+				o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
+					return mean(min(time.Second<<attempt, 20*time.Second)), nil
+				})
+			})
+		},
+	}, Prefix)
+}
+
+// mean is the mean of what is drawn at random below a ceiling.
+func mean(ceiling time.Duration) time.Duration { return ceiling / 2 }
+
+type noMetrics struct{}
+
+func (noMetrics) Write(time.Time, rotator.Metrics) error { return nil }
+
+// Invoke runs one event in a process of its own, under the function's timeout.
+func (h *Harness) Invoke(ctx context.Context, event rotator.Event) (rotator.Report, error) {
+	id := fmt.Sprintf("request-%d", h.runs.Add(1))
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	return h.Process().Run(ctx, id, event)
+}
+
+// Heartbeat is what the schedule does every minute.
+func (h *Harness) Heartbeat(t testing.TB) (rotator.Report, error) {
+	return h.Invoke(t.Context(), rotator.Event{})
+}
+
+// Token is what a job reads from the token secret.
+type Token struct {
+	AccessToken string    `json:"access_token"`
+	TokenType   string    `json:"token_type"`
+	Scope       string    `json:"scope"`
+	ExpiresIn   int64     `json:"expires_in"`
+	IssuedAt    time.Time `json:"issued_at"`
+	ExpiresAt   time.Time `json:"expires_at"`
+}
+
+// Token reads the token secret; false while nothing was published.
+func (h *Harness) Token(name string) (Token, bool) {
+	document, ok := h.AWS.Secret(SecretName(name, "token"))
+	var token Token
+	return token, ok && json.Unmarshal([]byte(document), &token) == nil
+}
+
+// Alive reports whether a job that reads the secret now can work.
+func (h *Harness) Alive(name string) bool {
+	token, ok := h.Token(name)
+	return ok && h.Reltio.Alive(token.AccessToken)
+}
+
+// State reads the state parameter.
+func (h *Harness) State(name string) rotator.State {
+	document, _, _ := h.AWS.Parameter(ParameterName(name, "state"))
+	var state rotator.State
+	_ = json.Unmarshal([]byte(document), &state)
+	return state
+}
+
+// SecretName is the name of a connection's secret.
+func SecretName(connection, kind string) string { return Prefix + "/" + connection + "/" + kind }
+
+// ParameterName is the name of a connection's parameter.
+func ParameterName(connection, kind string) string {
+	return "/" + Prefix + "/" + connection + "/" + kind
+}

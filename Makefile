@@ -13,11 +13,11 @@ STATICCHECK_VERSION := v0.8.2
 ACTIONLINT_VERSION  := v1.7.12
 GOVULNCHECK_VERSION := v1.9.0
 
-# Where a guided deployment keeps what was answered, a section a stack; git
-# ignores it.
+# A guided deployment saves its answers here, one section for each stack. Git
+# ignores the file.
 ANSWERS := samconfig.local.toml
 
-# What reports say is running: a release's tag, or the commit after one.
+# The version in reports: the tag of a release, or a commit after it.
 VERSION := $(shell git describe --tags --always --dirty --match 'v[0-9]*' 2>/dev/null)
 
 TOOLS := $(CURDIR)/.tools
@@ -25,8 +25,8 @@ SAM   := $(TOOLS)/bin/sam
 export PATH := $(TOOLS)/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-# An empty file with the version in its name tells what is installed: quick when
-# all is there, and installed again after a change above.
+# An empty file with the version in its name marks an installed tool, so that a
+# new version above is installed and an old one is not installed twice.
 GOFUMPT     := $(TOOLS)/bin/installed-gofumpt-$(GOFUMPT_VERSION)
 STATICCHECK := $(TOOLS)/bin/installed-staticcheck-$(STATICCHECK_VERSION)
 ACTIONLINT  := $(TOOLS)/bin/installed-actionlint-$(ACTIONLINT_VERSION)
@@ -64,7 +64,7 @@ bench: ## measure speed, memory, calls and size|[REPEAT=15] [ONLY=name]
 	@go build -o .build/bench ./bench
 	@.build/bench $(if $(REPEAT),-repeat $(REPEAT)) $(if $(ONLY),-only "$(ONLY)")
 
-# The packages whose tests are unit tests, and the tests of the pages.
+# The unit tests, and the tests of the pages.
 UNIT := ./functions/... ./rotator/... ./cmd/... ./tests/fake/... ./tests/harness/... ./tests/docs
 
 ci-quick: lint-go ## before a commit: formatting, vet, unit tests
@@ -84,15 +84,15 @@ lint-go: $(GOFUMPT) $(STATICCHECK)
 	staticcheck ./...
 	go mod tidy -diff
 
-# checkov would ask its maker's server for guidelines; what it knows by itself is
-# what counts. What it is told to skip stands beside the resource, with a reason.
+# checkov runs offline, with its built-in rules. A rule that is skipped is named at
+# the resource, with the reason.
 lint-templates:
 	$(SAM) validate --lint --template template.yaml
 	$(SAM) validate --lint --template connection.yaml
 	@env -u BC_API_KEY LOG_LEVEL=CRITICAL checkov --framework cloudformation --compact --quiet \
 		--file template.yaml connection.yaml --skip-download
 
-# Without the database nothing is known; that is said, and is no failure.
+# The step passes where the database cannot be reached, and says so.
 vulncheck: $(GOVULNCHECK) ## known vulnerabilities in the code that is called
 	@if said=$$(govulncheck ./... 2>&1); then echo "$$said"; exit 0; fi; \
 	case "$$said" in \
@@ -106,16 +106,16 @@ fmt: $(GOFUMPT) ## format the code
 build: $(SAM_CLI) ## build what is deployed, into .aws-sam
 	$(SAM) build
 
-# A stack that exists keeps what it was told, wherever that was: only a new one
-# is asked. A change set that was never executed leaves one under review.
-told := aws cloudformation describe-stacks --stack-name "$(STACK)" --output text \
+# Lists an existing stack, which keeps its parameters; only a new stack is guided.
+# A stack under review has a change set that was never executed.
+existing := aws cloudformation describe-stacks --stack-name "$(STACK)" --output text \
 	--query "Stacks[?StackStatus!='REVIEW_IN_PROGRESS'].StackName" 2>/dev/null
 
 deploy: $(SAM_CLI) $(AWS_CLI) ## deploy or update a stack|STACK=name [PARAMETERS="AlarmEmail=..."]|[TAGS="owner=..."] [YES=true]
 	@test -n "$(STACK)" || { echo 'say which stack: make deploy STACK=reltio-tokens' >&2; exit 2; }
 	$(SAM) build
 	@test -f $(ANSWERS) || echo 'version = 0.1' > $(ANSWERS)
-	@test -n "$(PARAMETERS)$$($(told))" || ask="--guided --config-file $(ANSWERS) --config-env $(STACK)"; \
+	@test -n "$(PARAMETERS)$$($(existing))" || ask="--guided --config-file $(ANSWERS) --config-env $(STACK)"; \
 	set -x; $(SAM) deploy --stack-name $(STACK) $$ask $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS)) \
 		$(if $(TAGS),--tags $(TAGS)) $(call yes,$(YES),--no-confirm-changeset)
 
@@ -156,18 +156,17 @@ remove-connection: $(AWS_CLI) ## delete a connection and its secrets|STACK=name 
 clean: ## remove what was built; .tools stays
 	rm -rf .aws-sam .build
 
-# sam build calls this, see BuildMethod in template.yaml. -trimpath keeps this
-# machine's folders out of the binary.
-# The same sources and the same Go make the same bytes, wherever and whenever:
-# tests/template builds twice and compares. What git knows of the version is
-# given, since Go itself looks for it in some folders only.
+# sam build calls this, see BuildMethod in template.yaml. -trimpath removes the
+# folders of this machine from the binary. The same sources and the same Go give
+# the same bytes: tests/template builds twice and compares. The version comes from
+# git here, because Go itself does not find it in every folder.
 build-RotateFunction:
 	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 GOAMD64=v1 go build -trimpath -buildvcs=false -tags lambda.norpc \
 		-ldflags "-s -w -X main.release=$(VERSION)" -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/rotate
 
 tools: $(PROGRAMS) $(GO_TOOLS) ## install SAM CLI, AWS CLI, emulators and linters
 
-# Each in a virtual environment of its own: their requirements contradict.
+# Each tool has its own virtual environment, because their requirements conflict.
 # $(call pip,FOLDER,COMMAND,PACKAGES)
 define pip
 @echo "installing $(3)"
@@ -193,7 +192,7 @@ $(TOOLS)/moto/installed-%:
 $(TOOLS)/checkov/installed-%:
 	$(call pip,checkov,checkov,checkov==$*)
 
-# Its versions are in the file; what is checked is what a job would run.
+# The versions are in the files, and are those that a job would run.
 $(TOOLS)/python/installed: tests/readers/requirements.txt bench/peer/requirements.txt
 	$(call pip,python,mypy,$(addprefix -r ,$^))
 

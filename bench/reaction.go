@@ -13,11 +13,10 @@ import (
 	"reltio-token-rotator/tests/fake/lambda"
 )
 
-// reaction measures how long the token secret holds a token that the grant has
-// ended: from the token endpoint's answer until the new token can be read. What
-// cannot be avoided is one write; where the refresh token changed, also to save
-// that and to look whom it replaced, which come first (a token that jobs have is
-// worth less than a login).
+// reaction measures how long the token secret holds a token that the token
+// request has ended: from the response until the new token can be read. One write
+// cannot be avoided. A changed refresh token is saved and the save is verified
+// first, because it is worth more than the access token.
 func reaction(ctx context.Context, b *bench) ([]row, error) {
 	var rows []row
 	for _, rotate := range []bool{false, true} {

@@ -34,7 +34,7 @@ func TestTheVerdict(t *testing.T) {
 		{name: "a failed heartbeat", works: []work{fine}, beats: []beat{notDue, failed}, want: []string{"1 heartbeat failed"}},
 		{name: "never a token", works: []work{nothing}, want: []string{"the job never saw a live token"}},
 		{name: "ended before there was one", works: []work{nothing}, interrupted: true},
-		{name: "ended, and a token was dead", works: []work{stranded}, interrupted: true, want: []string{"the job was left with a dead token 1 time (re-read for 1.1 s)"}},
+		{name: "ended, with a dead token", works: []work{stranded}, interrupted: true, want: []string{"the job was left with a dead token 1 time (re-read for 1.1 s)"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

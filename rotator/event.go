@@ -68,6 +68,17 @@ func ParseEvent(payload []byte) (Event, error) {
 	return e, nil
 }
 
+// ParseReport is ParseEvent for an invocation that may do nothing but report a
+// dead token.
+func ParseReport(payload []byte) (Event, error) {
+	e, err := ParseEvent(payload)
+	if err == nil && e.DeadToken == "" {
+		return Event{}, errors.New(`the alias "report" accepts only reports of dead tokens: ` +
+			`{"action":"refresh","connections":["NAME"],"dead_token":"FINGERPRINT"}; for other events invoke the function without an alias`)
+	}
+	return e, err
+}
+
 func (e *Event) set(name string, value json.RawMessage) error {
 	switch name {
 	case "action":

@@ -31,34 +31,42 @@ func (a actor) credentials() aws.Credentials {
 	return keys
 }
 
-// job creates a role with the reader policy and returns its keys. If IAM is not
-// enforced, the job is the administrator.
-func (h *harness) job(ctx context.Context, s stack, outputs map[string]string) (actor, error) {
+// jobs creates a role with the reader policy and one with the reporter policy, and
+// returns their keys. If IAM is not enforced, both are the administrator.
+func (h *harness) jobs(ctx context.Context, s stack, outputs map[string]string) (reader, reporter actor, err error) {
 	if !h.auth {
-		return nil, nil
+		return nil, nil, nil
 	}
 	role, err := s.resource(ctx, "RotateRole")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// MiniStack authorizes the listing on "*", AWS on the path. tests/template
 	// checks that the template names the path.
 	if _, err := h.command().Run(ctx, "aws", "iam", "put-role-policy", "--role-name", role,
 		"--policy-name", "emulator-only", "--policy-document",
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ssm:GetParametersByPath","Resource":"*"}]}`); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	// Every principal may assume the role here.
-	if _, err := h.command().Run(ctx, "aws", "iam", "create-role", "--role-name", "job",
+	if reader, err = h.roleWith(ctx, "job", outputs["ReaderPolicyArn"]); err != nil {
+		return nil, nil, err
+	}
+	reporter, err = h.roleWith(ctx, "reporter", outputs["ReporterPolicyArn"])
+	return reader, reporter, err
+}
+
+// roleWith creates a role with one policy, which every principal may assume, and
+// returns its keys.
+func (h *harness) roleWith(ctx context.Context, name, policy string) (actor, error) {
+	if _, err := h.command().Run(ctx, "aws", "iam", "create-role", "--role-name", name,
 		"--assume-role-policy-document", `{"Version":"2012-10-17","Statement":[`+trustAll+`]}`); err != nil {
 		return nil, err
 	}
-	if _, err := h.command().Run(ctx, "aws", "iam", "attach-role-policy", "--role-name", "job",
-		"--policy-arn", outputs["ReaderPolicyArn"]); err != nil {
+	if _, err := h.command().Run(ctx, "aws", "iam", "attach-role-policy", "--role-name", name, "--policy-arn", policy); err != nil {
 		return nil, err
 	}
-	h.console.Say("job", "has a role with the reader policy only")
-	return h.assume(ctx, "job")
+	h.console.Say(name, "has a role with only %s", policy)
+	return h.assume(ctx, name)
 }
 
 const trustAll = `{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}`
@@ -84,7 +92,7 @@ func (h *harness) assume(ctx context.Context, role string) (actor, error) {
 // checkPermissions calls AWS as the function and as the job. It expects some calls
 // to be denied and others to be allowed, so that a call that is denied for
 // another reason does not go unnoticed.
-func (h *harness) checkPermissions(ctx context.Context, s stack, job actor) error {
+func (h *harness) checkPermissions(ctx context.Context, s stack, job, reporter actor) error {
 	other := stack{h, "another-stack"}
 	for _, name := range []string{other.credentials(), other.token()} {
 		if _, err := h.command().Run(ctx, "aws", "secretsmanager", "create-secret", "--name", name,
@@ -106,12 +114,17 @@ func (h *harness) checkPermissions(ctx context.Context, s stack, job actor) erro
 		return err
 	}
 	h.keys.callAs(function)
+	name, err := s.resource(ctx, "RotateFunction")
+	if err != nil {
+		return err
+	}
 	probe := filepath.Join(h.work, "probe.json")
 	if err := os.WriteFile(probe, []byte("{}"), 0o600); err != nil {
 		return err
 	}
 	get := []string{"secretsmanager", "get-secret-value", "--secret-id"}
 	put := []string{"secretsmanager", "put-secret-value", "--secret-string", "file://" + probe, "--secret-id"}
+	invoke := []string{"lambda", "invoke", "--payload", "fileb://" + probe, os.DevNull, "--function-name"}
 	config := []string{"ssm", "put-parameter", "--overwrite", "--value", "{}", "--name"}
 	for _, call := range []struct {
 		name    string
@@ -131,6 +144,11 @@ func (h *harness) checkPermissions(ctx context.Context, s stack, job actor) erro
 		{"job", job, false, get, s.credentials()},
 		{"job", job, false, get, other.token()},
 		{"job", job, false, put, s.token()},
+		{"job", job, false, invoke, name + ":report"},
+		{"reporter", reporter, true, invoke, name + ":report"},
+		{"reporter", reporter, false, invoke, name},
+		{"reporter", reporter, false, invoke, name + ":$LATEST"},
+		{"reporter", reporter, false, get, s.token()},
 	} {
 		_, err := h.command(call.actor...).Run(ctx, "aws", append(call.command, call.target)...)
 		denied := err != nil && strings.Contains(err.Error(), "AccessDenied")

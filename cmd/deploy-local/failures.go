@@ -106,10 +106,10 @@ func failureCases(auth bool, closedPort int) []failureCase {
 			cause: `aws iam get-role-policy --role-name "$ROLE" --policy-name rotate --query PolicyDocument --output json >role.json
 				jq '(.Statement[] | select(.Sid == "PublishTokens").Action) -= ["secretsmanager:PutSecretValue"]' role.json >narrower.json
 				aws iam put-role-policy --role-name "$ROLE" --policy-name rotate --policy-document file://narrower.json`,
-			findings: map[string]string{"default token_write": "allow the function's role secretsmanager:PutSecretValue on arn:aws:secretsmanager:"},
+			findings: map[string]string{"default token_write": "allow the function's role secretsmanager:PutSecretValue on arn:PARTITION:secretsmanager:"},
 			check:    "default token_write",
 			// Tries the statement that the message names, then restores the role.
-			fix: `read -r action resource < <(sed -E "s/.*allow the function's role ([^ ]+) on ([^ ;]+);.*/\1 \2/; s/REGION/$AWS_DEFAULT_REGION/; s/ACCOUNT/000000000000/" <<<"$MESSAGE")
+			fix: `read -r action resource < <(sed -E "s/.*allow the function's role ([^ ]+) on ([^ ;]+);.*/\1 \2/; s/PARTITION/aws/; s/REGION/$AWS_DEFAULT_REGION/; s/ACCOUNT/000000000000/" <<<"$MESSAGE")
 				aws iam put-role-policy --role-name "$ROLE" --policy-name corrected --policy-document \
 				"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"$action\",\"Resource\":\"$resource\"}]}"
 				make --no-print-directory -C "$PROJECT" check STACK="$STACK"

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,6 +41,38 @@ func (s stack) operate(ctx context.Context) error {
 		return err
 	}
 	return s.addAndRemove(ctx)
+}
+
+// report is a job that reports the published token through the alias "report". The
+// emulator does not tell the function through which alias it is invoked, so that
+// other tests check that the function then accepts nothing else.
+func (s stack) report(ctx context.Context, reporter actor) error {
+	now, err := s.published(ctx)
+	if err != nil {
+		return err
+	}
+	function, err := s.resource(ctx, "RotateFunction")
+	if err != nil {
+		return err
+	}
+	event, err := json.Marshal(map[string]any{
+		"action": "refresh", "connections": []string{"default"},
+		"dead_token": fmt.Sprintf("%x", sha256.Sum256([]byte(now.AccessToken)))[:16],
+	})
+	if err != nil {
+		return err
+	}
+	invoke := s.command(reporter...)
+	invoke.Stdin = bytes.NewReader(event)
+	answer, err := invoke.Run(ctx, "aws", "lambda", "invoke", "--function-name", function+":report", "--payload", "fileb:///dev/stdin", "/dev/stdout")
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(answer, `"outcome":`) {
+		return fmt.Errorf("the function answered the report with %s", answer)
+	}
+	s.console.Say("reporter", "reported the token: %s", answer)
+	return nil
 }
 
 // refresh runs make refresh.

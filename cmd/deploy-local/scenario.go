@@ -43,7 +43,7 @@ func (h *harness) scenario(ctx context.Context) error {
 	}
 	h.console.Say("sam deploy", "created the stack %s with %s", s.name, outputs["FunctionName"])
 
-	job, err := h.job(ctx, s, outputs)
+	job, reporter, err := h.jobs(ctx, s, outputs)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (h *harness) scenario(ctx context.Context) error {
 	}
 	if h.auth {
 		h.console.Say("function", "saved the changed refresh token")
-		if err := h.checkPermissions(ctx, s, job); err != nil {
+		if err := h.checkPermissions(ctx, s, job, reporter); err != nil {
 			return err
 		}
 	} else if err := s.redeploy(ctx, local); err != nil {
@@ -108,6 +108,9 @@ func (h *harness) scenario(ctx context.Context) error {
 		return err
 	}
 	if err := s.read(ctx, job); err != nil {
+		return err
+	}
+	if err := s.report(ctx, reporter); err != nil {
 		return err
 	}
 	return s.operate(ctx)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -64,7 +65,7 @@ func main() {
 	lambda.Start(func(ctx context.Context, payload json.RawMessage) (any, error) {
 		// Between invocations the process is frozen and idle connections die.
 		defer endpoint.CloseIdleConnections()
-		event, err := rotator.ParseEvent(payload)
+		event, err := parseEvent(ctx, payload)
 		if err != nil {
 			return nil, err
 		}
@@ -73,6 +74,28 @@ func main() {
 		}
 		return r.Run(ctx, requestID(ctx), event)
 	})
+}
+
+// reportAlias is the alias of the function that jobs may invoke.
+const reportAlias = "report"
+
+// parseEvent reads the event, which must be a report of a dead token if the
+// function was invoked through the alias for reports: IAM cannot restrict events,
+// and only allows jobs to invoke this alias.
+func parseEvent(ctx context.Context, payload []byte) (rotator.Event, error) {
+	if invocation, ok := lambdacontext.FromContext(ctx); ok && qualifier(invocation.InvokedFunctionArn) == reportAlias {
+		return rotator.ParseReport(payload)
+	}
+	return rotator.ParseEvent(payload)
+}
+
+// qualifier is the alias or version at the end of a function's ARN
+// (arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME:QUALIFIER), "" if it has none.
+func qualifier(arn string) string {
+	if parts := strings.Split(arn, ":"); len(parts) == 8 {
+		return parts[7]
+	}
+	return ""
 }
 
 func requestID(ctx context.Context) string {

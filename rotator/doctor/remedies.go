@@ -9,13 +9,13 @@ import (
 )
 
 // This file has the commands and permissions that the doctor's messages name.
-// The operator fills in REGION and ACCOUNT: the function knows only its names.
+// The operator fills in PARTITION, REGION and ACCOUNT: the function knows only its names.
 
 func secretARN(name string) string {
-	return "arn:aws:secretsmanager:REGION:ACCOUNT:secret:" + name + "-??????"
+	return "arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:" + name + "-??????"
 }
 
-func parameterARN(name string) string { return "arn:aws:ssm:REGION:ACCOUNT:parameter" + name }
+func parameterARN(name string) string { return "arn:PARTITION:ssm:REGION:ACCOUNT:parameter" + name }
 
 func putConfig(name string) string {
 	return "aws ssm put-parameter --overwrite --name " + name + " --value '{}' (or the fields that it should have)"

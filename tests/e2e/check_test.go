@@ -19,8 +19,8 @@ import (
 
 const (
 	putCommand = "aws secretsmanager put-secret-value --secret-id reltio-token-rotator/test/default/credentials --secret-string file://credentials.json"
-	secretARN  = "arn:aws:secretsmanager:REGION:ACCOUNT:secret:reltio-token-rotator/test/default/"
-	ssmARN     = "arn:aws:ssm:REGION:ACCOUNT:parameter/reltio-token-rotator/test/default/"
+	secretARN  = "arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:reltio-token-rotator/test/default/"
+	ssmARN     = "arn:PARTITION:ssm:REGION:ACCOUNT:parameter/reltio-token-rotator/test/default/"
 )
 
 func TestCheckOfAConnectionThatIsWell(t *testing.T) {
@@ -224,7 +224,7 @@ func TestCheckThatCannotListFails(t *testing.T) {
 		s.seed("default", s.credentials())
 		denied("GetParametersByPath", "", "AccessDeniedException")(s)
 		c := s.check()
-		const path = "arn:aws:ssm:REGION:ACCOUNT:parameter/reltio-token-rotator/test"
+		const path = "arn:PARTITION:ssm:REGION:ACCOUNT:parameter/reltio-token-rotator/test"
 		if c.err == nil || !strings.Contains(c.err.Error(), "state_unavailable: the connections could not be listed: access was denied (GetParametersByPath: AccessDeniedException); allow the function's role ssm:GetParametersByPath on "+path+" and "+path+"/*;") {
 			t.Errorf("the error is %v", c.err)
 		}

@@ -47,6 +47,35 @@ func TestTopic(t *testing.T) {
 	}
 }
 
+// With a topic of the operator's, the stack creates none.
+func TestExistingTopic(t *testing.T) {
+	const topic = "arn:aws:sns:eu-west-1:123456789012:alarms"
+	s := newStack(t, map[string]string{"ExistingAlarmTopicArn": topic})
+	for _, id := range []string{"AlarmTopic", "AlarmTopicPolicy", "AlarmEmailSubscription"} {
+		if got := s.resource(t, id); got != nil {
+			t.Errorf("%s is created: %v", id, got)
+		}
+	}
+	alarms := 0
+	for id, raw := range s.template["Resources"].(object) {
+		if raw.(object)["Type"] != "AWS::CloudWatch::Alarm" {
+			continue
+		}
+		alarms++
+		for _, actions := range []string{"AlarmActions", "OKActions"} {
+			if got := s.properties(t, id)[actions]; !reflect.DeepEqual(got, []any{topic}) {
+				t.Errorf("%s: %s are %v", id, actions, got)
+			}
+		}
+	}
+	if alarms == 0 {
+		t.Error("there are no alarms")
+	}
+	if got := s.render(s.template["Outputs"].(object)["AlarmTopicArn"].(object)["Value"]); got != topic {
+		t.Errorf("AlarmTopicArn is %v", got)
+	}
+}
+
 type widget struct {
 	Type                string
 	X, Y, Width, Height int

@@ -53,7 +53,7 @@ func TestPermissionsAreThese(t *testing.T) {
 			"Allow secretsmanager:GetSecretValue, secretsmanager:DescribeSecret on " + secret + "/default/token-??????",
 			"Allow kms:Decrypt on " + key + " if " + fmt.Sprintf(viaKey, secret+"/default/token-??????"),
 		}},
-		{"reporter", "ReporterPolicy", nil, []string{"Allow lambda:InvokeFunction on RotateFunction.Arn"}},
+		{"reporter", "ReporterPolicy", nil, []string{"Allow lambda:InvokeFunction on ReportAlias"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := statements(t, newStack(t, test.parameters), test.resource)

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -29,6 +30,33 @@ func TestFunction(t *testing.T) {
 		if !reflect.DeepEqual(function[name], value) {
 			t.Errorf("%s is %v, want %v", name, function[name], value)
 		}
+	}
+}
+
+// The alias has a fixed name, which the function compares, and always runs the
+// current code.
+func TestReportAlias(t *testing.T) {
+	s := newStack(t, nil)
+	for id, want := range map[string]object{
+		"ReportAlias": {"Name": "report", "FunctionName": "RotateFunction", "FunctionVersion": "$LATEST", "Description": "Accepts only reports of dead tokens"},
+		"ReportAliasInvokeConfig": {
+			"FunctionName": "RotateFunction", "Qualifier": "report", "MaximumRetryAttempts": "0", "MaximumEventAgeInSeconds": "60",
+		},
+	} {
+		if got := s.properties(t, id); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is %v, want %v", id, got, want)
+		}
+	}
+	if code := read(t, "functions/rotate/main.go"); !strings.Contains(code, `reportAlias = "report"`) {
+		t.Error("functions/rotate does not have the alias's name")
+	}
+}
+
+func TestFunctionInAVPC(t *testing.T) {
+	got := newStack(t, map[string]string{"SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1"}).properties(t, "RotateFunction")["VpcConfig"]
+	want := object{"SubnetIds": []any{"subnet-1", "subnet-2"}, "SecurityGroupIds": []any{"sg-1"}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("VpcConfig is %v, want %v", got, want)
 	}
 }
 
@@ -146,8 +174,13 @@ func TestParameterValues(t *testing.T) {
 			[]string{"alias/my-key", "arn:aws:kms:eu-west-1:123456789012:alias/my-key", "11111111-2222-3333-4444-555555555555"},
 		},
 		{"AlarmEmail", []string{"", "oncall@example.com", "a.b+c@d-e.example.co.uk"}, []string{"oncall", "a@b", "a@b.c, d@e.f", "A <a@b.c>"}},
-		{"SubnetIds", []string{"", "subnet-0123abcd"}, []string{"vpc-1", "subnet-", "Subnet-1"}},
-		{"SecurityGroupIds", []string{"", "sg-0123abcd"}, []string{"default", "sg-"}},
+		{"SubnetIds", []string{"", "subnet-0123abcd", "subnet-1,subnet-2"}, []string{"vpc-1", "subnet-", "Subnet-1", "subnet-1, subnet-2", "subnet-1,", ","}},
+		{"SecurityGroupIds", []string{"", "sg-0123abcd", "sg-1,sg-2"}, []string{"default", "sg-", "sg-1 sg-2", "sg-1,"}},
+		{
+			"ExistingAlarmTopicArn",
+			[]string{"", "arn:aws:sns:eu-west-1:123456789012:alarms", "arn:aws-cn:sns:cn-north-1:123456789012:Alarms_1-a"},
+			[]string{"alarms", "arn:aws:sns:eu-west-1:123456789012:alarms.fifo", "arn:aws:sqs:eu-west-1:123456789012:alarms"},
+		},
 		{
 			"PermissionsBoundaryArn",
 			[]string{"", "arn:aws:iam::123456789012:policy/boundaries/dev", "arn:aws:iam::aws:policy/PowerUserAccess"},

@@ -54,10 +54,25 @@ func TestEveryTranslatedRoleTakesTheBoundary(t *testing.T) {
 	}
 }
 
+// The schedule invokes the function itself. Through the alias for reports it could
+// not, and neither would run the current code if a version were in between.
+func TestScheduleInvokesTheFunctionAndNotTheAlias(t *testing.T) {
+	s := translated(t, nil)
+	target := s.properties(t, "RotateFunctionHeartbeat")["Target"].(object)
+	if want := []any{"RotateFunction", "Arn"}; !reflect.DeepEqual(target["Arn"], want) {
+		t.Errorf("the schedule invokes %v, want %v", target["Arn"], want)
+	}
+	for id, raw := range s.template["Resources"].(object) {
+		if raw.(object)["Type"] == "AWS::Lambda::Version" {
+			t.Errorf("%s: there is a version of the function", id)
+		}
+	}
+}
+
 // One tag finds all resources of the stack and their costs.
 func TestEverythingIsTagged(t *testing.T) {
 	without := map[string]bool{ // these types have no tags in CloudFormation
-		"AWS::IAM::ManagedPolicy": true, "AWS::Lambda::EventInvokeConfig": true, "AWS::Scheduler::Schedule": true,
+		"AWS::IAM::ManagedPolicy": true, "AWS::Lambda::Alias": true, "AWS::Lambda::EventInvokeConfig": true, "AWS::Scheduler::Schedule": true,
 		"AWS::SNS::Subscription": true, "AWS::SNS::TopicPolicy": true,
 	}
 	for file, s := range map[string]stack{

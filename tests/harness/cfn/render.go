@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -62,15 +63,20 @@ func (s Stack) function(name string, argument any) (result any, ok bool) {
 		return s.Render(arguments[0]) == s.Render(arguments[1]), true
 	case "Fn::Not":
 		return !s.Render(arguments[0]).(bool), true
+	case "Fn::And":
+		return !slices.Contains(s.Render(arguments).([]any), any(false)), true
+	case "Fn::Or":
+		return slices.Contains(s.Render(arguments).([]any), any(true)), true
+	case "Fn::Split":
+		list := []any{}
+		for item := range strings.SplitSeq(s.Render(arguments[1]).(string), arguments[0].(string)) {
+			list = append(list, item)
+		}
+		return list, true
 	case "Fn::Join":
-		text := make([]string, 0)
-		switch items := s.Render(arguments[1]).(type) {
-		case []any:
-			for _, item := range items {
-				text = append(text, fmt.Sprint(item))
-			}
-		case string: // a parameter that is a list
-			text = strings.Split(items, ",")
+		var text []string
+		for _, item := range s.Render(arguments[1]).([]any) {
+			text = append(text, fmt.Sprint(item))
 		}
 		return strings.Join(text, arguments[0].(string)), true
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -114,6 +115,25 @@ func (s Stack) Resource(id string) (resource Object, ok bool) {
 		return nil, true
 	}
 	return s.Render(raw).(Object), true
+}
+
+// Violated returns the descriptions of the rules' assertions that are false, for
+// which CloudFormation refuses the stack.
+func (s Stack) Violated() []string {
+	var descriptions []string
+	rules, _ := s.Template["Rules"].(Object)
+	for _, name := range slices.Sorted(maps.Keys(rules)) {
+		rule := rules[name].(Object)
+		if condition, ok := rule["RuleCondition"]; ok && !s.Render(condition).(bool) {
+			continue
+		}
+		for _, assertion := range rule["Assertions"].([]any) {
+			if !s.Render(assertion.(Object)["Assert"]).(bool) {
+				descriptions = append(descriptions, assertion.(Object)["AssertDescription"].(string))
+			}
+		}
+	}
+	return descriptions
 }
 
 // Condition reports whether a condition is true.

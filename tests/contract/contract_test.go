@@ -22,7 +22,7 @@ type contractCase struct {
 	// page says so; it is required where no emulator does as AWS.
 	page string
 	// differs has an emulator's known differences: what it shows instead. It is
-	// asserted, so that a mended emulator is noticed and its entry removed.
+	// asserted, so that a corrected emulator is noticed and its entry removed.
 	differs map[string]string
 }
 

@@ -10,7 +10,7 @@ const (
 )
 
 // labelCases are about who bears AWSCURRENT and AWSPREVIOUS: on that rests that
-// a person's write is never lost to a refresh token saved at the same moment.
+// an operator's write is never lost to a refresh token saved at the same moment.
 func labelCases() []contractCase {
 	three := func(a account) {
 		a.create()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // longest is how many lines a file of the program may have. A longer one is two.
@@ -23,6 +24,15 @@ func TestFilesAreShort(t *testing.T) {
 		}
 		if lines := strings.Count(read(t, file), "\n"); lines > longest {
 			t.Errorf("%s has %d lines, more than %d: make it two", file, lines, longest)
+		}
+	}
+}
+
+// What is tracked is text: a program that was built is not.
+func TestFilesAreText(t *testing.T) {
+	for _, file := range tracked(t) {
+		if text := read(t, file); !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			t.Errorf("%s is not text: a built program or other binary file is not for git", file)
 		}
 	}
 }

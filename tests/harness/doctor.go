@@ -46,7 +46,7 @@ type Network struct {
 	Refuse bool
 	// Certificate changes that of the token host before it is signed.
 	Certificate func(*x509.Certificate)
-	// Untrusted has it signed by an authority that nobody knows.
+	// Untrusted has it signed by an authority that is not trusted.
 	Untrusted bool
 	// Plain answers, and not with TLS.
 	Plain bool

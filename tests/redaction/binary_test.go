@@ -100,7 +100,7 @@ func deploy(t *testing.T, env ...string) *deployed {
 	return d
 }
 
-// put writes the credentials as a person would.
+// put writes the credentials as an operator would.
 func (d *deployed) put(document string) {
 	d.aws.PutSecret(harness.SecretName("default", "credentials"), with(document))
 }

@@ -65,7 +65,7 @@ func TestTheDoctorOfBadDocuments(t *testing.T) {
 
 // Every AWS call that the doctor makes, with everything that it can meet.
 func TestTheDoctorInTrouble(t *testing.T) {
-	cells := 0
+	cases := 0
 	for _, call := range []struct{ operation, name string }{
 		{"GetParametersByPath", ""},
 		{"GetSecretValue", "/credentials"},
@@ -78,7 +78,7 @@ func TestTheDoctorInTrouble(t *testing.T) {
 		{"DeleteParameter", "/check"},
 	} {
 		for name, trouble := range troubles {
-			cells++
+			cases++
 			t.Run(call.operation+call.name+" "+name, func(t *testing.T) {
 				play(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
 					s.seed(kinds["refresh"])
@@ -100,7 +100,7 @@ func TestTheDoctorInTrouble(t *testing.T) {
 			})
 		}
 	}
-	t.Logf("%d cells: AWS calls of the doctor × troubles", cells)
+	t.Logf("%d failure cases: AWS calls of the doctor × troubles", cases)
 }
 
 // doctorBomb works until the method is called that it is to go off in.

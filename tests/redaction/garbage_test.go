@@ -22,7 +22,7 @@ func with(text string) string {
 	).Replace(text)
 }
 
-// Credentials that nobody can use, by a mistake that leaves the secrets in them.
+// Credentials with a mistake, so that they cannot be used but still hold the secrets.
 var badCredentials = []string{
 	`REFRESH`, `[SECRET,REFRESH]`, `client_secret=BARE`, `{"client_id":"client","client_secret":SECRET,"refresh_token":REFRESH`, "{'client_secret':'BARE'}",
 	`{"client_id":"client","client_secret":[SECRET]}`, `{"client_id":"client","client_secret":{"value":SECRET}}`, `{"client_id":["client",SECRET],"client_secret":SECRET}`,

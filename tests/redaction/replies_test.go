@@ -119,15 +119,15 @@ func TestEveryFaultOfTheFakeIsTried(t *testing.T) {
 	}
 }
 
-// Every fault of the token endpoint, with every grant: first as the server says
-// it, then with all secrets in every corner of the answer.
+// Every fault of the token endpoint, with every grant type: first as the server
+// answers, then with all secrets in every part of the answer.
 func TestReplies(t *testing.T) {
-	cells := 0
+	cases := 0
 	for name, some := range faults {
 		for _, fault := range some {
 			for kind, fields := range kinds {
 				for echo, fault := range map[string]fakereltio.Fault{"": fault, ", echoing": echoing(fault)} {
-					cells++
+					cases++
 					t.Run(name+" of "+kind+echo, func(t *testing.T) {
 						play(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
 							s.seed(fields)
@@ -145,5 +145,5 @@ func TestReplies(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d cells: faults of the token endpoint × grants", cells)
+	t.Logf("%d failure cases: faults of the token endpoint × grant types", cases)
 }

@@ -43,7 +43,7 @@ var courses = map[string]func(s *fixture, broken func()){
 		s.beat()
 		s.force()
 	},
-	// A person puts new credentials at the same time.
+	// An operator writes new credentials at the same time.
 	"overtaken": func(s *fixture, broken func()) {
 		s.beat()
 		broken()
@@ -140,10 +140,10 @@ func answers(status int, body string) func(w http.ResponseWriter) {
 
 // Every AWS call that the rotator makes, with everything that it can meet.
 func TestStores(t *testing.T) {
-	cells := 0
+	cases := 0
 	for _, call := range calls {
 		for name, trouble := range troubles {
-			cells++
+			cases++
 			t.Run(call.operation+call.name+" "+call.way+" "+name, func(t *testing.T) {
 				play(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
 					s.seed(kinds["refresh"])
@@ -168,10 +168,10 @@ func TestStores(t *testing.T) {
 			})
 		}
 	}
-	t.Logf("%d cells: AWS calls × troubles", cells)
+	t.Logf("%d failure cases: AWS calls × troubles", cases)
 }
 
-// A call that has no cell above fails here.
+// A call that has no case above fails here.
 func TestEveryCallIsThere(t *testing.T) {
 	files, err := filepath.Glob("../../rotator/awsstore/*.go")
 	if err != nil {

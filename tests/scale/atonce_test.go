@@ -64,7 +64,7 @@ func TestTheMostUrgentFirst(t *testing.T) {
 		s.count()
 		s.live(4)
 		s.running.Wait()
-		// The very first write of a run is anybody's: nobody else waits yet.
+		// The first write of a run may be of any connection: no other is waiting yet.
 		before := 0
 		for i, p := range s.published[1:] {
 			if ends[p.name].Before(ends[s.published[i].name]) {

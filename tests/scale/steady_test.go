@@ -73,8 +73,8 @@ func (s *fixture) busiest() (most int) {
 	return most
 }
 
-// The listing is what ends it: it may take 20 s, and Parameter Store gives 40
-// pages a second. A stack above that serves nobody.
+// The listing is the limit: it may take 20 s, and Parameter Store returns 40 pages a
+// second. A larger stack serves no connection.
 func TestWhereItEnds(t *testing.T) {
 	if race.Enabled || testing.Short() {
 		t.Skip("takes long")

@@ -1,5 +1,5 @@
 // Package machine is what the deployment tests use of the machine they run on:
-// the project's folder and tools, other programs, and lines for a person.
+// the project's folder and tools, other programs, and lines for the terminal.
 //
 // Programs started from here never see the AWS settings of whoever runs them,
 // so that nothing can reach a real account.
@@ -194,7 +194,7 @@ func lastLines(text string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// FreePort returns a TCP port of loopback that nobody listens on now.
+// FreePort returns a TCP port of loopback on which nothing listens now.
 func FreePort() (int, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

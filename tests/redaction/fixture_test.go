@@ -44,7 +44,7 @@ var allCanaries = strings.Join([]string{
 	base64.StdEncoding.EncodeToString([]byte("client:" + clientSecret)),
 }, " | ")
 
-// stage is a world whose every secret is known to a Finder, and that keeps all
+// fixture is a harness whose every secret is known to a Finder, and that keeps all
 // that comes out of it where no secret may be.
 type fixture struct {
 	*harness.Harness

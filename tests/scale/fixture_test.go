@@ -34,7 +34,7 @@ func ideal(n int) time.Duration {
 	return time.Duration(max(float64(n)/requestsPerSecond, 2*float64(n)/writesPerSecond) * float64(time.Second))
 }
 
-// stage is a stack with many connections.
+// fixture is a stack with many connections.
 type fixture struct {
 	*harness.Harness
 	t     *testing.T

@@ -51,6 +51,7 @@ var legitimate = []struct{ in, pattern, because string }{
 	{"tests/docs/words_test.go", `.+`, "the table above"},
 	{"", `jwt claims?|claims? (of|in) (a|the) jwt`, "RFC 7519's name for a JWT's fields"},
 	{"", `versions?( (ids )?to)?[ -]stages?`, "Secrets Manager's API: VersionStage, UpdateSecretVersionStage"},
+	{"", `(version|left)\.stages`, "the same, in the fake"},
 	{"rotator/awsstore", `stages?`, "the same: a version's stages are its labels"},
 	{"tests/fake/aws", `stages?`, "the same"},
 	{"tests/contract", `stages?`, "the same"},

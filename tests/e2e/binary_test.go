@@ -27,6 +27,7 @@ type deployed struct {
 	*lambda.Function
 	aws    *fakeaws.Server
 	reltio *fakereltio.Server
+	config lambda.Config
 
 	mu     sync.Mutex
 	output strings.Builder
@@ -46,16 +47,30 @@ func deploy(t *testing.T, options fakereltio.Options, env ...string) *deployed {
 	credentials, _ := json.Marshal(map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": refreshToken})
 	d.aws.PutSecret(harness.SecretName("default", "credentials"), string(credentials))
 
-	var err error
-	d.Function, err = lambda.Start(lambda.Config{
+	d.config = lambda.Config{
 		Binary: rotate.Path(t), Freeze: true, Output: d.print,
 		Env: append(harness.Environment(front.URL, endpoint.URL), env...),
-	})
+	}
+	d.Function = d.start(t, d.config)
+	return d
+}
+
+func (d *deployed) start(t *testing.T, config lambda.Config) *lambda.Function {
+	t.Helper()
+	function, err := lambda.Start(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(d.Stop)
-	return d
+	t.Cleanup(function.Stop)
+	return function
+}
+
+// through is the same function, invoked through an alias.
+func (d *deployed) through(t *testing.T, alias string) *deployed {
+	t.Helper()
+	config := d.config
+	config.Qualifier = alias
+	return &deployed{Function: d.start(t, config), aws: d.aws, reltio: d.reltio}
 }
 
 func (d *deployed) print(line lambda.Line) {

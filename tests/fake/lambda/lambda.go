@@ -52,6 +52,9 @@ type Config struct {
 	// sees only what Lambda itself sets, all of which Env overrides: the region
 	// is us-east-1, the AWS credentials are not real.
 	Env []string
+	// Qualifier is the alias or version through which the function is invoked; none
+	// when empty.
+	Qualifier string
 	// Timeout of an invocation; 120 s when zero.
 	Timeout time.Duration
 	// Freeze stops a process between invocations (SIGSTOP), as Lambda does.

@@ -76,7 +76,7 @@ func (p *process) run(requestID string, payload []byte) Result {
 	}
 	p.thaw()
 	delivered := time.Now()
-	work := &invocation{id: requestID, traceID: result.TraceID, payload: payload, deadline: delivered.Add(p.config.Timeout)}
+	work := &invocation{id: requestID, arn: qualified(functionARN, p.config.Qualifier), traceID: result.TraceID, payload: payload, deadline: delivered.Add(p.config.Timeout)}
 	timeout := time.NewTimer(p.config.Timeout)
 	defer timeout.Stop()
 

@@ -22,9 +22,17 @@ const (
 // invocation is one event on its way.
 type invocation struct {
 	id       string
+	arn      string // of the function, with the qualifier of the invocation
 	traceID  string
 	payload  []byte
 	deadline time.Time
+}
+
+func qualified(arn, qualifier string) string {
+	if qualifier == "" {
+		return arn
+	}
+	return arn + ":" + qualifier
 }
 
 // answer is what a process said about its invocation.
@@ -98,7 +106,7 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 		h.Set("Content-Type", "application/json")
 		h.Set("Lambda-Runtime-Aws-Request-Id", work.id)
 		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(work.deadline.UnixMilli(), 10))
-		h.Set("Lambda-Runtime-Invoked-Function-Arn", functionARN)
+		h.Set("Lambda-Runtime-Invoked-Function-Arn", work.arn)
 		h.Set("Lambda-Runtime-Trace-Id", work.traceID)
 		_, _ = w.Write(work.payload) // a process that is gone is seen by its exit
 	case <-a.exited:

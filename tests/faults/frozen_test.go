@@ -30,7 +30,7 @@ func TestNothingRunsOnAfterTheHandler(t *testing.T) {
 		{"the look is slow", func(d *deployment) {
 			d.aws.Inject(fakeaws.Fault{Operation: "DescribeSecret", When: fakeaws.Slow, Latency: 4 * time.Second})
 		}},
-		{"the token endpoint is down at first", func(d *deployment) { d.reltio.Script(fakereltio.Status(503)) }},
+		{"the token endpoint is down at first", func(d *deployment) { d.reltio.Script(fakereltio.StatusRetryAfter(503, "0")) }},
 		{"the token endpoint is slow", func(d *deployment) { d.reltio.Script(fakereltio.SlowAnswer(2 * time.Second)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

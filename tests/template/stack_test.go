@@ -17,7 +17,7 @@ func heartbeat(t *testing.T, s stack) object {
 func TestFunction(t *testing.T) {
 	function := newStack(t, nil).properties(t, "RotateFunction")
 	want := object{
-		"Runtime": "provided.al2023", "Architectures": []any{"x86_64"}, "MemorySize": "128", "Timeout": "120",
+		"Runtime": "provided.al2023", "Architectures": []any{"x86_64"}, "MemorySize": "128", "Timeout": "180",
 		"Role": "RotateRole.Arn",
 		// No retries: the next heartbeat is the retry.
 		"EventInvokeConfig": object{"MaximumRetryAttempts": "0", "MaximumEventAgeInSeconds": "60"},

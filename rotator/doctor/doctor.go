@@ -173,7 +173,7 @@ func (d *Doctor) checkAll(ctx, cleanup context.Context, now time.Time, all []rot
 		running.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			checker := &connectionChecker{Doctor: d, Connection: c, now: now}
+			checker := &connectionChecker{Doctor: d, Connection: c, now: now, writes: inSample(i, len(all))}
 			found[i] = safely(CheckConfig, func() []Check { return checker.check(ctx, cleanup) })
 		})
 	}

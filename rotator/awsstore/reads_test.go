@@ -47,7 +47,7 @@ func (s *slowAWS) store() *awsstore.Store {
 	}, prefix)
 }
 
-func TestReadsAtTheSameTimeAreLimited(t *testing.T) {
+func TestManyReadsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, began := &slowAWS{}, time.Now()
 		store := slow.store()
@@ -66,7 +66,7 @@ func TestReadsAtTheSameTimeAreLimited(t *testing.T) {
 	})
 }
 
-// A read whose time ends while it waits is not sent and takes no slot.
+// Whose time runs out while waiting is not sent, and takes nobody's turn.
 func TestAReadThatGivesUpWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := (&slowAWS{}).store()

@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// maxAge is how long a token is used before the secret is read again. A caller
-	// that does not see the 401 may use a token for this long after a refresh has
-	// ended it.
+	// maxAge is how long a token is used without reading the secret again.
+	// Longer, and a token that a refresh has ended is served for longer to those
+	// who do not see the 401.
 	maxAge = 5 * time.Minute
-	// readTimeout limits one read of the secret, including the SDK's retries.
+	// readTimeout bounds one read of the secret, the SDK's retries included.
 	readTimeout = 10 * time.Second
 )
 
-// SecretsManager reads a secret. *secretsmanager.Client implements it.
+// SecretsManager reads a secret; *secretsmanager.Client does.
 type SecretsManager interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
@@ -32,23 +32,23 @@ type Config struct {
 	// SecretID is the token secret's name or ARN, the stack's output
 	// TokenSecretName or TokenSecretArn.
 	SecretID string
-	// Report sends an event to the rotator's function; see the package comment. It
-	// may return before the function has ended. If nil, nothing is reported.
+	// Report hands an event to the rotator's function, see the package comment.
+	// It may return before the function has ended. Nil reports nothing.
 	Report func(ctx context.Context, event []byte) error
-	// Log gets what goes wrong after a 401. If nil, nothing is logged.
+	// Log is told what goes wrong behind a 401. Nil logs nothing.
 	Log *slog.Logger
 }
 
-// Source gives the current token. A process needs one. Its methods may be called
-// concurrently.
+// Source gives the current token. A process needs one; its methods may be
+// called from any goroutine.
 type Source struct {
 	config Config
 
-	mu             sync.Mutex
-	cached         Token
-	reading        *flight             // the read in progress
-	renewals       map[string]*renewal // by the rejected token's fingerprint
-	noReportBefore time.Time
+	mu         sync.Mutex
+	cached     Token
+	reading    *flight             // the read under way
+	renewals   map[string]*renewal // by the refused token's fingerprint
+	mutedUntil time.Time           // no report before
 }
 
 // New returns a Source that has read nothing yet.
@@ -59,10 +59,10 @@ func New(config Config) *Source {
 	return &Source{config: config, renewals: map[string]*renewal{}}
 }
 
-// Token returns the token to use now, from the cache or from the secret. A token
-// that was just read is returned even after its ExpiresAt, because there is no
-// better one. The error wraps Secrets Manager's, or says what is wrong with the
-// secret's value.
+// Token returns the token to use now, from the cache or from the secret. One
+// that has just been read is returned even past its ExpiresAt, as the best that
+// there is. The error is Secrets Manager's, wrapped, or says what is wrong with
+// the secret's value.
 func (s *Source) Token(ctx context.Context) (Token, error) {
 	if t, ok := s.cache(); ok {
 		return t, nil
@@ -77,21 +77,21 @@ func (s *Source) cache() (Token, bool) {
 	return s.cached, time.Now().Before(s.cached.ReadAgain)
 }
 
-// read reads the secret. Callers that come meanwhile share the read.
+// read reads the secret, together with everyone who asks meanwhile.
 func (s *Source) read(ctx context.Context) (Token, error) {
 	s.mu.Lock()
 	f := s.reading
 	if f == nil {
 		f = newFlight()
 		s.reading = f
-		// The first caller's context would let the others fail when it ends.
+		// Not the first caller's context: the others would fail with it.
 		go s.fly(context.WithoutCancel(ctx), f)
 	}
 	s.mu.Unlock()
 	return f.wait(ctx)
 }
 
-// fly is the read that all callers wait for.
+// fly is the one read that all wait for.
 func (s *Source) fly(ctx context.Context, f *flight) {
 	token, err := s.fetch(ctx)
 	s.mu.Lock()
@@ -117,28 +117,28 @@ func (s *Source) fetch(ctx context.Context) (Token, error) {
 	if err != nil {
 		return Token{}, fmt.Errorf("the token secret %q cannot be used: %w", s.config.SecretID, err)
 	}
-	// It is PREFIX/NAME/token, whether SecretID is a name or an ARN.
+	// PREFIX/NAME/token, whether it was asked for by name or by ARN.
 	token.connection = path.Base(path.Dir(aws.ToString(secret.Name)))
 	return token, nil
 }
 
-// flight is one operation that several callers wait for.
+// flight is work that many wait for.
 type flight struct {
-	landed chan struct{}
-	token  Token
-	err    error
+	done  chan struct{}
+	token Token
+	err   error
 }
 
-func newFlight() *flight { return &flight{landed: make(chan struct{})} }
+func newFlight() *flight { return &flight{done: make(chan struct{})} }
 
 func (f *flight) land(token Token, err error) {
 	f.token, f.err = token, err
-	close(f.landed)
+	close(f.done)
 }
 
 func (f *flight) wait(ctx context.Context) (Token, error) {
 	select {
-	case <-f.landed:
+	case <-f.done:
 		return f.token, f.err
 	case <-ctx.Done():
 		return Token{}, context.Cause(ctx)

@@ -11,19 +11,18 @@ import (
 	"time"
 )
 
-// Token is an access token as the secret held it. Printed, logged or encoded it is
-// "[redacted]"; only Reveal returns the value.
+// Token is an access token as the secret held it. Printing, logging and
+// encoding it show "[redacted]"; only Reveal gives the value.
 type Token struct {
-	// A pointer, because fmt prints unexported fields without calling their
-	// methods, and prints a pointer's address.
+	// A pointer, because fmt shows unexported fields without asking their
+	// methods, and of a pointer it shows the address.
 	value *string
-	// ExpiresAt is never later than the token's true expiry. A refresh may end the
-	// token earlier.
+	// ExpiresAt is never later than the truth. A refresh may end it sooner.
 	ExpiresAt time.Time
-	// ReadAgain is when the secret must be read again: five minutes after it was
-	// read, or at ExpiresAt if that is earlier.
+	// ReadAgain is when the secret has to be read again: five minutes after it
+	// was read, or at ExpiresAt if that comes first.
 	ReadAgain time.Time
-	// connection is the token's connection, for a report.
+	// connection is whose token it is, for a report.
 	connection string
 }
 
@@ -35,8 +34,8 @@ func (t Token) Reveal() string {
 	return *t.value
 }
 
-// Fingerprint is the first 16 hex digits of the token's SHA-256. It shows whether a
-// token has changed and does not reveal it. The rotator's state and reports name
+// Fingerprint is the first 16 hex digits of the token's SHA-256: enough to tell
+// same from changed, useless to a thief. The rotator's state and reports name
 // tokens by it.
 func (t Token) Fingerprint() string {
 	sum := sha256.Sum256([]byte(t.Reveal()))
@@ -45,7 +44,7 @@ func (t Token) Fingerprint() string {
 
 const redacted = "[redacted]"
 
-// Format implements fmt.Formatter, so that no verb prints the value.
+// Format implements fmt.Formatter, so that no verb reaches the value.
 func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // LogValue implements slog.LogValuer.
@@ -54,7 +53,7 @@ func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalJSON implements json.Marshaler.
 func (Token) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
-// parse reads the token secret's value. Its errors do not show the value.
+// parse reads the token secret's value. Its errors show nothing of it.
 func parse(document string, readAt time.Time) (Token, error) {
 	var fields struct {
 		AccessToken string    `json:"access_token"`

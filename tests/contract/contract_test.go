@@ -36,7 +36,7 @@ func cases() []contractCase {
 	return append(append(secretCases(), labelCases()...), parameterCases()...)
 }
 
-func TestStandIn(t *testing.T) {
+func TestFake(t *testing.T) {
 	server := httptest.NewServer(aws.New(aws.Options{}))
 	t.Cleanup(server.Close)
 	for _, c := range cases() {

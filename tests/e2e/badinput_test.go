@@ -18,7 +18,7 @@ import (
 // badreplies_test.go, events in binary_test.go, and what cannot be believed in a
 // state or a lease in hints_test.go.
 
-// call is an AWS call of a person who knows what the AWS console can do.
+// call is an AWS call as the AWS console makes it.
 func (s *fixture) call(operation string, input map[string]any) {
 	s.t.Helper()
 	body, _ := json.Marshal(input)
@@ -74,7 +74,7 @@ func TestSecretsInAnyState(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+			simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.seeded("default", s.credentials())
 				c.breaks(s)
 				r := s.beat()
@@ -104,7 +104,7 @@ func TestCredentialsOfAnyShape(t *testing.T) {
 		"60 KB of other stuff": `{"client_id":"client","client_secret":"SECRET","refresh_token":"REFRESH","note":"` + strings.Repeat("<&>", 20<<10) + `"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+			simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 				before := s.credentials()["refresh_token"]
 				document := strings.NewReplacer("SECRET", clientSecret, "REFRESH", before).Replace(document)
 				s.Add("default")
@@ -142,7 +142,7 @@ func TestConfigsOfAnyShape(t *testing.T) {
 		`{"token_url":"https://u:gXq7@a.reltio.com"}`: "credentials belong in the credentials secret",
 	} {
 		t.Run(says, func(t *testing.T) {
-			play(t, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
+			simulate(t, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
 				s.seed("good", clientOnly())
 				s.seed("bad", clientOnly())
 				s.config("bad", document)
@@ -160,7 +160,7 @@ func TestConfigsOfAnyShape(t *testing.T) {
 func TestAConnectionsNameThatIsNotAllowed(t *testing.T) {
 	for _, name := range []string{"Default", "de_fault", "-default", "default.", strings.Repeat("d", 33), "a b"} {
 		t.Run(name, func(t *testing.T) {
-			play(t, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
+			simulate(t, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
 				s.seed("good", clientOnly())
 				s.AWS.PutParameter(harness.ParameterName("good", "config"), "{}")
 				if !accepts(s, name) {
@@ -186,7 +186,7 @@ func accepts(s *fixture, name string) (ok bool) {
 	return true
 }
 
-// A state that a person made as long as a parameter can be, or that cannot be
+// A state that an operator made as long as a parameter can be, or that cannot be
 // written back as it is, costs one refresh and not one every heartbeat.
 func TestAStateThatOverflows(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("x", n) }
@@ -202,14 +202,13 @@ func TestAStateThatOverflows(t *testing.T) {
 		"a list":                   `[` + strings.Repeat(`{},`, 1000) + `{}]`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			playAWS(t, fakeaws.Options{}, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+			simulateAWS(t, fakeaws.Options{}, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.seed("default", s.credentials())
 				s.AWS.PutParameter(harness.ParameterName("default", "state"), document)
-				unavailable := fakereltio.StatusRetryAfter(503, "0")
-				s.Reltio.Script(unavailable, unavailable, unavailable)
+				s.Reltio.Script(fakereltio.Status(503), fakereltio.Status(503), fakereltio.Status(503))
 				s.beat().wantFailed("default", rotator.ServerError)
 				if state := s.State("default"); state.Error != rotator.ServerError || state.Failures < 1 {
-					t.Errorf("what came of it is not recorded: %+v", state)
+					t.Errorf("the result is not recorded: %+v", state)
 				}
 				time.Sleep(time.Minute)
 				s.beat().want("default", rotator.Refreshed)

@@ -37,8 +37,8 @@ func deploy(t *testing.T, options fakereltio.Options, env ...string) *deployed {
 	t.Helper()
 	options.ClientSecret = clientSecret
 	d := &deployed{aws: fakeaws.New(fakeaws.Options{}), reltio: fakereltio.New(options)}
-	front, endpoint := httptest.NewServer(d.aws), httptest.NewServer(d.reltio)
-	t.Cleanup(front.Close)
+	aws, endpoint := httptest.NewServer(d.aws), httptest.NewServer(d.reltio)
+	t.Cleanup(aws.Close)
 	t.Cleanup(endpoint.Close)
 	t.Cleanup(d.reltio.Close)
 
@@ -49,7 +49,7 @@ func deploy(t *testing.T, options fakereltio.Options, env ...string) *deployed {
 
 	d.config = lambda.Config{
 		Binary: rotate.Path(t), Freeze: true, Output: d.print,
-		Env: append(harness.Environment(front.URL, endpoint.URL), env...),
+		Env: append(harness.Environment(aws.URL, endpoint.URL), env...),
 	}
 	d.Function = d.start(t, d.config)
 	return d
@@ -206,7 +206,7 @@ func TestAFailedHeartbeatFailsTheInvocation(t *testing.T) {
 	if result.ErrorType != "RotationFailed" || result.ErrorMessage != "default: bad_response" {
 		t.Errorf("%s: %s", result.ErrorType, result.ErrorMessage)
 	}
-	// Held back is not failed.
+	// Backing off is not failed.
 	if got := d.outcome(t, `{}`); got != rotator.BackingOff {
 		t.Errorf("the next heartbeat: %s", got)
 	}

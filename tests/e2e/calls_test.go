@@ -12,7 +12,7 @@ import (
 )
 
 func TestAnIdleHeartbeatOfThreeConnectionsIsOneCall(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		for _, name := range []string{"a", "b", "c"} {
 			s.seed(name, s.credentials())
 		}
@@ -35,7 +35,7 @@ func TestAnIdleHeartbeatOfThreeConnectionsIsOneCall(t *testing.T) {
 }
 
 func TestARefreshIsFiveCallsAndOneTokenRequest(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		r := s.beat()
 		r.want("default", rotator.Refreshed)
@@ -51,7 +51,7 @@ func TestARefreshIsFiveCallsAndOneTokenRequest(t *testing.T) {
 }
 
 func TestAChangedRefreshTokenCostsTwoCallsMore(t *testing.T) {
-	play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		r := s.beat()
 		r.wantSent("refresh_token → 200")
@@ -64,7 +64,7 @@ func TestAChangedRefreshTokenCostsTwoCallsMore(t *testing.T) {
 }
 
 func TestEveryPageOfAListingIsRead(t *testing.T) {
-	playAWS(t, fakeaws.Options{EmptyPages: true}, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulateAWS(t, fakeaws.Options{EmptyPages: true}, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		for i := range 8 {
 			s.seed(fmt.Sprintf("c%d", i), s.credentials())
 		}
@@ -86,7 +86,7 @@ func TestAHeldLeaseIsLeftAlone(t *testing.T) {
 	}
 
 	t.Run("seen in the listing", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			others := lease(s)
 			s.AWS.PutParameter(harness.ParameterName("default", "lease"), others)
@@ -106,7 +106,7 @@ func TestAHeldLeaseIsLeftAlone(t *testing.T) {
 	})
 
 	t.Run("written a moment before ours", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			_, version, _ := s.AWS.Parameter(harness.ParameterName("default", "lease"))
 			others := lease(s)
@@ -137,12 +137,12 @@ func TestAHeldLeaseIsLeftAlone(t *testing.T) {
 	})
 
 	t.Run("whose run never came back", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.beat()
 			time.Sleep(2 * time.Minute)
 			s.AWS.PutParameter(harness.ParameterName("default", "lease"), lease(s))
-			s.beat().want("default", rotator.NotDue) // not due, so nobody asks who holds it
+			s.beat().want("default", rotator.NotDue) // not due, so the lease does not count
 			time.Sleep(time.Minute)
 			r := s.beat()
 			if reason := r.want("default", rotator.Refreshed).Reason; reason != rotator.ReasonLeaseExpired {

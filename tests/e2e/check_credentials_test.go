@@ -19,7 +19,7 @@ func TestCheckOfCredentials(t *testing.T) {
 			{map[string]string{"username": "user", "password": password}, "password would be used: one login"},
 			{nil, "client_credentials would be used"},
 		} {
-			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+			simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				fields := clientOnly()
 				for name, value := range c.fields {
 					fields[name] = value
@@ -32,7 +32,7 @@ func TestCheckOfCredentials(t *testing.T) {
 		}
 	})
 	t.Run("says that they were refused", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", ""))
 			s.beat().wantFailed("default", rotator.RefreshTokenRejected)
@@ -42,7 +42,7 @@ func TestCheckOfCredentials(t *testing.T) {
 		})
 	})
 	t.Run("tells a refresh token's age", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.beat().want("default", rotator.Refreshed)
 			time.Sleep(20 * 24 * time.Hour)
@@ -62,7 +62,7 @@ func TestCheckOfCredentials(t *testing.T) {
 		})
 	})
 	t.Run("counts what waits pending", func(t *testing.T) {
-		play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			denied("PutSecretValue", "/credentials", "AccessDeniedException")(s)
 			s.beat().wantFailed("default", rotator.CredentialsNotSaved)

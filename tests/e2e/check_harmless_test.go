@@ -14,10 +14,10 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// A person who runs the doctor often must not use up the versions that a secret
+// An operator who runs the doctor often must not use up the versions that a secret
 // may have in a day: the rotator may need nearly all of them.
 func TestCheckOften(t *testing.T) {
-	playAWS(t, fakeaws.Options{RecreateAfter: 30 * time.Second, WritesPerSecond: 3}, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulateAWS(t, fakeaws.Options{RecreateAfter: 30 * time.Second, WritesPerSecond: 3}, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		s.beat().want("default", rotator.Refreshed)
 		begun := time.Now()
@@ -39,10 +39,10 @@ func TestCheckOften(t *testing.T) {
 	})
 }
 
-// The version that the check writes: nobody can take it for anything, and its
-// label is gone, also when an earlier check or a person left one behind.
+// The version that the check writes is marked as such, and its label is removed,
+// also one that an earlier check or an operator left behind.
 func TestCheckVersion(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		s.beat().want("default", rotator.Refreshed)
 		denied("UpdateSecretVersionStage", "default/token", "AccessDeniedException")(s)
@@ -53,7 +53,7 @@ func TestCheckVersion(t *testing.T) {
 		})
 		versions := s.AWS.SecretVersions(harness.SecretName("default", "token"))
 		left := versions["check-by-the-rotator-on-2000-01-01"]
-		if fields := decode(t, left.Value); !slices.Equal(left.Stages, []string{"ROTATOR_CHECK"}) || len(fields) != 1 || fields["rotator_check"] == nil {
+		if fields := decode(t, left.Value); !slices.Equal(left.Labels, []string{"ROTATOR_CHECK"}) || len(fields) != 1 || fields["rotator_check"] == nil {
 			t.Errorf("the version is %+v", left)
 		}
 		s.wantWorking("default")
@@ -71,8 +71,8 @@ func (s *fixture) wantNoLabel(connection string) {
 	s.t.Helper()
 	for _, kind := range []string{"credentials", "token"} {
 		for id, version := range s.AWS.SecretVersions(harness.SecretName(connection, kind)) {
-			if slices.Contains(version.Stages, "ROTATOR_CHECK") || strings.HasPrefix(id, "check") && len(version.Stages) > 0 {
-				s.t.Errorf("%s %s bears %v", kind, id, version.Stages)
+			if slices.Contains(version.Labels, "ROTATOR_CHECK") || strings.HasPrefix(id, "check") && len(version.Labels) > 0 {
+				s.t.Errorf("%s %s bears %v", kind, id, version.Labels)
 			}
 		}
 	}
@@ -109,7 +109,7 @@ func TestCheckBesideAHeartbeat(t *testing.T) {
 		t.Run(side.name, func(t *testing.T) {
 			moments := 0
 			for more := true; more; moments++ {
-				play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+				simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 					s.seeded("default", s.credentials())
 					old := s.refreshToken("default")
 					var moment atomic.Int64 // a check's calls come side by side
@@ -144,7 +144,7 @@ func TestCheckBesideAHeartbeat(t *testing.T) {
 }
 
 func TestCheckOfManyConnections(t *testing.T) {
-	playAWS(t, fakeaws.Options{WritesPerSecond: 3, Latency: 50 * time.Millisecond}, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
+	simulateAWS(t, fakeaws.Options{WritesPerSecond: 3, Latency: 50 * time.Millisecond}, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
 		var names []string
 		for i := range 100 {
 			names = append(names, fmt.Sprintf("tenant-%02d", i))
@@ -167,7 +167,7 @@ func TestCheckOfManyConnections(t *testing.T) {
 // What the check leaves when it cannot take it away again does no harm, and the
 // next check takes it along.
 func TestCheckParameterThatCannotBeDeleted(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		denied("DeleteParameter", "", "AccessDeniedException")(s)
 		s.checkBeside(nil).wantWrong(map[string]string{
@@ -183,7 +183,7 @@ func TestCheckParameterThatCannotBeDeleted(t *testing.T) {
 // Where AWS does not answer, the report comes before Lambda ends the run.
 func TestCheckEndsInTime(t *testing.T) {
 	for _, operation := range []string{"DescribeSecret", "PutSecretValue", "UpdateSecretVersionStage", "GetSecretValue", "PutParameter", "DeleteParameter"} {
-		play(t, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
 			for i := range 40 {
 				s.seed(fmt.Sprintf("tenant-%02d", i), clientOnly())
 			}

@@ -23,8 +23,8 @@ const (
 	ssmARN     = "arn:PARTITION:ssm:REGION:ACCOUNT:parameter/reltio-token-rotator/test/default/"
 )
 
-func TestCheckOfAConnectionThatIsWell(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+func TestCheckOfAWorkingConnection(t *testing.T) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		s.beat().want("default", rotator.Refreshed)
 		c := s.check()
@@ -42,7 +42,7 @@ func TestCheckOfAConnectionThatIsWell(t *testing.T) {
 		}
 		c.says(doctor.CheckGrant, "refresh_token would be used")
 		c.says(doctor.CheckRefreshTokenAge, "0 days, it expires on 2000-01-29")
-		c.says(doctor.CheckTokenHost, "auth.reltio.com:443 was reached: DNS, TCP, TLS 1.3 and its certificate, valid until 2001-01-01")
+		c.says(doctor.CheckTokenHost, "auth.reltio.com:443 is reached: DNS, TCP, TLS 1.3 and its certificate, valid until 2001-01-01")
 		calls := map[string]int{
 			"GetParametersByPath": 1, "GetSecretValue": 1, "DescribeSecret": 2, "PutSecretValue": 2,
 			"UpdateSecretVersionStage": 2, "PutParameter": 1, "DeleteParameter": 1,
@@ -60,9 +60,9 @@ func TestCheckOfAConnectionThatIsWell(t *testing.T) {
 	})
 }
 
-// Nobody would be helped by a current value that is the check's.
+// A current value that the check wrote would be of no use.
 func TestCheckBeforeSeeding(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.Add("default")
 		const first = "correct the credentials first"
 		c := s.check()
@@ -135,27 +135,27 @@ func TestCheckFinds(t *testing.T) {
 		{"a host that is not allowed", configured(`{"token_url":"https://auth.reltio.example/oauth/token"}`), invalid("host auth.reltio.example is not within TOKEN_HOSTS (reltio.com)")},
 		{
 			"a host that does not exist", configured(`{"token_url":"https://auht.reltio.com/oauth/token"}`),
-			map[string]string{"token_host": "auht.reltio.com:443 was not reached (DNS: its name was not resolved); check the spelling of token_url"},
+			map[string]string{"token_host": "auht.reltio.com:443 is not reached (DNS: its name was not resolved): check how token_url"},
 		},
 		{
 			"no route to the host", func(s *fixture) { s.Network.NoRoute = true },
-			map[string]string{"token_host": "auth.reltio.com:443 was not reached (TCP: timed out); in a VPC the subnets need a route for 0.0.0.0/0 to a NAT gateway"},
+			map[string]string{"token_host": "auth.reltio.com:443 is not reached (TCP: timed out): in a VPC the subnets need a route for 0.0.0.0/0 to a NAT gateway"},
 		},
 		{
 			"a host that refuses", func(s *fixture) { s.Network.Refuse = true },
-			map[string]string{"token_host": "(TCP: the connection was refused); nothing listens there"},
+			map[string]string{"token_host": "(TCP: the connection was refused): nothing listens there"},
 		},
 		{
 			"a host without TLS", func(s *fixture) { s.Network.Plain = true },
-			map[string]string{"token_host": "(TLS: the server does not speak TLS); check the port in token_url"},
+			map[string]string{"token_host": "(TLS: the connection failed): what answers there does not speak TLS 1.2"},
 		},
 		{
-			"a certificate that nobody trusts", func(s *fixture) { s.Network.Untrusted = true },
+			"a certificate that is not trusted", func(s *fixture) { s.Network.Untrusted = true },
 			map[string]string{"token_host": "(certificate: its certificate was not accepted: its authority is unknown)"},
 		},
 		{
 			"another host's certificate", certificate(func(c *x509.Certificate) { c.DNSNames = []string{"proxy.example"} }),
-			map[string]string{"token_host": "it is for another host); check token_url, and whether a proxy"},
+			map[string]string{"token_host": "it is another host's): check token_url, and whether something on the way"},
 		},
 		{
 			"an expired certificate", certificate(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }),
@@ -163,7 +163,7 @@ func TestCheckFinds(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+			simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.seed("default", s.credentials())
 				s.beat().want("default", rotator.Refreshed)
 				c.breaks(s)
@@ -182,9 +182,9 @@ func TestCheckFinds(t *testing.T) {
 	}
 }
 
-func TestCheckOfWhatIsNotThere(t *testing.T) {
+func TestCheckOfMissingResources(t *testing.T) {
 	t.Run("no secrets", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.config("default", "{}")
 			const create = "there is no such secret; deploy the stack with CreateSecrets=true, or create it: aws secretsmanager create-secret --name reltio-token-rotator/test/default/"
 			s.check().wantWrong(map[string]string{
@@ -194,12 +194,12 @@ func TestCheckOfWhatIsNotThere(t *testing.T) {
 		})
 	})
 	t.Run("no connection", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.check().wantWrong(map[string]string{"connections": "no parameter /reltio-token-rotator/test/NAME/config exists"})
 		})
 	})
 	t.Run("a name that is not allowed", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.config("Default", "{}")
 			c := s.check()
 			c.wantWrong(map[string]string{"config": `the connection's name "Default" is not allowed`, "token_host": "correct the config first"})
@@ -209,7 +209,7 @@ func TestCheckOfWhatIsNotThere(t *testing.T) {
 		})
 	})
 	t.Run("a connection that is disabled", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.config("default", `{"enabled":false}`)
 			c := s.check()
@@ -220,7 +220,7 @@ func TestCheckOfWhatIsNotThere(t *testing.T) {
 }
 
 func TestCheckThatCannotListFails(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		denied("GetParametersByPath", "", "AccessDeniedException")(s)
 		c := s.check()

@@ -79,7 +79,7 @@ func (s *fixture) currentValues() map[string]any {
 		for _, kind := range []string{"credentials", "token"} {
 			secret := harness.SecretName(name, kind)
 			for id, version := range s.AWS.SecretVersions(secret) {
-				for _, label := range version.Stages {
+				for _, label := range version.Labels {
 					values[secret+" "+label] = []string{id, version.Value}
 				}
 			}

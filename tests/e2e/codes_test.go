@@ -13,7 +13,7 @@ import (
 func TestErrorCodes(t *testing.T) {
 	for _, row := range slices.Concat(passing, rejections, atHome) {
 		t.Run(string(row.code)+"/"+row.name, func(t *testing.T) {
-			play(t, row.options, func(t *testing.T, s *fixture) {
+			simulate(t, row.options, func(t *testing.T, s *fixture) {
 				fields := s.credentials()
 				if row.logsIn {
 					fields = s.loginCredentials()
@@ -27,7 +27,7 @@ func TestErrorCodes(t *testing.T) {
 				row.wantFirstFailure(s, first, begun, expiry)
 				row.wantTries(s, begun)
 
-				row.mends(s)
+				row.repairs(s)
 				if row.awaits {
 					row.wantNewCredentialsAtOnce(s, fields)
 				} else {
@@ -54,16 +54,16 @@ func TestEveryErrorCodeIsMet(t *testing.T) {
 	}
 }
 
-// level is WARN for what will be retried and ERROR for what needs a person.
+// level is WARN for what will be retried and ERROR for what needs action.
 func (row failure) level() string {
-	if row.person {
+	if row.operator {
 		return "ERROR"
 	}
 	return "WARN"
 }
 
 func (row failure) actionRequired() float64 {
-	if row.person {
+	if row.operator {
 		return 1
 	}
 	return 0
@@ -110,9 +110,9 @@ func (row failure) wantFirstFailure(s *fixture, r run, begun, expiry time.Time) 
 	if !leased && (state.Error != "" || r.calls["PutParameter"] > 0 && row.code != rotator.StateUnavailable) {
 		s.t.Errorf("the state says %q after %v", state.Error, r.calls)
 	}
-	hold := state.NotBefore
-	if len(row.tries) > 1 && row.tries[1] > 1 && hold.IsZero() || !hold.Equal(result.RetryAt) {
-		s.t.Errorf("not_before is %v, retry_at %v", hold, result.RetryAt)
+	until := state.NotBefore
+	if len(row.tries) > 1 && row.tries[1] > 1 && until.IsZero() || !until.Equal(result.RetryAt) {
+		s.t.Errorf("not_before is %v, retry_at %v", until, result.RetryAt)
 	}
 }
 
@@ -149,7 +149,7 @@ func (row failure) wantTries(s *fixture, begun time.Time) {
 	}
 }
 
-// wantNewCredentialsAtOnce: the next heartbeat uses them, whatever holds.
+// wantNewCredentialsAtOnce: the next heartbeat uses them, whatever the backoff.
 func (row failure) wantNewCredentialsAtOnce(s *fixture, fields map[string]string) {
 	s.t.Helper()
 	time.Sleep(time.Minute)

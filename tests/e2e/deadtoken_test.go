@@ -20,7 +20,7 @@ func TestADeadTokenReport(t *testing.T) {
 	published := func(s *fixture) string { return s.State("default").TokenFingerprint }
 
 	t.Run("replaces the token", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.beat()
 			time.Sleep(2 * time.Minute)
@@ -33,7 +33,7 @@ func TestADeadTokenReport(t *testing.T) {
 		})
 	})
 	t.Run("about a token that is not out any more is not due", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.beat()
 			old := published(s)
@@ -46,7 +46,7 @@ func TestADeadTokenReport(t *testing.T) {
 		})
 	})
 	t.Run("within a minute of the refresh is not due", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.beat()
 			time.Sleep(time.Until(s.State("default").RefreshedAt.Add(time.Minute)))
@@ -57,7 +57,7 @@ func TestADeadTokenReport(t *testing.T) {
 	})
 	t.Run("of twenty jobs at once causes one refresh", func(t *testing.T) {
 		for _, latency := range []time.Duration{0, 20 * time.Millisecond} {
-			playAWS(t, fakeaws.Options{WritesPerSecond: 3, Latency: latency}, fakereltio.Options{RaceWindow: 200 * time.Millisecond}, func(t *testing.T, s *fixture) {
+			simulateAWS(t, fakeaws.Options{WritesPerSecond: 3, Latency: latency}, fakereltio.Options{RaceWindow: 200 * time.Millisecond}, func(t *testing.T, s *fixture) {
 				s.seed("default", s.credentials())
 				s.beat()
 				time.Sleep(2 * time.Minute)
@@ -91,12 +91,12 @@ func TestADeadTokenReport(t *testing.T) {
 		}
 	})
 	t.Run("that cannot be helped makes the token due, and more reports wait", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.beat()
 			time.Sleep(2 * time.Minute)
 			s.Reltio.EndAccessTokens()
-			s.front.always(fakereltio.StatusRetryAfter(503, "0"))
+			s.always(fakereltio.Status(502))
 			s.invoke(deadToken("default", published(s))).wantFailed("default", rotator.ServerError)
 			if s.State("default").ExpiresAt.After(time.Now()) {
 				t.Error("the token still counts as good")
@@ -108,14 +108,14 @@ func TestADeadTokenReport(t *testing.T) {
 				}
 				r.wantSent()
 			}
-			s.front.mend()
+			s.recover()
 			time.Sleep(time.Minute)
 			s.beat().want("default", rotator.Refreshed)
 			s.wantWorking("default")
 		})
 	})
-	t.Run("leaves held back what is held back", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	t.Run("does not end a backoff", func(t *testing.T) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			s.Reltio.ExpireRefreshTokens()
 			s.beat().wantFailed("default", rotator.RefreshTokenRejected)
@@ -126,7 +126,7 @@ func TestADeadTokenReport(t *testing.T) {
 		})
 	})
 	t.Run("of a connection that is at work is busy", func(t *testing.T) {
-		play(t, fakereltio.Options{RaceWindow: 2 * time.Second}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{RaceWindow: 2 * time.Second}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			event := deadToken("default", published(s))
 			var heartbeat sync.WaitGroup

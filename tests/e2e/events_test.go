@@ -11,7 +11,7 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// What a person or a job can ask for, and what becomes of it.
+// What an operator or a job can ask for, and the result.
 
 func refresh(names ...string) rotator.Event {
 	return rotator.Event{Action: rotator.ActionRefresh, Connections: names}
@@ -24,7 +24,7 @@ func forced(names ...string) rotator.Event {
 }
 
 func TestRefreshIsAHeartbeatForThoseNamed(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("a", s.credentials())
 		s.seed("b", s.credentials())
 		r := s.invoke(refresh("b"))
@@ -45,19 +45,19 @@ func TestRefreshIsAHeartbeatForThoseNamed(t *testing.T) {
 }
 
 func TestRefreshReturnsItsReportWhateverItSays(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
-		s.front.always(fakereltio.StatusRetryAfter(503, "0"))
+		s.always(fakereltio.Status(502))
 		r := s.invoke(refresh("default"))
 		r.wantFailed("default", rotator.ServerError)
 		if r.err != nil {
-			t.Errorf("the person who asked got an error instead: %v", r.err)
+			t.Errorf("the operator got an error instead: %v", r.err)
 		}
 	})
 }
 
 func TestAnUnknownConnectionIsAnError(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		r := s.invoke(refresh("default", "defualt"))
 		if r.err == nil || !strings.Contains(r.err.Error(), `unknown connection "defualt"; there are: default`) {
@@ -70,7 +70,7 @@ func TestAnUnknownConnectionIsAnError(t *testing.T) {
 
 func TestAListingThatFailsFailsEveryAction(t *testing.T) {
 	for _, event := range []rotator.Event{{}, refresh("default"), forced()} {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			denied("GetParametersByPath", "", "AccessDeniedException")(s)
 			r := s.invoke(event)
@@ -82,7 +82,7 @@ func TestAListingThatFailsFailsEveryAction(t *testing.T) {
 			}
 			r.wantMetric("Failures", 1)
 			if _, ok := r.metrics["RefreshOverdue"]; ok {
-				t.Error("Late was told although nothing is known")
+				t.Error("RefreshOverdue was written although nothing is known")
 			}
 			s.AWS.ClearFaults()
 			time.Sleep(time.Minute)
@@ -94,7 +94,7 @@ func TestAListingThatFailsFailsEveryAction(t *testing.T) {
 // Whoever reads "check that the function may" looks at permissions: only a
 // denial says it.
 func TestAListingThatGetsNoAnswerBlamesNoPermission(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		denied("GetParametersByPath", "", "InternalServerError")(s)
 		r := s.beat()
@@ -106,7 +106,7 @@ func TestAListingThatGetsNoAnswerBlamesNoPermission(t *testing.T) {
 
 func TestForce(t *testing.T) {
 	t.Run("ignores the window", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.beat()
 			if reason := s.invoke(forced("default")).want("default", rotator.Refreshed).Reason; reason != rotator.ReasonForced {
@@ -115,8 +115,8 @@ func TestForce(t *testing.T) {
 			s.wantWorking("default")
 		})
 	})
-	t.Run("ignores what holds back", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	t.Run("ignores a backoff", func(t *testing.T) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", ""))
 			s.beat().wantFailed("default", rotator.RefreshTokenRejected)
@@ -125,7 +125,7 @@ func TestForce(t *testing.T) {
 		})
 	})
 	t.Run("ignores a login already tried", func(t *testing.T) {
-		play(t, fakereltio.Options{MFA: true}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{MFA: true}, func(t *testing.T, s *fixture) {
 			fields := s.loginCredentials()
 			fields["refresh_token"] = ""
 			s.seed("default", fields)
@@ -137,7 +137,7 @@ func TestForce(t *testing.T) {
 		})
 	})
 	t.Run("never ignores a lease", func(t *testing.T) {
-		play(t, fakereltio.Options{RaceWindow: time.Second}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{RaceWindow: time.Second}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.beat()
 			var both sync.WaitGroup
@@ -151,18 +151,18 @@ func TestForce(t *testing.T) {
 	})
 	t.Run("that fails outside the window leaves the old token due when it was", func(t *testing.T) {
 		for _, fault := range []fakereltio.Fault{
-			fakereltio.StatusRetryAfter(503, "0"), fakereltio.Redirect(307, "https://elsewhere.reltio.com/"), fakereltio.FirewallPage(),
+			fakereltio.Status(502), fakereltio.Redirect(307, "https://elsewhere.reltio.com/"), fakereltio.FirewallPage(),
 			fakereltio.OAuthError(400, "invalid_grant", ""),
 		} {
-			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+			simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				begun := time.Now()
 				s.seed("default", s.credentials())
 				s.beat()
 				expiry := s.State("default").ExpiresAt
 				time.Sleep(20 * time.Minute)
-				s.front.always(fault)
+				s.always(fault)
 				s.invoke(forced("default")).want("default", rotator.Failed)
-				s.front.mend()
+				s.recover()
 				s.wantWorking("default")
 				if at := s.State("default").ExpiresAt; !at.Equal(expiry) {
 					t.Errorf("expires_at went from %v to %v", expiry, at)
@@ -180,8 +180,8 @@ func TestForce(t *testing.T) {
 	})
 }
 
-func TestAConnectionThatNobodySeeded(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+func TestAConnectionWithoutCredentials(t *testing.T) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.Add("default")
 		r := s.beat()
 		r.want("default", rotator.NoCredentials)
@@ -201,7 +201,7 @@ func TestAConnectionThatNobodySeeded(t *testing.T) {
 }
 
 func TestAConnectionThatIsDisabled(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		s.config("default", `{"enabled":false}`)
 		for _, event := range []rotator.Event{{}, refresh("default"), forced("default")} {
@@ -231,7 +231,7 @@ func TestCredentialsThatCannotBeUsed(t *testing.T) {
 		`{"client_id":"cli:ent","client_secret":"c1i3nt","refresh_token":"a refresh one"}`: "field client_id holds a colon",
 	} {
 		t.Run(says, func(t *testing.T) {
-			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+			simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.Add("default")
 				s.AWS.PutSecret(harness.SecretName("default", "credentials"), document)
 				r := s.beat()

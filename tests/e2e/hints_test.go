@@ -11,7 +11,7 @@ import (
 )
 
 func TestARecordThatFailsCostsOneRefresh(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		denied("PutParameter", "/state", "AccessDeniedException")(s)
 		begun := time.Now()
@@ -44,7 +44,7 @@ func TestAStateThatCannotBeTrue(t *testing.T) {
 		"an impossible lease":     `{"lease_version":99999}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+			simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.seed("default", s.credentials())
 				s.beat()
 				time.Sleep(2 * time.Minute)
@@ -68,7 +68,7 @@ func TestAStateThatCannotBeTrue(t *testing.T) {
 
 func TestACountOfFailuresThatCannotBeTrue(t *testing.T) {
 	for _, failures := range []string{"-3", "9", "9223372036854775807"} {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			s.AWS.PutParameter(harness.ParameterName("default", "state"), `{"error":"bad_response","failures":`+failures+`}`)
 			s.Reltio.Script(fakereltio.NotJSON())
@@ -81,7 +81,7 @@ func TestACountOfFailuresThatCannotBeTrue(t *testing.T) {
 
 func TestALeaseThatWasDeletedOrDamaged(t *testing.T) {
 	for _, document := range []string{"", "{}", "nonsense", `{"run":"x"}`, `{"run":"x","from":3,"until":"2100-01-01T00:00:00Z"}`} {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			if document == "" {
 				s.AWS.DeleteParameter(harness.ParameterName("default", "lease"))

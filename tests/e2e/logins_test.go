@@ -10,10 +10,10 @@ import (
 )
 
 // One test for each reply that the server library was seen to give, through the
-// whole story: what becomes of it.
+// whole refresh.
 
 func TestReplyToAFirstLogin(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "username": "user", "password": password})
 		sent := time.Now()
 		r := s.beat()
@@ -42,7 +42,7 @@ func TestReplyToAFirstLogin(t *testing.T) {
 }
 
 func TestReplyToALoginWhileTheTokenLives(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.loginCredentials())
 		expiry := s.State("default").ExpiresAt
 		s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
@@ -50,7 +50,7 @@ func TestReplyToALoginWhileTheTokenLives(t *testing.T) {
 		r.want("default", rotator.Unchanged)
 		r.wantSent("refresh_token → 400 (invalid_grant)", "password → 200")
 		if r.calls["PutSecretValue"] > 0 {
-			t.Error("what is out already was published or saved once more")
+			t.Error("the published token was published or saved once more")
 		}
 		if state := s.State("default"); state.ExpiresAt.After(expiry) || !state.Unchanged || state.LoginAttempted != "" {
 			t.Errorf("the state is %+v", state)
@@ -81,11 +81,11 @@ func (s *fixture) wantNothingUntil(name string, at time.Time) {
 	}
 }
 
-func TestReplyToALoginAfterTheTokensEnd(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+func TestReplyToALoginAfterTheTokenExpired(t *testing.T) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.loginCredentials())
 		before := s.refreshToken("default")
-		time.Sleep(15 * time.Minute) // nobody was there meanwhile
+		time.Sleep(15 * time.Minute) // no heartbeat came meanwhile
 		s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
 		r := s.beat()
 		r.want("default", rotator.Refreshed)
@@ -98,8 +98,8 @@ func TestReplyToALoginAfterTheTokensEnd(t *testing.T) {
 }
 
 func TestReplyToALoginWithADeadRefreshToken(t *testing.T) {
-	// The access token lives, its refresh token is over: a login gives both.
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	// The access token lives, its refresh token has expired: a login returns both.
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.loginCredentials())
 		s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "username": "user", "password": password})
 		s.Reltio.ExpireRefreshTokens()
@@ -108,7 +108,7 @@ func TestReplyToALoginWithADeadRefreshToken(t *testing.T) {
 		r.wantSent("password → 200")
 		s.wantWorking("default")
 
-		// Nobody can tell that it is dead but by using it, which is when a login
+		// Only using it shows that it is dead, which is when a login
 		// gives a new one.
 		time.Sleep(15 * time.Minute)
 		r = s.beat()
@@ -124,7 +124,7 @@ func TestReplyToALoginWithADeadRefreshToken(t *testing.T) {
 
 func TestReplyToAWrongPassword(t *testing.T) {
 	// invalid_grant means the login here, and the refresh token in a refresh.
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		fields := s.loginCredentials()
 		fields["password"], fields["refresh_token"] = "wrong", ""
 		s.seed("default", fields)
@@ -146,7 +146,7 @@ func TestReplyToAWrongPassword(t *testing.T) {
 }
 
 func TestReplyToALoginThatAsksForASecondFactor(t *testing.T) {
-	play(t, fakereltio.Options{MFA: true}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{MFA: true}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.loginCredentials())
 		s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
 		r := s.beat()
@@ -158,7 +158,7 @@ func TestReplyToALoginThatAsksForASecondFactor(t *testing.T) {
 
 func TestReplyToClientCredentials(t *testing.T) {
 	t.Run("gives the same token until its end", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", clientOnly())
 			expiry := s.State("default").ExpiresAt
 			r := s.beat()
@@ -171,7 +171,7 @@ func TestReplyToClientCredentials(t *testing.T) {
 		})
 	})
 	t.Run("gives a new one early where Multi Token Support is on", func(t *testing.T) {
-		play(t, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
 			s.seeded("default", clientOnly())
 			r := s.beat()
 			r.want("default", rotator.Refreshed)
@@ -183,7 +183,7 @@ func TestReplyToClientCredentials(t *testing.T) {
 
 func TestOneLoginACredentialsVersionUntilOneSucceeds(t *testing.T) {
 	// Accounts get locked.
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		fields := s.loginCredentials()
 		fields["password"] = "wrong"
 		s.seeded("default", fields)
@@ -212,23 +212,23 @@ func TestOneLoginACredentialsVersionUntilOneSucceeds(t *testing.T) {
 	})
 }
 
-func TestALoginThatNobodyLookedAtIsNoLogin(t *testing.T) {
+func TestALoginThatWasNotExecutedIsNoLogin(t *testing.T) {
 	for name, fault := range map[string]fakereltio.Fault{
-		"429": fakereltio.Throttled(""), "503": fakereltio.StatusRetryAfter(503, "0"),
+		"429": fakereltio.Throttled(""), "503": fakereltio.Status(503),
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+			simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				fields := s.loginCredentials()
 				fields["refresh_token"] = ""
 				s.seed("default", fields)
-				s.front.always(fault)
+				s.always(fault)
 				for range 3 {
 					if got := s.beat().want("default", rotator.Failed).Error; got == rotator.LoginRejected {
 						t.Errorf("it counts as %s", got)
 					}
 					time.Sleep(time.Minute)
 				}
-				s.front.mend()
+				s.recover()
 				s.beat().want("default", rotator.Refreshed)
 			})
 		})
@@ -236,11 +236,11 @@ func TestALoginThatNobodyLookedAtIsNoLogin(t *testing.T) {
 }
 
 func TestALoginWhoseAnswerIsLostIsTriedOnceMoreThenHourly(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		fields := s.loginCredentials()
 		fields["refresh_token"] = ""
 		s.seed("default", fields)
-		s.front.always(fakereltio.AnswerLost())
+		s.always(fakereltio.AnswerLost())
 		begun := time.Now()
 		var minutes []int
 		for minute := range 2*60 + 5 {

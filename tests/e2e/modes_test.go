@@ -10,8 +10,8 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-func TestAServerThatGivesANewTokenOnlyAtTheOldOnesEnd(t *testing.T) {
-	play(t, fakereltio.Options{SameTokenUntilExpired: true, Latency: 100 * time.Millisecond}, func(t *testing.T, s *fixture) {
+func TestSameTokenUntilExpired(t *testing.T) {
+	simulate(t, fakereltio.Options{SameTokenUntilExpired: true, Latency: 100 * time.Millisecond}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		before, _ := s.Token("default")
 		expiry := s.State("default").ExpiresAt
@@ -19,7 +19,7 @@ func TestAServerThatGivesANewTokenOnlyAtTheOldOnesEnd(t *testing.T) {
 		r.want("default", rotator.Unchanged)
 		r.wantSent("refresh_token → 200")
 		if r.calls["PutSecretValue"] > 0 {
-			t.Error("the token that is out was published once more")
+			t.Error("the published token was published once more")
 		}
 		state := s.State("default")
 		if !state.Unchanged || state.ExpiresAt.After(expiry) || state.Error != "" {
@@ -33,8 +33,8 @@ func TestAServerThatGivesANewTokenOnlyAtTheOldOnesEnd(t *testing.T) {
 		}
 	})
 
-	t.Run("and is late with it", func(t *testing.T) {
-		play(t, fakereltio.Options{SameTokenUntilExpired: true}, func(t *testing.T, s *fixture) {
+	t.Run("and RefreshOverdue counts it", func(t *testing.T) {
+		simulate(t, fakereltio.Options{SameTokenUntilExpired: true}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			s.beat().want("default", rotator.Unchanged)
 			// The state believes in an earlier end than the server does.
@@ -59,7 +59,7 @@ func TestAServerThatGivesANewTokenOnlyAtTheOldOnesEnd(t *testing.T) {
 
 	t.Run("and changes the refresh token each time", func(t *testing.T) {
 		// What is not saved yet must not be spent by asking once more.
-		play(t, fakereltio.Options{SameTokenUntilExpired: true, RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{SameTokenUntilExpired: true, RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			for range 5 * 60 {
 				if outcome := s.beat().of("default").Outcome; outcome == rotator.Failed {
@@ -71,13 +71,13 @@ func TestAServerThatGivesANewTokenOnlyAtTheOldOnesEnd(t *testing.T) {
 	})
 
 	t.Run("and fails at that moment", func(t *testing.T) {
-		play(t, fakereltio.Options{SameTokenUntilExpired: true, Latency: 100 * time.Millisecond}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{SameTokenUntilExpired: true, Latency: 100 * time.Millisecond}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			s.beat().want("default", rotator.Unchanged)
 			time.Sleep(time.Until(s.State("default").ExpiresAt.Add(-30 * time.Second)))
-			s.front.always(fakereltio.StatusRetryAfter(503, "0"))
+			s.always(fakereltio.Status(502))
 			s.beat().wantFailed("default", rotator.ServerError)
-			s.front.mend()
+			s.recover()
 			time.Sleep(time.Minute)
 			s.beat().want("default", rotator.Refreshed)
 			s.wantWorking("default")
@@ -85,11 +85,11 @@ func TestAServerThatGivesANewTokenOnlyAtTheOldOnesEnd(t *testing.T) {
 	})
 }
 
-func TestALateTokenIsCounted(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+func TestAnOverdueRefreshIsCounted(t *testing.T) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		expiry := s.State("default").ExpiresAt
-		s.front.always(fakereltio.StatusRetryAfter(503, "0"))
+		s.always(fakereltio.Status(502))
 		for _, left := range []time.Duration{7 * time.Minute, 5*time.Minute + time.Second, 4 * time.Minute, 10 * time.Second, -time.Minute} {
 			time.Sleep(time.Until(expiry.Add(-left)))
 			r := s.beat()
@@ -118,7 +118,7 @@ func TestTheAgeOfTheRefreshToken(t *testing.T) {
 		}
 		return values[0]
 	}
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		time.Sleep(24 * time.Hour) // the secret was there before the stack's first run
 		s.beat()
@@ -148,18 +148,18 @@ func TestWhatCertainlyWasNotExecutedIsRepeatedInTheRun(t *testing.T) {
 		throttles float64
 	}{
 		"after 429 and 503": {
-			[]fakereltio.Fault{fakereltio.Throttled("2"), fakereltio.StatusRetryAfter(503, "0")},
+			[]fakereltio.Fault{fakereltio.Throttled("2"), fakereltio.Status(503)},
 			[]string{"refresh_token → 429 (throttled)", "refresh_token → 503 (status 503)", "refresh_token → 200"},
 			1,
 		},
-		"after a 503 that says when": {
-			[]fakereltio.Fault{fakereltio.StatusRetryAfter(503, "5")},
-			[]string{"refresh_token → 503 (status 503)", "refresh_token → 200"},
+		"once after a 500": {
+			[]fakereltio.Fault{fakereltio.Status(500)},
+			[]string{"refresh_token → 500 (status 500)", "refresh_token → 200"},
 			0,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+			simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.seeded("default", s.credentials())
 				s.Reltio.Script(row.script...)
 				r := s.beat()

@@ -11,7 +11,7 @@ import (
 )
 
 func TestReplyToARefresh(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		old, _ := s.Token("default")
 		refreshToken := s.refreshToken("default")
@@ -28,7 +28,7 @@ func TestReplyToARefresh(t *testing.T) {
 }
 
 func TestReplyToARefreshWithoutARefreshTokenInIt(t *testing.T) {
-	play(t, fakereltio.Options{OmitRefreshToken: true}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{OmitRefreshToken: true}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		before := s.refreshToken("default")
 		for range 3 {
@@ -43,7 +43,7 @@ func TestReplyToARefreshWithoutARefreshTokenInIt(t *testing.T) {
 
 func TestReplyToARefreshThatRotates(t *testing.T) {
 	for _, family := range []bool{false, true} {
-		play(t, fakereltio.Options{RotateRefreshToken: true, RevokeFamilyOnReplay: family}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{RotateRefreshToken: true, RevokeFamilyOnReplay: family}, func(t *testing.T, s *fixture) {
 			fields := s.credentials()
 			fields["owner"] = "team data"
 			s.seed("default", fields)
@@ -69,7 +69,7 @@ func TestReplyToARefreshThatRotates(t *testing.T) {
 }
 
 func TestReplyToAnUnknownRefreshToken(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		fields := s.credentials()
 		fields["refresh_token"] = "never heard of it"
 		s.seed("default", fields)
@@ -88,7 +88,7 @@ func TestReplyToAnUnknownRefreshToken(t *testing.T) {
 }
 
 func TestReplyToAnExpiredRefreshToken(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		s.Reltio.ExpireRefreshTokens()
 		s.wantWorking("default")
@@ -107,7 +107,7 @@ func TestReplyToAnExpiredRefreshToken(t *testing.T) {
 	})
 
 	t.Run("where a login is possible", func(t *testing.T) {
-		play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.loginCredentials())
 			s.Reltio.ExpireRefreshTokens()
 			r := s.beat()
@@ -128,7 +128,7 @@ func TestReplyToAWrongClient(t *testing.T) {
 		"encoding": func(fields map[string]string) { fields["client_secret"] = "s3c%2Br%2Fe%3Dt%2541+x%3Ay" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+			simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				fields := s.credentials()
 				change(fields)
 				s.seed("default", fields)
@@ -141,7 +141,7 @@ func TestReplyToAWrongClient(t *testing.T) {
 }
 
 func TestReplyToAGrantThatIsNotAllowed(t *testing.T) {
-	play(t, fakereltio.Options{Grants: []string{"refresh_token"}}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{Grants: []string{"refresh_token"}}, func(t *testing.T, s *fixture) {
 		s.seed("default", map[string]string{"client_id": "client", "client_secret": clientSecret})
 		r := s.beat()
 		r.wantFailed("default", rotator.ClientRejected)
@@ -149,8 +149,8 @@ func TestReplyToAGrantThatIsNotAllowed(t *testing.T) {
 	})
 }
 
-func TestRepliesAsOtherPagesShowThem(t *testing.T) {
-	play(t, fakereltio.Options{LooseShape: true}, func(t *testing.T, s *fixture) {
+func TestRepliesInOtherShapes(t *testing.T) {
+	simulate(t, fakereltio.Options{LooseShape: true}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		s.beat().want("default", rotator.Refreshed)
 		token, _ := s.Token("default")
@@ -162,7 +162,7 @@ func TestRepliesAsOtherPagesShowThem(t *testing.T) {
 
 func TestEveryRequestIsAskedForJSON(t *testing.T) {
 	// With Accept: text/html the server's errors are pages that tell nothing.
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
 		request := s.beat().sent[0]
@@ -175,7 +175,7 @@ func TestEveryRequestIsAskedForJSON(t *testing.T) {
 func TestEightRunsAtOnceAreOneRefresh(t *testing.T) {
 	// Eight refreshes at once leave dead tokens among their answers.
 	for _, rotate := range []bool{false, true} {
-		play(t, fakereltio.Options{RotateRefreshToken: rotate, RaceWindow: 100 * time.Millisecond}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{RotateRefreshToken: rotate, RaceWindow: 100 * time.Millisecond}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			before := len(s.Reltio.Requests())
 			var running sync.WaitGroup
@@ -201,7 +201,7 @@ func TestTokensAndSecretsOfAnyCharacter(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			// The client secret is s3c+r/e=t%41 x:y, which must go out as it is.
-			play(t, fakereltio.Options{TokenFormat: format, RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+			simulate(t, fakereltio.Options{TokenFormat: format, RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 				fields := s.credentials()
 				fields["refresh_token"] = "a+b/c=d%2Be f&g=="
 				s.Reltio.AddRefreshToken(fields["refresh_token"])

@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// unsent is how much net/http's server holds back before the first bytes of an
+// unsent is how much net/http's server buffers before the first bytes of an
 // answer leave by themselves. A cut before that is a cut before the answer.
 const unsent = 4096
 

@@ -1,8 +1,7 @@
-package crash_test
+package faults_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"runtime"
@@ -12,13 +11,13 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
-	"reltio-token-rotator/rotator/awsstore"
 	"reltio-token-rotator/rotator/secret"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
 // call is one external call of a process, named as "FIELD.METHOD" after the
 // field of rotator.Rotator that it goes through, and after what it is about
-// where the method alone does not tell.
+// where the method alone does not say.
 type call struct {
 	method string
 	about  string
@@ -31,14 +30,15 @@ func (c call) String() string {
 	return c.method + "(" + c.about + ")"
 }
 
-// process is one Lambda process as seen from its surroundings: every external
-// call passes through it, and once it is dead nothing does.
+// process is one Lambda process as seen from outside: every external call passes
+// through it, and once it is dead no call does.
 type process struct {
-	// meet is told of each call just before it is made and says what goes wrong.
-	meet func(call) fault
-	dead atomic.Bool
+	// faultOf is asked about each call just before it is made.
+	faultOf func(call) *fault
+	dead    atomic.Bool
 	// cancel ends the invocation's context; rival is another heartbeat, to its end.
 	cancel, rival func()
+	server        *fakereltio.Server
 
 	mu    sync.Mutex
 	calls []call
@@ -81,56 +81,46 @@ func through[T any](ctx context.Context, p *process, c call, do func(context.Con
 	p.mu.Lock()
 	p.calls = append(p.calls, c)
 	p.mu.Unlock()
-	var nothing T
-	switch f := p.meet(c); f {
-	case refused:
-		return nothing, failure(c, f)
-	case answerLost:
-		_, _ = do(ctx)
-		return nothing, failure(c, f)
-	case slow, slowLate:
-		if c.method == "Endpoint.RequestToken" { // ends before its context does
+	f := p.faultOf(c)
+	if f == nil {
+		return do(ctx)
+	}
+	if f.before != nil {
+		f.before(p)
+		return do(ctx)
+	}
+	if f.server != nil {
+		p.server.Script(*f.server)
+		return do(ctx)
+	}
+	if f.slow {
+		if c.method == tokenRequest { // ends before its context does
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, 20*time.Second)
 			defer cancel()
 		}
 		<-ctx.Done()
-		if f == slowLate {
-			p.late.Go(func() {
-				time.Sleep(lateBy)
-				_, _ = do(context.WithoutCancel(ctx))
-			})
-		}
-		return nothing, failure(c, f)
-	case killedBefore:
-		p.die()
-	case killedAfter:
+	}
+	switch f.effect {
+	case atOnce:
 		_, _ = do(ctx)
+	case late:
+		p.late.Go(func() {
+			time.Sleep(lateBy)
+			_, _ = do(context.WithoutCancel(ctx))
+		})
+	}
+	if f.kills {
 		p.die()
-	case cancelled:
-		p.cancel()
-	case overtaken:
-		p.rival()
 	}
-	return do(ctx)
-}
-
-// failure is what the real store or endpoint would return.
-func failure(c call, f fault) error {
-	if c.method == "Endpoint.RequestToken" && f == refused {
-		return &rotator.Error{Code: rotator.ServerError, Message: "the server is down."}
-	}
-	if c.method == "Endpoint.RequestToken" {
-		return &rotator.Error{Code: rotator.AnswerLost, Message: "the answer was lost.", TokenEnded: true}
-	}
-	code := map[fault]string{refused: "InternalServiceError", answerLost: "connection failed", slow: "timed out", slowLate: "timed out"}[f]
-	return &awsstore.CallError{Operation: c.method, Code: code}
+	var nothing T
+	return nothing, f.err(c)
 }
 
 type none struct{}
 
-// effect is through for calls that return nothing but an error.
-func effect(ctx context.Context, p *process, c call, do func(context.Context) error) error {
+// throughError is through for calls that return nothing but an error.
+func throughError(ctx context.Context, p *process, c call, do func(context.Context) error) error {
 	_, err := through(ctx, p, c, func(ctx context.Context) (none, error) { return none{}, do(ctx) })
 	return err
 }
@@ -156,7 +146,7 @@ func (w parameters) WaitToWrite(ctx context.Context, priority rotator.Priority) 
 	if priority == rotator.PriorityRecord {
 		about = "state"
 	}
-	return effect(ctx, w.p, call{"Parameters.WaitToWrite", about}, func(ctx context.Context) error {
+	return throughError(ctx, w.p, call{"Parameters.WaitToWrite", about}, func(ctx context.Context) error {
 		return w.real.WaitToWrite(ctx, priority)
 	})
 }
@@ -190,7 +180,7 @@ type saver struct {
 }
 
 func (w saver) Save(ctx context.Context, connection, versionID string, document secret.Value) error {
-	return effect(ctx, w.p, call{method: "Saver.Save"}, func(ctx context.Context) error {
+	return throughError(ctx, w.p, call{method: "Saver.Save"}, func(ctx context.Context) error {
 		return w.real.Save(ctx, connection, versionID, document)
 	})
 }
@@ -202,7 +192,7 @@ func (w saver) Labels(ctx context.Context, connection string) (rotator.VersionLa
 }
 
 func (w saver) RestorePrevious(ctx context.Context, connection, from, to string) error {
-	return effect(ctx, w.p, call{method: "Saver.RestorePrevious"}, func(ctx context.Context) error {
+	return throughError(ctx, w.p, call{method: "Saver.RestorePrevious"}, func(ctx context.Context) error {
 		return w.real.RestorePrevious(ctx, connection, from, to)
 	})
 }
@@ -213,13 +203,13 @@ type pending struct {
 }
 
 func (w pending) PutPending(ctx context.Context, connection string, document secret.Value) error {
-	return effect(ctx, w.p, call{method: "Pending.PutPending"}, func(ctx context.Context) error {
+	return throughError(ctx, w.p, call{method: "Pending.PutPending"}, func(ctx context.Context) error {
 		return w.real.PutPending(ctx, connection, document)
 	})
 }
 
 func (w pending) DeletePending(ctx context.Context, connection string) error {
-	return effect(ctx, w.p, call{method: "Pending.DeletePending"}, func(ctx context.Context) error {
+	return throughError(ctx, w.p, call{method: "Pending.DeletePending"}, func(ctx context.Context) error {
 		return w.real.DeletePending(ctx, connection)
 	})
 }
@@ -230,7 +220,7 @@ type tokens struct {
 }
 
 func (w tokens) Publish(ctx context.Context, connection, versionID string, document secret.Value) error {
-	return effect(ctx, w.p, call{method: "Tokens.Publish"}, func(ctx context.Context) error {
+	return throughError(ctx, w.p, call{method: "Tokens.Publish"}, func(ctx context.Context) error {
 		return w.real.Publish(ctx, connection, versionID, document)
 	})
 }
@@ -241,7 +231,7 @@ type endpoint struct {
 }
 
 func (w endpoint) RequestToken(ctx context.Context, request rotator.TokenRequest) (rotator.TokenResponse, error) {
-	return through(ctx, w.p, call{"Endpoint.RequestToken", string(request.GrantType)}, func(ctx context.Context) (rotator.TokenResponse, error) {
+	return through(ctx, w.p, call{tokenRequest, string(request.GrantType)}, func(ctx context.Context) (rotator.TokenResponse, error) {
 		return w.real.RequestToken(ctx, request)
 	})
 }
@@ -255,7 +245,7 @@ type metrics struct {
 func (w metrics) Write(now time.Time, m rotator.Metrics) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	return effect(ctx, w.p, call{method: "Metrics.Write"}, func(context.Context) error {
+	return throughError(ctx, w.p, call{method: "Metrics.Write"}, func(context.Context) error {
 		return w.real.Write(now, m)
 	})
 }
@@ -271,71 +261,4 @@ func (l logs) Handle(ctx context.Context, record slog.Record) error {
 		return io.ErrClosedPipe
 	}
 	return l.Handler.Handle(ctx, record)
-}
-
-// fault is what goes wrong with a call.
-type fault int
-
-const (
-	noFault fault = iota
-	refused
-	answerLost
-	slow     // past the deadline, and it never has its effect
-	slowLate // past the deadline, and it has its effect then
-	killedBefore
-	killedAfter
-	cancelled // the invocation's context ends just before, and the call is made
-	overtaken // another heartbeat does all its work just before
-)
-
-// lateBy is how long after the caller has gone a slow call has its effect: long
-// after the run has written its record, and before the next heartbeat.
-const lateBy = 5 * time.Second
-
-var faults = []fault{refused, answerLost, slow, slowLate, killedBefore, killedAfter, cancelled, overtaken}
-
-func (f fault) String() string {
-	return [...]string{"no fault", "refused", "answer lost", "slow", "slow, late effect", "killed before", "killed after", "cancelled", "overtaken"}[f]
-}
-
-func (f fault) kills() bool { return f == killedBefore || f == killedAfter }
-
-// lasts reports whether a fault can go on for so long. A process dies once in a
-// run, and what is slow for a run is slow for long enough.
-func (f fault) lasts(l lasting) bool {
-	switch f {
-	case refused, answerLost:
-		return true
-	case slow, slowLate:
-		return l != fourMinutes
-	case killedBefore, killedAfter:
-		return l != thisRun
-	}
-	return l == once
-}
-
-// lasting is how long a fault goes on.
-type lasting int
-
-const (
-	once lasting = iota
-	thisRun
-	fourMinutes // of runs that begin within
-)
-
-func (l lasting) String() string { return [...]string{"once", "for the run", "for 4 min"}[l] }
-
-// strike is a fault at one call of a run's.
-type strike struct {
-	at    int // the call's place in the run, from 0
-	call  call
-	fault fault
-	lasts lasting
-}
-
-func (s strike) String() string {
-	if s.fault == noFault {
-		return "undisturbed"
-	}
-	return fmt.Sprintf("%d %v %v %v", s.at, s.call, s.fault, s.lasts)
 }

@@ -1,15 +1,18 @@
-// Package crash_test breaks every external call of a refresh in every way that
-// can be thought of, and holds the rotator to its promises in each case.
+// Package faults_test injects every fault into every external call of a refresh,
+// and checks the rotator's promises in each failure case.
 //
-// The cells are not written down by hand. A situation (a token is due, an
-// pending refresh token waits, the refresh token is dead, …) is run once undisturbed, which
-// gives the list of the external calls that a refresh makes in it. Each of
-// these calls then gets each fault, for each kind of provider, with and without
-// a password; and each of them a person who puts new credentials just before
-// it. A method of an interface of rotator.Rotator that is in no such list fails
-// the test: a new external call cannot come without its cells.
+// The failure cases are not written by hand. A situation (a token is due, a
+// refresh token is pending, the refresh token has expired, …) is run once without a
+// fault, which gives the list of the external calls that a refresh makes in it.
+// Each of these calls then meets each row of faults (fault_test.go), for each
+// kind of provider, with and without a password; and before each of them an
+// operator writes new credentials. A method of an interface of rotator.Rotator
+// that is in no such list fails the test: a new external call needs its cases.
 //
-// In one process and in simulated time for all cells, over the real stores, the
-// real token endpoint client and the fakes of AWS and Reltio. In
-// killed_test.go, the real binary is killed for real.
-package crash_test
+// To add a fault, add a row. A case may have several injections, so that a second
+// fault follows a first.
+//
+// All cases run in one process and in simulated time, over the real stores, the
+// real token client and the fakes of AWS and Reltio. In killed_test.go, the real
+// binary is killed.
+package faults_test

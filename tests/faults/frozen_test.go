@@ -1,4 +1,4 @@
-package crash_test
+package faults_test
 
 import (
 	"testing"
@@ -9,47 +9,46 @@ import (
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
-// A goroutine that outlives the handler is frozen with the process and goes on
-// when the next invocation thaws it: it would publish an old token then. So,
-// whatever went wrong in an invocation, the next one does what an idle heartbeat
-// does and nothing else.
-func TestNothingRunsOnAfterTheHandler(t *testing.T) {
+// A goroutine that outlives the handler is frozen with the process and resumes in
+// the next invocation: it would publish an old token then. So the invocation after
+// a fault does what an idle heartbeat does and nothing else.
+func TestNoGoroutineOutlivesTheHandler(t *testing.T) {
 	putSecret := func(name string, f fakeaws.Fault) func(*deployment) {
 		f.Operation, f.Name = "PutSecretValue", name
 		return func(d *deployment) { d.aws.Inject(f) }
 	}
 	for _, c := range []struct {
 		name  string
-		wrong func(*deployment)
+		fault func(*deployment)
 	}{
-		{"nothing wrong", func(*deployment) {}},
+		{"no fault", func(*deployment) {}},
 		{"the token's answer is lost", putSecret("/token", fakeaws.Fault{When: fakeaws.After})},
 		{"the token's answer is slow", putSecret("/token", fakeaws.Fault{When: fakeaws.Slow, Latency: 7 * time.Second})},
 		{"the save is refused", putSecret("/credentials", fakeaws.Fault{Times: -1, Code: "AccessDeniedException"})},
 		{"the save hangs", putSecret("/credentials", fakeaws.Fault{Times: -1, Hang: true})},
-		{"the look is slow", func(d *deployment) {
+		{"the check of the save is slow", func(d *deployment) {
 			d.aws.Inject(fakeaws.Fault{Operation: "DescribeSecret", When: fakeaws.Slow, Latency: 4 * time.Second})
 		}},
-		{"the token endpoint is down at first", func(d *deployment) { d.reltio.Script(fakereltio.StatusRetryAfter(503, "0")) }},
+		{"the token endpoint is down at first", func(d *deployment) { d.reltio.Script(fakereltio.Status(503)) }},
 		{"the token endpoint is slow", func(d *deployment) { d.reltio.Script(fakereltio.SlowAnswer(2 * time.Second)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			d := deploy(t, provider{options: fakereltio.Options{RotateRefreshToken: true}}, false)
-			c.wrong(d)
+			c.fault(d)
 			d.beat(`{}`)
 			before := len(d.noticed())
 			d.aws.ClearFaults()
 			if !d.alive() {
-				t.Fatal("no live token is out")
+				t.Fatal("no live token is published")
 			}
 			time.Sleep(200 * time.Millisecond) // frozen: what it had sent before would arrive now
 			if late := d.noticed()[before:]; len(late) > 0 {
 				t.Errorf("after the handler had returned: %v", late)
 			}
-			// What was left behind gets time to go on.
+			// A goroutine that was left behind gets time to continue.
 			d.aws.Inject(fakeaws.Fault{Operation: "GetParametersByPath", Times: -1, When: fakeaws.Slow, Latency: 1200 * time.Millisecond})
-			for range 2 { // the first one may bring a pending refresh token home
+			for range 2 { // the first one may save a pending refresh token
 				before = len(d.noticed())
 				got, _ := d.beat(`{}`)
 				switch calls := d.noticed()[before:]; {
@@ -59,7 +58,7 @@ func TestNothingRunsOnAfterTheHandler(t *testing.T) {
 				}
 			}
 			if started, _ := d.Processes(); started != 1 {
-				t.Errorf("%d processes: none was thawed", started)
+				t.Errorf("%d processes: none was resumed", started)
 			}
 		})
 	}

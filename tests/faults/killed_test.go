@@ -1,4 +1,4 @@
-package crash_test
+package faults_test
 
 import (
 	"bytes"
@@ -27,23 +27,23 @@ var bootstrap binary.Once
 
 func TestMain(m *testing.M) { os.Exit(bootstrap.Run(m)) }
 
-// wire is what happens to one request of the real binary on its way.
-type wire int
+// wireFault is what happens to one request of the real binary on its way.
+type wireFault int
 
 const (
-	untouched wire = iota
+	noWireFault wireFault = iota
 	killBefore
 	killAfter
-	cutBefore // the connection is cut before any effect; the SDK asks again
+	cutBefore // the connection is cut before any effect; the SDK repeats the request
 	cutAfter
-	cutAndKill // cut after the effect, and the process is killed when it asks again
+	cutAndKill // cut after the effect, and the process is killed when it repeats the request
 )
 
-func (f wire) String() string {
-	return [...]string{"untouched", "killed before", "killed after", "cut before", "cut after", "cut after, killed in the SDK's retry"}[f]
+func (f wireFault) String() string {
+	return [...]string{"no fault", "killed before", "killed after", "cut before", "cut after", "cut after, killed in the SDK's retry"}[f]
 }
 
-func (f wire) kills() bool { return f == killBefore || f == killAfter || f == cutAndKill }
+func (f wireFault) kills() bool { return f == killBefore || f == killAfter || f == cutAndKill }
 
 // deployment is the real binary with what it talks to, on loopback.
 type deployment struct {
@@ -53,16 +53,16 @@ type deployment struct {
 	reltio   *fakereltio.Server
 	password bool
 
-	// meet is told of each request before it is served.
-	mu    sync.Mutex
-	meet  func(name string) wire
-	calls []string
+	// faultOf is asked about each request before it is served.
+	mu      sync.Mutex
+	faultOf func(name string) wireFault
+	calls   []string
 }
 
 func deploy(t *testing.T, p provider, password bool) *deployment {
 	d := &deployment{t: t, aws: fakeaws.New(fakeaws.Options{}), reltio: fakereltio.New(p.options), password: password}
-	front, token := httptest.NewServer(d.front(d.aws)), httptest.NewServer(d.front(d.reltio))
-	t.Cleanup(front.Close)
+	aws, token := httptest.NewServer(d.proxy(d.aws)), httptest.NewServer(d.proxy(d.reltio))
+	t.Cleanup(aws.Close)
 	t.Cleanup(token.Close)
 	t.Cleanup(d.reltio.Close)
 
@@ -73,7 +73,7 @@ func deploy(t *testing.T, p provider, password bool) *deployment {
 	var err error
 	d.Function, err = lambda.Start(lambda.Config{
 		Binary: bootstrap.Path(t), Timeout: time.Minute, Freeze: true,
-		Env: harness.Environment(front.URL, token.URL),
+		Env: harness.Environment(aws.URL, token.URL),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func deploy(t *testing.T, p provider, password bool) *deployment {
 	return d
 }
 
-// put writes credentials as a person does.
+// put writes credentials as an operator does.
 func (d *deployment) put(refreshToken string) {
 	fields := map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken}
 	if d.password {
@@ -92,9 +92,9 @@ func (d *deployment) put(refreshToken string) {
 	d.aws.PutSecret(harness.SecretName(connection, "credentials"), string(document))
 }
 
-// front stands before a server and does to the process and to its connections
-// what the cell says.
-func (d *deployment) front(server http.Handler) http.Handler {
+// proxy is in front of a server and injects the faults into the connections and
+// the process.
+func (d *deployment) proxy(server http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -119,17 +119,18 @@ func (d *deployment) front(server http.Handler) http.Handler {
 	})
 }
 
-func (d *deployment) notice(name string) wire {
+func (d *deployment) notice(name string) wireFault {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.calls = append(d.calls, name)
-	if d.meet == nil {
-		return untouched
+	if d.faultOf == nil {
+		return noWireFault
 	}
-	return d.meet(name)
+	return d.faultOf(name)
 }
 
-// requestName is the operation and the last part of what it is about.
+// requestName is the operation and the last part of the secret's or parameter's
+// name.
 func requestName(r *http.Request, body []byte) string {
 	_, operation, aws := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	if !aws {
@@ -151,10 +152,10 @@ func (d *deployment) beat(event string) (rotator.Result, lambda.Result) {
 	}
 	var report rotator.Report
 	_ = json.Unmarshal(result.Payload, &report)
-	return only1(report), result
+	return result1(report), result
 }
 
-// lapse lets a dead run's lease run out, without waiting for it.
+// lapse lets a dead run's lease expire, without waiting for it.
 func (d *deployment) lapse() {
 	name := harness.ParameterName(connection, "lease")
 	document, _, _ := d.aws.Parameter(name)
@@ -179,19 +180,19 @@ func (d *deployment) state() (state rotator.State) {
 	return state
 }
 
-// realCell is a real process, and what happens to one of its requests.
-type realCell struct {
+// processCase is a failure case of a real process: a fault of one of its requests.
+type processCase struct {
 	provider provider
 	password bool
-	calls    []string // of an undisturbed refresh
+	calls    []string // of a refresh without faults
 	at       int
-	wire     wire
+	fault    wireFault
 }
 
 func TestKilledProcesses(t *testing.T) {
 	var killed, cut atomic.Int64
 	var lost sync.Map
-	t.Run("cells", func(t *testing.T) {
+	t.Run("cases", func(t *testing.T) {
 		// They mostly wait, so more of them run at once than t.Parallel allows.
 		var running sync.WaitGroup
 		defer running.Wait()
@@ -199,19 +200,19 @@ func TestKilledProcesses(t *testing.T) {
 		for _, p := range providers {
 			for _, password := range []bool{false, true} {
 				if password && !p.options.RevokeFamilyOnReplay {
-					continue // the matrix has them; here it is the real process that counts
+					continue // the matrix has them; here the real process counts
 				}
-				calm := deploy(t, p, password)
-				if got, _ := calm.beat(`{}`); got.Outcome != rotator.Refreshed {
-					t.Fatalf("undisturbed: %+v", got)
+				baseline := deploy(t, p, password)
+				if got, _ := baseline.beat(`{}`); got.Outcome != rotator.Refreshed {
+					t.Fatalf("without a fault: %+v", got)
 				}
-				calm.Stop()
-				for at, name := range calm.calls {
-					for _, f := range []wire{killBefore, killAfter, cutBefore, cutAfter, cutAndKill} {
+				baseline.Stop()
+				for at, name := range baseline.calls {
+					for _, f := range []wireFault{killBefore, killAfter, cutBefore, cutAfter, cutAndKill} {
 						if name == "token request" && f == cutAndKill {
-							continue // nothing may ask again
+							continue // it is never repeated
 						}
-						c := realCell{p, password, calm.calls, at, f}
+						c := processCase{p, password, baseline.calls, at, f}
 						running.Go(func() {
 							places <- struct{}{}
 							defer func() { <-places }()
@@ -221,7 +222,7 @@ func TestKilledProcesses(t *testing.T) {
 								} else {
 									cut.Add(1)
 								}
-								if c.play(t) {
+								if c.run(t) {
 									lost.Store(t.Name(), true)
 								}
 							})
@@ -231,7 +232,7 @@ func TestKilledProcesses(t *testing.T) {
 			}
 		}
 	})
-	t.Logf("%d cells with a killed process, %d with a cut connection", killed.Load(), cut.Load())
+	t.Logf("%d cases with a killed process, %d with a cut connection", killed.Load(), cut.Load())
 	lost.Range(func(name, _ any) bool {
 		t.Logf("refresh token lost: %s", name)
 		return true
@@ -241,31 +242,31 @@ func TestKilledProcesses(t *testing.T) {
 	}
 }
 
-// play runs the cell and reports whether the refresh token was lost.
-func (c realCell) play(t *testing.T) (lost bool) {
+// run runs the case and reports whether the refresh token was lost.
+func (c processCase) run(t *testing.T) (lost bool) {
 	d := deploy(t, c.provider, c.password)
-	place, struck := -1, 0
-	d.meet = func(name string) wire {
+	place, faulty := -1, 0
+	d.faultOf = func(name string) wireFault {
 		place++
 		switch {
 		case place == c.at:
-			struck++
-			if c.wire == cutAndKill {
+			faulty++
+			if c.fault == cutAndKill {
 				return cutAfter
 			}
-			return c.wire
-		case c.wire == cutAndKill && place == c.at+1 && name == c.calls[c.at]:
-			struck++
+			return c.fault
+		case c.fault == cutAndKill && place == c.at+1 && name == c.calls[c.at]:
+			faulty++
 			return killAfter
 		}
-		return untouched
+		return noWireFault
 	}
 	_, result := d.beat(`{}`)
-	if died := result.ErrorType == lambda.ExitError; died != c.wire.kills() {
-		t.Fatalf("struck %d times: %+v, %s", struck, result, result.Payload)
+	if died := result.ErrorType == lambda.ExitError; died != c.fault.kills() {
+		t.Fatalf("%d faults: %+v, %s", faulty, result, result.Payload)
 	}
 	d.mu.Lock()
-	d.meet = nil
+	d.faultOf = nil
 	d.mu.Unlock()
 
 	beats := 0
@@ -291,7 +292,7 @@ func (c realCell) play(t *testing.T) (lost bool) {
 		t.Errorf("a refresh token was lost")
 	}
 	allowed := 1 // and one more where an answer or a record was lost, and a login
-	if at := c.place("token request"); c.at > at && c.wire.kills() || c.at == at {
+	if at := c.place("token request"); c.at > at && c.fault.kills() || c.at == at {
 		allowed++
 	}
 	if lost && c.password {
@@ -304,12 +305,12 @@ func (c realCell) play(t *testing.T) (lost bool) {
 		if d.state().Error != rotator.RefreshTokenRejected {
 			t.Errorf("the loss is not reported: %+v", d.state())
 		}
-		d.reltio.AddRefreshToken("person-1")
-		d.put("person-1")
+		d.reltio.AddRefreshToken("operator-1")
+		d.put("operator-1")
 		d.beat(`{}`)
 	}
 	if !d.alive() || d.state().Error != "" {
-		t.Errorf("no live token is out: %+v", d.state())
+		t.Errorf("no live token is published: %+v", d.state())
 	}
 	if got, _ := d.beat(`{"action":"refresh","force":true}`); got.Error != "" || !d.alive() {
 		t.Errorf("what is stored does not work: %+v", got)
@@ -317,7 +318,7 @@ func (c realCell) play(t *testing.T) (lost bool) {
 	return lost
 }
 
-func (c realCell) place(name string) int {
+func (c processCase) place(name string) int {
 	for at, call := range c.calls {
 		if call == name {
 			return at
@@ -326,14 +327,14 @@ func (c realCell) place(name string) int {
 	return -1
 }
 
-// mayLose: see cell.
-func (c realCell) mayLose() bool {
-	granted, saved := c.place("token request"), c.place("PutSecretValue credentials")
+// mayLose: see failureCase.
+func (c processCase) mayLose() bool {
+	issued, saved := c.place("token request"), c.place("PutSecretValue credentials")
 	switch {
 	case !c.provider.rotates():
 		return false
-	case c.at == granted:
-		return c.wire == killAfter || c.wire == cutAfter
+	case c.at == issued:
+		return c.fault == killAfter || c.fault == cutAfter
 	}
-	return c.at == saved && c.wire == killBefore
+	return c.at == saved && c.fault == killBefore
 }

@@ -1,4 +1,4 @@
-package crash_test
+package faults_test
 
 import (
 	"flag"
@@ -15,61 +15,66 @@ import (
 	"reltio-token-rotator/tests/harness/race"
 )
 
-// tally is what the matrix found, over all cells.
+// tally is the result of the matrix, over all failure cases.
 type tally struct {
 	mu              sync.Mutex
-	cells           int
-	met             map[string]map[fault]int // cells by method and fault
-	lost            map[string]int           // by how
+	cases           int
+	met             map[string]map[string]int // cases by method and fault
+	lost            map[string]int            // by how
 	concurrentWrite map[string]int
 	loginBackedOff  int
 }
 
 func newTally() *tally {
-	return &tally{met: map[string]map[fault]int{}, lost: map[string]int{}, concurrentWrite: map[string]int{}}
+	return &tally{met: map[string]map[string]int{}, lost: map[string]int{}, concurrentWrite: map[string]int{}}
 }
 
-func (y *tally) add(c cell, f, calm found) {
+func (y *tally) add(c failureCase, r, baseline result) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	y.cells++
-	if f.struck > 0 {
-		if y.met[c.strike.call.method] == nil {
-			y.met[c.strike.call.method] = map[fault]int{}
+	y.cases++
+	var hows []string
+	for _, i := range c.injections {
+		if r.faulty > 0 {
+			if y.met[i.call.method] == nil {
+				y.met[i.call.method] = map[string]int{}
+			}
+			y.met[i.call.method][i.fault.name]++
 		}
-		y.met[c.strike.call.method][c.strike.fault]++
+		how := fmt.Sprintf("%v %v", i.call, i.fault)
+		if i.call.method == "Pending.PutPending" {
+			how += ", and Secrets Manager refused before"
+		}
+		hows = append(hows, how)
 	}
-	how := fmt.Sprintf("%v %v", c.strike.call, c.strike.fault)
-	if c.strike.call.method == "Pending.PutPending" {
-		how += ", and Secrets Manager refused before"
-	}
-	if f.lost(c, calm) {
+	how := strings.Join(hows, ", ")
+	if r.lost(c, baseline) {
 		y.lost[how]++
 	}
-	if f.concurrentWrite {
+	if r.concurrentWrite {
 		y.concurrentWrite[how]++
 	}
-	if f.loginBackedOff {
+	if r.loginBackedOff {
 		y.loginBackedOff++
 	}
 }
 
 // print shows the counts that docs/reliability.md explains.
 func (y *tally) print(t *testing.T) {
-	t.Logf("%d cells", y.cells)
+	t.Logf("%d failure cases", y.cases)
 	show := func(what string, counts map[string]int) {
 		for _, how := range slices.Sorted(maps.Keys(counts)) {
-			t.Logf("%s: %s (%d cells)", what, how, counts[how])
+			t.Logf("%s: %s (%d cases)", what, how, counts[how])
 		}
 	}
 	show("refresh token lost", y.lost)
-	show("a person's credentials to be put again", y.concurrentWrite)
-	t.Logf("logins not tried for up to an hour, after two whose answers were lost: %d cells", y.loginBackedOff)
+	show("an operator's credentials to be written again", y.concurrentWrite)
+	t.Logf("logins not tried for up to an hour, after two whose answers were lost: %d cases", y.loginBackedOff)
 }
 
 func TestMatrix(t *testing.T) {
 	y := newTally()
-	t.Run("cells", func(t *testing.T) {
+	t.Run("cases", func(t *testing.T) {
 		for _, at := range situations {
 			for _, p := range providers {
 				for _, password := range []bool{false, true} {
@@ -79,7 +84,7 @@ func TestMatrix(t *testing.T) {
 					name := fmt.Sprintf("%s/%s/password %v", at.name, p.name, password)
 					t.Run(name, func(t *testing.T) {
 						t.Parallel()
-						y.row(t, cell{situation: at, provider: p, password: password, person: -1})
+						y.row(t, failureCase{situation: at, provider: p, password: password, operator: -1})
 					})
 				}
 			}
@@ -87,86 +92,91 @@ func TestMatrix(t *testing.T) {
 	})
 	y.print(t)
 	if testing.Short() || strings.Contains(flag.Lookup("test.run").Value.String(), "/") {
-		return // only some of the cells
+		return // only some of the cases
 	}
 	if race.Enabled {
 		return
 	}
 	for _, method := range methods(t) {
 		for _, f := range faults {
-			if y.met[method][f] == 0 {
-				t.Errorf("no cell in which %s is %v", method, f)
+			if f.canMeet(call{method: method}) && y.met[method][f.name] == 0 {
+				t.Errorf("no failure case in which %s is %v", method, f)
 			}
 		}
 	}
 }
 
 // row is every fault at every call of one situation.
-func (y *tally) row(t *testing.T, c cell) {
-	calm := y.play(t, c, nil)
+func (y *tally) row(t *testing.T, c failureCase) {
+	baseline := y.run(t, c, nil)
 	// With the race detector the whole matrix takes many minutes, and a part of it
 	// finds the same races.
 	durations := []lasting{once, thisRun, fourMinutes}
 	if race.Enabled {
 		durations = durations[:1]
 	}
-	c.each(calm, faults, durations, func(c cell) found { return y.play(t, c, &calm) })
+	c.each(baseline, faults, durations, func(c failureCase) result { return y.run(t, c, &baseline) })
 
-	for at := range len(calm.calls) + 1 {
-		c.person = at
-		calm := y.play(t, c, nil)
+	for at := range len(baseline.calls) + 1 {
+		c.operator = at
+		baseline := y.run(t, c, nil)
 		if c.crowded && c.provider.crowded && (!c.password || c.fits != nil && !c.fits(c.provider, false)) {
-			c.each(calm, []fault{refused, answerLost, killedBefore, killedAfter}, []lasting{once}, func(c cell) found { return y.play(t, c, &calm) })
+			c.each(baseline, []*fault{refused, answerLost, killedBefore, killedAfter}, []lasting{once}, func(c failureCase) result {
+				return y.run(t, c, &baseline)
+			})
 		}
 	}
 }
 
-// sample is how many cells there are for each that go test -short plays, so that
-// the race detector gets through.
+// sample is how many cases there are for each that go test -short runs, so that
+// the race detector takes minutes and not hours.
 const sample = 17
 
-// each makes the cells of every call of an undisturbed run.
-func (c cell) each(calm found, faults []fault, lastings []lasting, do func(cell) found) {
+// each makes the cases of every call of a baseline.
+func (c failureCase) each(baseline result, faults []*fault, durations []lasting, do func(failureCase) result) {
 	possible := 0
-	for at, met := range calm.calls {
+	for at, met := range baseline.calls {
 		for _, f := range faults {
+			if !f.canMeet(met) {
+				continue
+			}
 			repeated := true
-			for _, lasts := range lastings {
-				if !f.lasts(lasts) || lasts == thisRun && !repeated {
+			for _, lasts := range durations {
+				if !f.canLast(lasts) || lasts == thisRun && !repeated {
 					continue // impossible, or the same as once
 				}
 				if possible++; testing.Short() && possible%sample != 0 {
 					continue
 				}
-				c.strike = strike{at, met, f, lasts}
-				struck := do(c)
-				repeated = count(struck.calls[min(at+1, len(struck.calls)):], met.String()) > 0
+				c.injections = []injection{{at, met, f, lasts}}
+				r := do(c)
+				repeated = count(r.calls[min(at+1, len(r.calls)):], met.String()) > 0
 			}
 		}
 	}
 }
 
-// play is one cell as a test of its own, compared with the undisturbed run of
-// its situation unless it is that run.
-func (y *tally) play(t *testing.T, c cell, calm *found) (f found) {
+// run is one case as a test of its own, compared with the baseline of its
+// situation unless it is the baseline.
+func (y *tally) run(t *testing.T, c failureCase, baseline *result) (r result) {
 	test := func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { f = c.play(t) })
-		if calm == nil {
-			calm = &f
+		synctest.Test(t, func(t *testing.T) { r = c.run(t) })
+		if baseline == nil {
+			baseline = &r
 		}
-		f.hold(t, c, *calm)
-		y.add(c, f, *calm)
+		r.check(t, c, *baseline)
+		y.add(c, r, *baseline)
 	}
-	if c.strike.fault == noFault {
+	if len(c.injections) == 0 {
 		test(t) // the others are made from its calls
-		return f
+		return r
 	}
 	t.Run(c.String(), test)
-	return f
+	return r
 }
 
 // methods are all that a rotator can do to the outside, by reflection: a new
-// interface or method without cells fails the test.
+// interface or method without failure cases fails the test.
 func methods(t *testing.T) []string {
 	var names []string
 	for field := range reflect.TypeFor[rotator.Rotator]().Fields() {

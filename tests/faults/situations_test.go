@@ -1,4 +1,4 @@
-package crash_test
+package faults_test
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// provider is a habit of the token endpoint's.
+// provider is a mode of the token endpoint.
 type provider struct {
 	name    string
 	options fakereltio.Options
@@ -28,58 +28,58 @@ var providers = []provider{
 func (p provider) rotates() bool   { return p.options.RotateRefreshToken }
 func (p provider) sameToken() bool { return p.options.SameTokenUntilExpired }
 
-// situation is where a heartbeat finds the connection, and what goes wrong in
+// situation is the state of the connection before a heartbeat, and what fails in
 // that heartbeat already, so that it makes calls that it does not always make.
 type situation struct {
 	name string
-	// fits tells which providers and credentials it is possible with; nil: all.
+	// fits reports which providers and credentials it is possible with; nil: all.
 	fits func(p provider, password bool) bool
-	// prepare brings the stage to just before the heartbeat.
+	// prepare brings the stack to just before the heartbeat.
 	prepare func(*fixture)
-	// meanwhile goes wrong in the heartbeat whatever the cell adds.
-	meanwhile func(c call, nth int) fault
-	// crowded: each fault is tried with a person at each point, too.
+	// meanwhile are faults of the heartbeat, beside those of the failure case.
+	meanwhile func(c call, nth int) *fault
+	// crowded: each fault is tried with an operator at each call, too.
 	crowded bool
-	// dead: the refresh token has ended by itself.
-	dead bool
-	// personBeforeSave: a person puts new credentials just before the save.
-	personBeforeSave bool
+	// expired: the refresh token has expired by itself.
+	expired bool
+	// operatorBeforeSave: an operator writes new credentials just before the save.
+	operatorBeforeSave bool
 }
 
 var situations = []situation{
 	{name: "first refresh", crowded: true, prepare: (*fixture).seed},
 	{name: "due", crowded: true, prepare: (*fixture).due},
 	{name: "due, the lease's answer lost", prepare: (*fixture).due, meanwhile: only(answerLost, "Parameters.Put(lease)", 1)},
-	{name: "the old token has ended", fits: sameToken, prepare: func(s *fixture) {
+	{name: "the old token has expired", fits: sameToken, prepare: func(s *fixture) {
 		s.due()
 		s.beat(rotator.Unchanged)
 		s.sleepUntil(s.w.State(connection).ExpiresAt.Add(-30 * time.Second))
 	}},
 	{name: "due, a run died before", prepare: func(s *fixture) {
 		s.due()
-		s.beatStruck(func(_ *run, c call) fault {
-			return map[string]fault{"Tokens.Publish": killedBefore}[c.method]
+		s.beatWith(func(_ *run, c call) *fault {
+			return map[string]*fault{"Tokens.Publish": killedBefore}[c.method]
 		})
 		time.Sleep(time.Minute)
 	}},
 	{name: "due, Secrets Manager refuses", fits: rotates, prepare: (*fixture).due, meanwhile: all(refused, "Saver.Save")},
 	{name: "due, the save's answer lost", fits: rotates, prepare: (*fixture).due, meanwhile: only(answerLost, "Saver.Save", 1)},
-	{name: "due, a person is faster", fits: rotates, prepare: (*fixture).due, personBeforeSave: true},
-	{name: "a pending refresh token waits", fits: rotates, prepare: func(s *fixture) { s.stillPending(refused) }},
-	{name: "a pending refresh token waits, saved after all", fits: rotates, prepare: func(s *fixture) { s.stillPending(answerLost) }},
-	{name: "a pending refresh token waits, due", crowded: true, fits: rotates, prepare: func(s *fixture) {
-		s.stillPending(refused)
+	{name: "due, an operator writes first", fits: rotates, prepare: (*fixture).due, operatorBeforeSave: true},
+	{name: "refresh token pending", fits: rotates, prepare: func(s *fixture) { s.leavePending(refused) }},
+	{name: "refresh token pending, and saved in fact", fits: rotates, prepare: func(s *fixture) { s.leavePending(answerLost) }},
+	{name: "refresh token pending, due", crowded: true, fits: rotates, prepare: func(s *fixture) {
+		s.leavePending(refused)
 		s.untilWindow()
 	}},
-	{name: "a pending refresh token waits, new credentials", fits: rotates, prepare: func(s *fixture) {
-		s.stillPending(refused)
+	{name: "refresh token pending, new credentials", fits: rotates, prepare: func(s *fixture) {
+		s.leavePending(refused)
 		s.reseed()
 	}},
-	{name: "the refresh token is dead", dead: true, crowded: true, fits: withPassword, prepare: func(s *fixture) {
+	{name: "the refresh token has expired", expired: true, crowded: true, fits: withPassword, prepare: func(s *fixture) {
 		s.due()
 		s.w.Reltio.ExpireRefreshTokens()
 	}},
-	{name: "the refresh token is dead and the password wrong", dead: true, fits: withPassword, prepare: func(s *fixture) {
+	{name: "the refresh token has expired and the password is wrong", expired: true, fits: withPassword, prepare: func(s *fixture) {
 		s.due()
 		s.w.Reltio.ExpireRefreshTokens()
 		s.w.Reltio.SetOptions(func(o *fakereltio.Options) { o.Password = "another" })
@@ -109,27 +109,27 @@ func withPassword(_ provider, password bool) bool    { return password }
 func withoutPassword(_ provider, password bool) bool { return !password }
 
 // only is a fault of the nth call with this name, all of every one.
-func only(f fault, name string, nth int) func(call, int) fault {
-	return func(c call, n int) fault {
+func only(f *fault, name string, nth int) func(call, int) *fault {
+	return func(c call, n int) *fault {
 		if matches(c, name) && n == nth {
 			return f
 		}
-		return noFault
+		return nil
 	}
 }
 
-func all(f fault, name string) func(call, int) fault {
-	return func(c call, _ int) fault {
+func all(f *fault, name string) func(call, int) *fault {
+	return func(c call, _ int) *fault {
 		if matches(c, name) {
 			return f
 		}
-		return noFault
+		return nil
 	}
 }
 
 func matches(c call, name string) bool { return c.String() == name || c.method == name }
 
-// The ways to a situation.
+// How a situation is prepared.
 
 // seed makes the connection with credentials that were never used.
 func (s *fixture) seed() {
@@ -138,20 +138,20 @@ func (s *fixture) seed() {
 	s.put(map[string]string{"refresh_token": refreshToken})
 }
 
-// due lets a first token be published and grow old.
+// due lets a first token be published and become due.
 func (s *fixture) due() {
 	s.seed()
-	// A login gives the token that is out, which the fake's first refresh
-	// ends, or gives again; either way it is published.
+	// A login returns the live token, which the fake's first refresh ends or
+	// returns again; either way it is published.
 	s.beat(rotator.Refreshed)
 	s.untilWindow()
 }
 
-// pending lets a refresh end with its refresh token pending.
-func (s *fixture) stillPending(how fault) {
+// leavePending lets a refresh end with its refresh token pending.
+func (s *fixture) leavePending(how *fault) {
 	s.due()
-	report := s.beatStruck(func(_ *run, c call) fault {
-		return map[string]fault{"Saver.Save": how}[c.method]
+	report := s.beatWith(func(_ *run, c call) *fault {
+		return map[string]*fault{"Saver.Save": how}[c.method]
 	})
 	if _, _, ok := s.w.AWS.Parameter(harness.ParameterName(connection, "pending")); !ok {
 		s.t.Fatalf("the preparation left no pending refresh token: %+v", report)
@@ -160,14 +160,14 @@ func (s *fixture) stillPending(how fault) {
 }
 
 // untilWindow sleeps until the published token is due: its window begins 10 to
-// 12 minutes before its end.
+// 12 minutes before it expires.
 func (s *fixture) untilWindow() {
 	s.sleepUntil(s.w.State(connection).ExpiresAt.Add(-8 * time.Minute))
 }
 
 func (s *fixture) sleepUntil(t time.Time) { time.Sleep(time.Until(t)) }
 
-// put writes credentials as a person does.
+// put writes credentials as an operator does.
 func (s *fixture) put(fields map[string]string) (versionID string) {
 	fields["client_id"], fields["client_secret"] = "client", "secret"
 	if s.password {
@@ -176,17 +176,17 @@ func (s *fixture) put(fields map[string]string) (versionID string) {
 	return s.w.PutCredentials(connection, fields)
 }
 
-// reseed puts new credentials with a refresh token of a login of its own.
+// reseed writes new credentials with a refresh token of another login.
 func (s *fixture) reseed() {
-	s.persons++
-	name := fmt.Sprintf("person-%d", s.persons)
+	s.operators++
+	name := fmt.Sprintf("operator-%d", s.operators)
 	s.w.Reltio.AddRefreshToken(name)
-	s.personVersion = s.put(map[string]string{"refresh_token": name, "owner": name})
-	s.personName = name
+	s.operatorsVersion = s.put(map[string]string{"refresh_token": name, "owner": name})
+	s.operatorsToken = name
 }
 
-// outcomes of one connection.
-func only1(report rotator.Report) rotator.Result {
+// result1 is the result of the one connection.
+func result1(report rotator.Report) rotator.Result {
 	i := slices.IndexFunc(report.Connections, func(r rotator.Result) bool { return r.Name == connection })
 	if i < 0 {
 		return rotator.Result{}

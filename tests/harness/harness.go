@@ -46,7 +46,7 @@ const (
 	Prefix   = "reltio-token-rotator/" + Stack
 	TokenURL = "https://auth.reltio.com/oauth/token"
 	// Timeout is the function's, as the template sets it.
-	Timeout = 180 * time.Second
+	Timeout = 120 * time.Second
 )
 
 // Harness is one stack and what it talks to. Its fields may be changed before

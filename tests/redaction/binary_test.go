@@ -223,7 +223,7 @@ var malformed = map[string]string{
 	"a body that breaks off": "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: 9999\r\n\r\nBODY",
 }
 
-func TestTheRealFunctionAmongServersThatAreNone(t *testing.T) {
+func TestTheRealFunctionWithBrokenServers(t *testing.T) {
 	t.Parallel()
 	var all sync.WaitGroup
 	for _, where := range []string{"the token endpoint", "GetParametersByPath", "GetSecretValue", "PutSecretValue"} {

@@ -32,7 +32,7 @@ func (s *fixture) seeReport(report doctor.Report, err error) {
 
 func TestTheDoctorOfBadDocuments(t *testing.T) {
 	check := func(prepare func(s *fixture)) {
-		play(t, fakereltio.Options{}, func(s *fixture) {
+		simulate(t, fakereltio.Options{}, func(s *fixture) {
 			s.finder.Add("client secret in a URL", "cS7qZwKd41LxvT")
 			s.seed(kinds["refresh, then login"])
 			prepare(s)
@@ -64,7 +64,7 @@ func TestTheDoctorOfBadDocuments(t *testing.T) {
 }
 
 // Every AWS call that the doctor makes, with everything that it can meet.
-func TestTheDoctorInTrouble(t *testing.T) {
+func TestTheDoctorWithFaults(t *testing.T) {
 	cases := 0
 	for _, call := range []struct{ operation, name string }{
 		{"GetParametersByPath", ""},
@@ -80,7 +80,7 @@ func TestTheDoctorInTrouble(t *testing.T) {
 		for name, trouble := range troubles {
 			cases++
 			t.Run(call.operation+call.name+" "+name, func(t *testing.T) {
-				play(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
+				simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
 					s.seed(kinds["refresh"])
 					s.beat()
 					met := false
@@ -175,7 +175,7 @@ func TestPanicsInWhatTheDoctorCalls(t *testing.T) {
 		for name, value := range thrown {
 			t.Run(method+" throws "+name, func(t *testing.T) {
 				var gone atomic.Bool
-				play(t, fakereltio.Options{}, func(s *fixture) {
+				simulate(t, fakereltio.Options{}, func(s *fixture) {
 					s.seed(kinds["refresh"])
 					s.storage.answer = func(operation, _ string, w http.ResponseWriter) bool {
 						if operation != denied[method] {

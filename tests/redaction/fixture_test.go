@@ -58,8 +58,8 @@ type fixture struct {
 	storage storage
 }
 
-// play runs a test in simulated time.
-func play(t *testing.T, options fakereltio.Options, test func(s *fixture)) {
+// simulate runs a test in simulated time.
+func simulate(t *testing.T, options fakereltio.Options, test func(s *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		options.ClientSecret, options.Username, options.Password = clientSecret, username, password
@@ -70,7 +70,7 @@ func play(t *testing.T, options fakereltio.Options, test func(s *fixture)) {
 		}
 		s.Reltio.AddRefreshToken(refreshToken)
 		s.storage = storage{fixture: s, server: s.AWS}
-		s.Host("auth.reltio.com", tap{s, s.Reltio})
+		s.Host("auth.reltio.com", harness.Tap(s.Reltio, s.secret))
 		s.Host("secretsmanager.us-east-1.amazonaws.com", &s.storage)
 		s.Host("ssm.us-east-1.amazonaws.com", &s.storage)
 		test(s)
@@ -151,36 +151,6 @@ func (s *fixture) wantNothingSecret() {
 		s.t.Errorf("%v can be seen in:\n%s", found, s.seen.String())
 	}
 }
-
-// tap notes the secrets of all replies.
-type tap struct {
-	fixture *fixture
-	next    http.Handler
-}
-
-// Connect implements fake.Connector.
-func (p tap) Connect(r *http.Request) (http.Handler, error) {
-	next, err := p.fixture.Reltio.Connect(r)
-	return tap{p.fixture, next}, err
-}
-
-func (p tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	reply := &copying{ResponseWriter: w}
-	defer func() { p.fixture.secret(reply.body.String()) }()
-	p.next.ServeHTTP(reply, r)
-}
-
-type copying struct {
-	http.ResponseWriter
-	body bytes.Buffer
-}
-
-func (c *copying) Write(p []byte) (int, error) {
-	c.body.Write(p)
-	return c.ResponseWriter.Write(p)
-}
-
-func (c *copying) Flush() { c.ResponseWriter.(http.Flusher).Flush() }
 
 // storage stands before the AWS fake. It keeps what is written to every
 // parameter but the pending refresh token, and can answer in the fake's place.

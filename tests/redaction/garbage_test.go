@@ -54,7 +54,7 @@ var badEvents = []string{
 
 func TestBadCredentials(t *testing.T) {
 	for _, document := range badCredentials {
-		play(t, fakereltio.Options{}, func(s *fixture) {
+		simulate(t, fakereltio.Options{}, func(s *fixture) {
 			s.Add("default")
 			s.AWS.PutSecret(harness.SecretName("default", "credentials"), with(document))
 			s.beat()
@@ -65,7 +65,7 @@ func TestBadCredentials(t *testing.T) {
 
 func TestCredentialsInSecretBinary(t *testing.T) {
 	for _, document := range badCredentials {
-		play(t, fakereltio.Options{}, func(s *fixture) {
+		simulate(t, fakereltio.Options{}, func(s *fixture) {
 			s.Add("default")
 			body := `{"SecretId":"` + harness.SecretName("default", "credentials") + `","ClientRequestToken":"` + strings.Repeat("b", 32) +
 				`","SecretBinary":"` + base64.StdEncoding.EncodeToString([]byte(with(document))) + `"}`
@@ -81,7 +81,7 @@ func TestCredentialsInSecretBinary(t *testing.T) {
 
 func TestBadConfigs(t *testing.T) {
 	for _, document := range badConfigs {
-		play(t, fakereltio.Options{}, func(s *fixture) {
+		simulate(t, fakereltio.Options{}, func(s *fixture) {
 			s.finder.Add("client secret in a URL", "cS7qZwKd41LxvT")
 			s.seed(kinds["refresh"])
 			s.AWS.PutParameter(harness.ParameterName("default", "config"), with(document))
@@ -94,7 +94,7 @@ func TestBadConfigs(t *testing.T) {
 // A pending refresh token holds a refresh token, also one that is damaged.
 func TestBadPendingTokens(t *testing.T) {
 	for _, document := range append(badCredentials, `{"refresh_token":REFRESH,"rotated_from":5}`, `{"refresh_token":REFRESH,"rotated_from":SECRET}`, `{"refresh_token":ALL}`) {
-		play(t, fakereltio.Options{}, func(s *fixture) {
+		simulate(t, fakereltio.Options{}, func(s *fixture) {
 			s.seed(kinds["refresh"])
 			s.AWS.PutParameter(harness.ParameterName("default", "pending"), with(document))
 			s.beat()
@@ -105,7 +105,7 @@ func TestBadPendingTokens(t *testing.T) {
 
 func TestBadEvents(t *testing.T) {
 	for _, payload := range badEvents {
-		play(t, fakereltio.Options{}, func(s *fixture) {
+		simulate(t, fakereltio.Options{}, func(s *fixture) {
 			s.seed(kinds["refresh"])
 			event, err := rotator.ParseEvent([]byte(with(payload)))
 			if err != nil {

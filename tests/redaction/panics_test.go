@@ -150,7 +150,7 @@ func TestPanicsInWhatTheRotatorCalls(t *testing.T) {
 					way = "rotates"
 				}
 				var gone atomic.Bool
-				play(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
+				simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
 					s.seed(kinds["refresh"])
 					courses[way](s, func() { s.wrap = bomb{in: method, value: value, gone: &gone}.lay })
 				})
@@ -203,7 +203,7 @@ func TestPanicsInEveryPackage(t *testing.T) {
 	} {
 		for kind, fields := range kinds {
 			t.Run(name+", "+kind, func(t *testing.T) {
-				play(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
+				simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
 					s.seed(fields)
 					s.wrap = func(r *rotator.Rotator) { breaks(s, r) }
 					report := s.beat()
@@ -241,8 +241,8 @@ func (leaky) Publish(_ context.Context, _, _ string, document secret.Value) erro
 
 // The sweep itself is tested here: a leak in a message is seen in the report,
 // the log and the error of a run.
-func TestALeakWouldBeSeen(t *testing.T) {
-	play(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
+func TestALeakIsFound(t *testing.T) {
+	simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
 		s.seed(kinds["refresh"])
 		s.wrap = func(r *rotator.Rotator) { r.Tokens = leaky{r.Tokens} }
 		s.beat()

@@ -129,7 +129,7 @@ func TestReplies(t *testing.T) {
 				for echo, fault := range map[string]fakereltio.Fault{"": fault, ", echoing": echoing(fault)} {
 					cases++
 					t.Run(name+" of "+kind+echo, func(t *testing.T) {
-						play(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
+						simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
 							s.seed(fields)
 							s.Reltio.Script(fault, fault, fault, fault)
 							s.beat()

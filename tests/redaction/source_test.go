@@ -60,7 +60,7 @@ func isReveal(method *types.Func) bool {
 // In the packages that talk to the outside, an error's text can hold what was
 // sent or what came back. So no error is turned into text there, by its method
 // or by a function that formats: it is passed on as a cause.
-func TestErrorsOfTheOutsideAreNotTurnedIntoText(t *testing.T) {
+func TestErrorsOfOtherPackagesAreNotTurnedIntoText(t *testing.T) {
 	failure := types.Universe.Lookup("error").Type().Underlying().(*types.Interface)
 	for _, p := range load(t) {
 		if p.name != "rotator/reltio" && p.name != "rotator/awsstore" {

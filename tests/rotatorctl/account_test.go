@@ -32,7 +32,7 @@ func TestMain(m *testing.M) { os.Exit(operate.Run(m)) }
 type account struct {
 	*harness.Harness
 	web *httptest.Server
-	// home is the person's folder and holds the only places to write: also
+	// home is the operator's folder and holds the only places to write: also
 	// where the AWS CLI keeps a history, which is switched on here.
 	home string
 
@@ -107,7 +107,7 @@ func (a *account) lambda(w http.ResponseWriter, r *http.Request, body []byte) {
 	_ = json.NewEncoder(w).Encode(report)
 }
 
-// environment is what the person's shell has: nothing of whoever runs the test.
+// environment is that of the operator's shell, without the environment of the test.
 func (a *account) environment(t *testing.T) []string {
 	t.Helper()
 	cli, err := filepath.Abs("../../.tools/bin/aws")

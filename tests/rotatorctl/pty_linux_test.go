@@ -13,7 +13,7 @@ import (
 	"unsafe"
 )
 
-// screen is a pseudo-terminal with a person before it.
+// screen is a pseudo-terminal with an operator in front of it.
 type screen struct {
 	t     *testing.T
 	keys  *os.File // what is typed goes in here, what is shown comes out

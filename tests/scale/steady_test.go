@@ -75,7 +75,7 @@ func (s *fixture) busiest() (most int) {
 
 // The listing is the limit: it may take 20 s, and Parameter Store returns 40 pages a
 // second. A larger stack serves no connection.
-func TestWhereItEnds(t *testing.T) {
+func TestTheLimit(t *testing.T) {
 	if race.Enabled || testing.Short() {
 		t.Skip("takes long")
 	}

@@ -171,14 +171,14 @@ func table(w io.Writer, m mode, names []string, sums map[string]tally) {
 		}
 		held += s.whileBackedOff
 		share := func(n int) string { return fmt.Sprintf("%.3f %%", 100*float64(n)/float64(s.reads)) }
-		cells := []string{
+		values := []string{
 			share(s.expired), fmt.Sprint(len(s.unexplained)), share(s.ended), share(s.none),
 			fmt.Sprintf("%.0f s", s.least.Seconds()), fmt.Sprintf("%.2f", float64(s.requests)/s.length.Hours()),
 			fmt.Sprint(s.refreshTokensLost),
 		}
 		fmt.Fprintf(w, "%-28s", name)
-		for i, cell := range cells {
-			fmt.Fprintf(w, "  %*s", len(columns[i]), cell)
+		for i, value := range values {
+			fmt.Fprintf(w, "  %*s", len(columns[i]), value)
 		}
 		fmt.Fprintln(w)
 	}

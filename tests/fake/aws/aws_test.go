@@ -235,7 +235,7 @@ func TestCounters(t *testing.T) {
 	c := connect(server)
 	server.PutSecret("s", "1")
 	server.PutParameter("/p", "1")
-	equal(t, "a person is not counted", len(server.Calls()), 0)
+	equal(t, "an operator's writes are not counted", len(server.Calls()), 0)
 	_ = c.putSecret(t.Context(), "2")
 	_ = c.get(t.Context(), "/p")
 	_ = c.get(t.Context(), "/q")

@@ -154,7 +154,7 @@ func TestOnCall(t *testing.T) {
 		value, _ := server.Secret("s")
 		heard = append(heard, fmt.Sprint(operation, " ", name, " ", before, " ", value))
 		if before {
-			server.PutSecret("s", "a person's") // an interleaved write
+			server.PutSecret("s", "an operator's") // an interleaved write
 		}
 	})
 	equal(t, "put", code(c.putSecret(t.Context(), "2")), "ok")
@@ -164,9 +164,9 @@ func TestOnCall(t *testing.T) {
 
 	var previous string
 	for _, v := range server.SecretVersions("s") {
-		if slices.Contains(v.Stages, "AWSPREVIOUS") {
+		if slices.Contains(v.Labels, "AWSPREVIOUS") {
 			previous = v.Value
 		}
 	}
-	equal(t, "the call came after the person", previous, "a person's")
+	equal(t, "the call came after the operator's", previous, "an operator's")
 }

@@ -9,9 +9,9 @@ import (
 type VersionInfo struct {
 	// Value is the SecretString, or the bytes of the SecretBinary.
 	Value string
-	// Binary tells a SecretBinary.
+	// Binary: it is a SecretBinary.
 	Binary    bool
-	Stages    []string // sorted
+	Labels    []string // staging labels, sorted
 	CreatedAt time.Time
 }
 
@@ -87,7 +87,7 @@ func (s *Server) SecretVersions(name string) map[string]VersionInfo {
 }
 
 func (v *version) info() VersionInfo {
-	info := VersionInfo{Value: string(v.value.binary), Binary: true, Stages: v.stageNames(), CreatedAt: v.createdAt}
+	info := VersionInfo{Value: string(v.value.binary), Binary: true, Labels: v.labels(), CreatedAt: v.createdAt}
 	if v.value.text != nil {
 		info.Value, info.Binary = *v.value.text, false
 	}

@@ -168,7 +168,7 @@ func (s *secret) prune() {
 	}())
 }
 
-func (v *version) stageNames() []string { return slices.Sorted(maps.Keys(v.stages)) }
+func (v *version) labels() []string { return slices.Sorted(maps.Keys(v.stages)) }
 
 // find returns the secret with a name or an ARN, complete or without its random
 // end, also when it is scheduled for deletion.

@@ -100,7 +100,7 @@ func (s *Server) putSecretValue(in putSecretValueInput) (versionOutput, error) {
 	if err != nil {
 		return versionOutput{}, err
 	}
-	return versionOutput{found.ref(), added.id, added.stageNames()}, nil
+	return versionOutput{found.ref(), added.id, added.labels()}, nil
 }
 
 // checkWrite checks a value and the id that its version is to have: 32 to 64
@@ -151,7 +151,7 @@ func (s *Server) getSecretValue(in getSecretValueInput) (getSecretValueOutput, e
 			"You provided a VersionStage that is not associated to the provided VersionId.")
 	}
 	return getSecretValueOutput{
-		found.ref(), v.id, v.value.text, v.value.binary, v.stageNames(), epochOf(v.createdAt),
+		found.ref(), v.id, v.value.text, v.value.binary, v.labels(), epochOf(v.createdAt),
 	}, nil
 }
 
@@ -178,7 +178,7 @@ func (s *Server) describeSecret(in secretID) (describeSecretOutput, error) {
 	}
 	for _, v := range found.versions {
 		if len(v.stages) > 0 {
-			out.VersionIdsToStages[v.id] = v.stageNames()
+			out.VersionIdsToStages[v.id] = v.labels()
 		}
 	}
 	return out, nil
@@ -232,7 +232,7 @@ func (s *Server) listSecretVersionIDs(in listSecretVersionIDsInput) (listSecretV
 		shown, out.NextToken = shown[:size], fmt.Sprint(from+size)
 	}
 	for _, v := range shown {
-		out.Versions = append(out.Versions, versionEntry{v.id, v.stageNames(), epochOf(v.createdAt)})
+		out.Versions = append(out.Versions, versionEntry{v.id, v.labels(), epochOf(v.createdAt)})
 	}
 	return out, nil
 }

@@ -165,15 +165,15 @@ func (p *process) thaw() {
 	}
 }
 
-// environment is what a process sees: Lambda's variables and the function's own,
-// of which the later ones win.
+// environment is that of a process: Lambda's variables and then the function's
+// own, which override them.
 func environment(own []string, runtimeAPI string, number int) []string {
 	return append([]string{
 		"AWS_REGION=us-east-1",
 		"AWS_DEFAULT_REGION=us-east-1",
-		"AWS_ACCESS_KEY_ID=ASIASTANDIN",
-		"AWS_SECRET_ACCESS_KEY=standin",
-		"AWS_SESSION_TOKEN=standin",
+		"AWS_ACCESS_KEY_ID=ASIAFAKE",
+		"AWS_SECRET_ACCESS_KEY=fake",
+		"AWS_SESSION_TOKEN=fake",
 		// A developer's own profile is none of the function's business.
 		"AWS_CONFIG_FILE=" + os.DevNull,
 		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,

@@ -74,7 +74,7 @@ func TestReplies(t *testing.T) {
 				again := c.granted("login", c.login(), lifetime-1001)
 				c.same("access token", again.Access, first.Access)
 				c.same("refresh token", again.Refresh, first.Refresh)
-				c.refused("the refresh token is dead", c.refresh(again.Refresh), 401, "invalid_token", "Invalid refresh token (expired)")
+				c.refused("the expired refresh token", c.refresh(again.Refresh), 401, "invalid_token", "Invalid refresh token (expired)")
 				fresh := c.granted("and now", c.login(), lifetime)
 				c.differ("refresh token", fresh.Refresh, first.Refresh)
 			},

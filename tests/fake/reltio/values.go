@@ -50,13 +50,13 @@ func uuid(raw []byte) string {
 }
 
 func newJWT(user string, expires time.Time) string {
-	claims, _ := json.Marshal(map[string]any{
+	payload, _ := json.Marshal(map[string]any{
 		"jti": newUUID(), "user_name": user, "exp": expires.Unix(),
 	})
 	signature := make([]byte, 256)
 	_, _ = rand.Read(signature)
 	encode := base64.RawURLEncoding.EncodeToString
-	return encode([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + encode(claims) + "." + encode(signature)
+	return encode([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + encode(payload) + "." + encode(signature)
 }
 
 func fingerprint(token string) string {

@@ -9,23 +9,23 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// A login that perhaps nobody judged is sent again, but not often: it may count
-// as a wrong one.
-func TestALoginThatNobodyJudgedIsSentAgainAfterAnHour(t *testing.T) {
+// A login whose password was perhaps not checked is sent again, but not often: it
+// may count as a wrong one.
+func TestALoginWithoutAVerdictIsSentAgainAfterAnHour(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault fakereltio.Fault
 		code  rotator.Code
 	}{
-		"a firewall's page":     {fakereltio.FirewallPage(), rotator.RequestRejected},
-		"a page in place of it": {fakereltio.NotJSON(), rotator.BadResponse},
-		"the client is refused": {fakereltio.OAuthError(401, "invalid_client", "Unauthorized grant type"), rotator.ClientRejected},
+		"a firewall's page":      {fakereltio.FirewallPage(), rotator.RequestRejected},
+		"a page instead of JSON": {fakereltio.NotJSON(), rotator.BadResponse},
+		"the client is refused":  {fakereltio.OAuthError(401, "invalid_client", "Unauthorized grant type"), rotator.ClientRejected},
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+			simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.seed("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "username": "user", "password": password})
-				s.front.always(c.fault)
+				s.always(c.fault)
 				s.beat().wantFailed("default", c.code)
-				s.front.mend()
+				s.recover()
 				for range 59 {
 					time.Sleep(time.Minute)
 					r := s.beat()
@@ -41,14 +41,14 @@ func TestALoginThatNobodyJudgedIsSentAgainAfterAnHour(t *testing.T) {
 	}
 }
 
-// A pending refresh token that cannot be brought back is tried every heartbeat, and takes
-// nothing from what holds token requests back.
+// A pending refresh token that cannot be saved is tried at every heartbeat, and
+// does not shorten the backoff of token requests.
 func TestAPendingTokenDoesNotEndABackoff(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
-		s.front.always(fakereltio.Throttled("1800"))
+		s.always(fakereltio.Throttled("1800"))
 		s.beat().wantFailed("default", rotator.Throttled)
-		s.front.mend()
+		s.recover()
 		version := s.State("default").CredentialsVersion
 		s.AWS.PutParameter(harness.ParameterName("default", "pending"),
 			`{"refresh_token":"`+s.refreshToken("default")+`-newer","rotated_from":"`+version+`","saved_at":"2000-01-01T00:00:00Z"}`)
@@ -60,19 +60,19 @@ func TestAPendingTokenDoesNotEndABackoff(t *testing.T) {
 			r.wantSent()
 		}
 		if state := s.State("default"); state.Error != rotator.Throttled || !state.NotBefore.After(time.Now()) {
-			t.Errorf("the hold is gone: %+v", state)
+			t.Errorf("the backoff is gone: %+v", state)
 		}
 	})
 }
 
 // The record of a failure that says nothing new is left out only when there is
-// no live token that its open lease would throw into doubt.
-func TestManyFailuresDoNotThrowALiveTokenIntoDoubt(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+// no live token that its open lease would make uncertain.
+func TestManyFailuresDoNotMakeALiveTokenUncertain(t *testing.T) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		s.beat()
 		expiry := s.State("default").ExpiresAt
-		s.front.always(fakereltio.StatusRetryAfter(503, "0"))
+		s.always(fakereltio.Status(502))
 		for range 8 {
 			time.Sleep(time.Minute)
 			s.invoke(forced("default")).wantFailed("default", rotator.ServerError)
@@ -90,9 +90,9 @@ func TestManyFailuresDoNotThrowALiveTokenIntoDoubt(t *testing.T) {
 // In an outage that outlasts the token, the failure is not written again each
 // minute: the account's write rate belongs to others, too.
 func TestALongOutageIsNotRecordedAgainAndAgain(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
-		s.front.always(fakereltio.StatusRetryAfter(503, "0"))
+		s.always(fakereltio.Status(502))
 		for range 30 {
 			s.beat().wantFailed("default", rotator.ServerError)
 			time.Sleep(time.Minute)
@@ -102,7 +102,7 @@ func TestALongOutageIsNotRecordedAgainAndAgain(t *testing.T) {
 		if r.calls["PutParameter"] != 1 {
 			t.Errorf("%d parameter writes, want the lease alone", r.calls["PutParameter"])
 		}
-		s.front.mend()
+		s.recover()
 		time.Sleep(time.Minute)
 		s.beat().want("default", rotator.Refreshed)
 	})

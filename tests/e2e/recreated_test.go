@@ -9,10 +9,10 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// A connection that was removed while a refresh token waited pending leaves
-// that parameter behind: the function wrote it, no stack knows of it. Nor does
-// the connection exist any more, so nobody touches it.
-func TestAConnectionOfTheSameNameAgain(t *testing.T) {
+// A connection that is removed while a refresh token is pending leaves that
+// parameter behind: the function wrote it, and no stack declares it. No run deletes
+// it, because the connection does not exist any more.
+func TestARecreatedConnection(t *testing.T) {
 	stillPending := func(s *fixture) bool {
 		_, _, there := s.AWS.Parameter(harness.ParameterName("emea", "pending"))
 		return there
@@ -31,7 +31,7 @@ func TestAConnectionOfTheSameNameAgain(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		r := s.beat()
 		if r.wantSent(); len(r.report.Connections) > 0 || !stillPending(s) {
-			t.Errorf("a connection without config was looked after: %+v", r.report.Connections)
+			t.Errorf("a connection without a config was refreshed: %+v", r.report.Connections)
 		}
 	}
 	added := func(s *fixture) {
@@ -42,22 +42,22 @@ func TestAConnectionOfTheSameNameAgain(t *testing.T) {
 
 	// CreateSecrets=false: the pending refresh token holds the only refresh token that is good.
 	t.Run("with the secrets that were kept", func(t *testing.T) {
-		play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			removed(t, s)
 			before := s.refreshToken("emea")
 			added(s)
 			s.beat().want("emea", rotator.Refreshed)
 			s.wantWorking("emea")
 			if stillPending(s) || s.refreshToken("emea") == before {
-				t.Error("the refresh token pending was not brought home")
+				t.Error("the pending refresh token was not saved")
 			}
 		})
 	})
 
-	// The same with new secrets, whose versions are others: theirs is what a
-	// person put there.
+	// The same with new secrets, which have other versions: the refresh token is
+	// the one that an operator wrote.
 	t.Run("with new credentials", func(t *testing.T) {
-		play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			removed(t, s)
 			added(s)
 			s.PutCredentials("emea", s.credentials())

@@ -34,15 +34,15 @@ func TestABadConnectionDoesNotHarmAnother(t *testing.T) {
 			s.Host("hung.reltio.com", hangs{})
 			s.config("bad", `{"token_url":"https://hung.reltio.com/oauth/token"}`)
 		}, rotator.AnswerLost},
-		"a config that is wrong":                  {func(s *fixture) { s.config("bad", `{"colour":"blue"}`) }, rotator.ConfigInvalid},
-		"a lease that is never answered":          {func(s *fixture) { s.AWS.Inject(fakeaws.Fault{Name: "/bad/lease", Hang: true, Times: -1}) }, rotator.StateUnavailable},
-		"credentials that are never answered":     {func(s *fixture) { s.AWS.Inject(fakeaws.Fault{Name: "/bad/credentials", Hang: true, Times: -1}) }, rotator.CredentialsUnread},
-		"a token secret that cannot be written":   {func(s *fixture) { s.AWS.Inject(fakeaws.Fault{Name: "/bad/token", Hang: true, Times: -1}) }, rotator.TokenNotPublished},
-		"a state that cannot be written":          {func(s *fixture) { s.AWS.Inject(fakeaws.Fault{Name: "/bad/state", Hang: true, Times: -1}) }, rotator.StateUnavailable},
-		"credentials that a person wrote wrongly": {func(s *fixture) { s.AWS.PutSecret(harness.SecretName("bad", "credentials"), "oops") }, rotator.CredentialsUnread},
+		"a config that is wrong":                     {func(s *fixture) { s.config("bad", `{"colour":"blue"}`) }, rotator.ConfigInvalid},
+		"a lease that is never answered":             {func(s *fixture) { s.AWS.Inject(fakeaws.Fault{Name: "/bad/lease", Hang: true, Times: -1}) }, rotator.StateUnavailable},
+		"credentials that are never answered":        {func(s *fixture) { s.AWS.Inject(fakeaws.Fault{Name: "/bad/credentials", Hang: true, Times: -1}) }, rotator.CredentialsUnread},
+		"a token secret that cannot be written":      {func(s *fixture) { s.AWS.Inject(fakeaws.Fault{Name: "/bad/token", Hang: true, Times: -1}) }, rotator.TokenNotPublished},
+		"a state that cannot be written":             {func(s *fixture) { s.AWS.Inject(fakeaws.Fault{Name: "/bad/state", Hang: true, Times: -1}) }, rotator.StateUnavailable},
+		"credentials that an operator wrote wrongly": {func(s *fixture) { s.AWS.PutSecret(harness.SecretName("bad", "credentials"), "oops") }, rotator.CredentialsUnread},
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
+			simulate(t, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
 				s.seed("bad", clientOnly())
 				s.seeded("good", clientOnly())
 				row.breaks(s)
@@ -87,7 +87,7 @@ func (p panics) Read(ctx context.Context, connection string) (rotator.SecretVers
 }
 
 func TestAPanicIsOneConnectionsFailure(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("bad", s.credentials())
 		s.seed("good", s.credentials())
 		process := s.Process()
@@ -106,7 +106,7 @@ func TestAPanicIsOneConnectionsFailure(t *testing.T) {
 }
 
 func TestTheMostUrgentIsFirst(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		// Refreshed a minute apart, in an order that is not the alphabet's.
 		order := []string{"c", "e", "a", "d", "b"}
 		for _, name := range order {
@@ -136,7 +136,7 @@ func TestTheMostUrgentIsFirst(t *testing.T) {
 
 func TestWhatDoesNotFitIntoARunIsDeferred(t *testing.T) {
 	const many = 12
-	playAWS(t, fakeaws.Options{WritesPerSecond: 3}, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
+	simulateAWS(t, fakeaws.Options{WritesPerSecond: 3}, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {
 		for i := range many {
 			s.seed(fmt.Sprintf("c%02d", i), clientOnly())
 		}
@@ -171,10 +171,10 @@ func TestWhatDoesNotFitIntoARunIsDeferred(t *testing.T) {
 }
 
 // A heartbeat leaves to the next one what it has not begun by then
-// (tests/scale); what a person asks for is done in one run.
+// (tests/scale); what an operator asks for is done in one run.
 func TestAHundredConnectionsInOneRun(t *testing.T) {
 	const many = 100
-	playAWS(t, fakeaws.Options{WritesPerSecond: 3, Latency: 20 * time.Millisecond}, fakereltio.Options{MultiToken: true, RequestsPerSecond: 10, Latency: 150 * time.Millisecond}, func(t *testing.T, s *fixture) {
+	simulateAWS(t, fakeaws.Options{WritesPerSecond: 3, Latency: 20 * time.Millisecond}, fakereltio.Options{MultiToken: true, RequestsPerSecond: 10, Latency: 150 * time.Millisecond}, func(t *testing.T, s *fixture) {
 		for i := range many {
 			s.seed(fmt.Sprintf("c%03d", i), clientOnly())
 		}

@@ -12,53 +12,53 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// A person puts new credentials while a refresh with a changing refresh token is
-// under way. Theirs must be what is used from then on, whoever was faster.
-func TestAPersonPutsNewCredentialsDuringARefresh(t *testing.T) {
+// An operator writes new credentials during a refresh that changes the refresh
+// token. From then on the operator's are used, whichever write was first.
+func TestNewCredentialsDuringARefresh(t *testing.T) {
 	for when, hits := range map[string]func(operation, name string, before bool) bool{
-		"after our read": func(operation, name string, before bool) bool {
+		"after the read": func(operation, name string, before bool) bool {
 			return operation == "PutParameter" && strings.HasSuffix(name, "/lease") && before
 		},
-		"just before our write": func(operation, name string, before bool) bool {
+		"just before the save": func(operation, name string, before bool) bool {
 			return operation == "PutSecretValue" && strings.HasSuffix(name, "/credentials") && before
 		},
-		"just after our write": func(operation, name string, before bool) bool {
+		"just after the save": func(operation, name string, before bool) bool {
 			return operation == "PutSecretValue" && strings.HasSuffix(name, "/credentials") && !before
 		},
-		"before our look at whom we replaced": func(operation, _ string, before bool) bool {
+		"before the check of the save": func(operation, _ string, before bool) bool {
 			return operation == "DescribeSecret" && before
 		},
-		"after that look": func(operation, _ string, before bool) bool {
+		"after the check of the save": func(operation, _ string, before bool) bool {
 			return operation == "DescribeSecret" && !before
 		},
-		"before theirs is given back": func(operation, _ string, before bool) bool {
+		"before the previous version is restored": func(operation, _ string, before bool) bool {
 			return operation == "UpdateSecretVersionStage" && before
 		},
 	} {
 		t.Run(when, func(t *testing.T) {
-			play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+			simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 				s.seeded("default", s.credentials())
-				theirs := ""
+				operators := ""
 				put := func() {
-					s.Reltio.AddRefreshToken("a person's very own")
-					theirs = s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": "a person's very own"})
+					s.Reltio.AddRefreshToken("the operator's own")
+					operators = s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": "the operator's own"})
 				}
-				if when == "before theirs is given back" {
-					// One person before our write, so that there is something to
-					// give back, another before that.
+				if when == "before the previous version is restored" {
+					// One operator before the save, so that there is a version to
+					// restore, another before that.
 					first := true
 					s.AWS.OnCall(func(operation, name string, before bool) {
 						switch {
 						case first && operation == "PutSecretValue" && before:
 							first = false
 							s.PutCredentials("default", s.credentials())
-						case theirs == "" && hits(operation, name, before):
+						case operators == "" && hits(operation, name, before):
 							put()
 						}
 					})
 				} else {
 					s.AWS.OnCall(func(operation, name string, before bool) {
-						if theirs == "" && hits(operation, name, before) {
+						if operators == "" && hits(operation, name, before) {
 							put()
 						}
 					})
@@ -67,24 +67,24 @@ func TestAPersonPutsNewCredentialsDuringARefresh(t *testing.T) {
 				s.AWS.OnCall(nil)
 				r.want("default", rotator.Refreshed)
 				s.wantWorking("default")
-				if theirs == "" {
-					t.Fatal("the person was never there")
+				if operators == "" {
+					t.Fatal("the operator wrote nothing")
 				}
-				if got := s.refreshToken("default"); got != "a person's very own" {
-					t.Error("theirs is not current")
+				if got := s.refreshToken("default"); got != "the operator's own" {
+					t.Error("the operator's version is not current")
 				}
 				time.Sleep(time.Minute)
 				r = s.beat()
-				if when == "after that look" {
-					// Nobody could know; theirs serves the next refresh.
+				if when == "after the check of the save" {
+					// No check could see it; it is used at the next refresh.
 					r.want("default", rotator.NotDue)
 					time.Sleep(untilWindow)
 					r = s.beat()
 				}
 				r.want("default", rotator.Refreshed)
 				r.wantSent("refresh_token → 200")
-				if r.sent[0].RefreshToken != secret.New("a person's very own").Fingerprint() {
-					t.Error("theirs was not used")
+				if r.sent[0].RefreshToken != secret.New("the operator's own").Fingerprint() {
+					t.Error("the operator's refresh token was not used")
 				}
 				s.wantWorking("default")
 			})
@@ -93,7 +93,7 @@ func TestAPersonPutsNewCredentialsDuringARefresh(t *testing.T) {
 }
 
 func TestAVerificationThatFailsIsNoReasonForAPendingToken(t *testing.T) {
-	play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+	simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		s.AWS.Inject(fakeaws.Fault{Operation: "DescribeSecret", Code: "AccessDeniedException", Times: -1})
 		r := s.beat()
@@ -143,7 +143,7 @@ func TestARefreshTokenThatCannotBeSavedIsPending(t *testing.T) {
 	}
 
 	t.Run("and is saved when it can be", func(t *testing.T) {
-		play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			unsaved(t, s)
 			s.beat().wantFailed("default", rotator.CredentialsNotSaved) // still denied
 			s.AWS.ClearFaults()
@@ -163,7 +163,7 @@ func TestARefreshTokenThatCannotBeSavedIsPending(t *testing.T) {
 		})
 	})
 	t.Run("and is used from there when it is due before", func(t *testing.T) {
-		play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			unsaved(t, s)
 			time.Sleep(untilWindow)
 			r := s.beat()
@@ -181,7 +181,7 @@ func TestARefreshTokenThatCannotBeSavedIsPending(t *testing.T) {
 		})
 	})
 	t.Run("and is dropped when its successor is saved", func(t *testing.T) {
-		play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			unsaved(t, s)
 			s.AWS.ClearFaults()
 			time.Sleep(untilWindow)
@@ -197,27 +197,27 @@ func TestARefreshTokenThatCannotBeSavedIsPending(t *testing.T) {
 			s.wantWorking("default")
 		})
 	})
-	t.Run("and gives way to what a person puts", func(t *testing.T) {
-		play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+	t.Run("and is dropped for what an operator writes", func(t *testing.T) {
+		simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			unsaved(t, s)
 			s.AWS.ClearFaults()
-			s.Reltio.AddRefreshToken("a person's very own")
-			s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": "a person's very own"})
+			s.Reltio.AddRefreshToken("the operator's own")
+			s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": "the operator's own"})
 			r := s.beat()
 			r.want("default", rotator.Restored)
 			r.wantLogged("WARN", "is given up")
 			if _, ok := pending(s); ok {
 				t.Error("the pending refresh token is still there")
 			}
-			if s.refreshToken("default") != "a person's very own" {
-				t.Error("theirs is gone")
+			if s.refreshToken("default") != "the operator's own" {
+				t.Error("operators is gone")
 			}
 			time.Sleep(untilWindow)
 			s.beat().want("default", rotator.Refreshed)
 		})
 	})
 	t.Run("and is not brought back over its successor when its saving only seemed to fail", func(t *testing.T) {
-		play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			unsaved(t, s)
 			s.AWS.ClearFaults()
 			s.AWS.Inject(fakeaws.Fault{Operation: "PutSecretValue", Name: "/credentials", When: fakeaws.After, Times: 3}) // every attempt of the SDK
@@ -229,7 +229,7 @@ func TestARefreshTokenThatCannotBeSavedIsPending(t *testing.T) {
 		})
 	})
 	t.Run("unless that fails too", func(t *testing.T) {
-		play(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+		simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			denied("PutSecretValue", "/credentials", "AccessDeniedException")(s)
 			denied("PutParameter", "/pending", "AccessDeniedException")(s)
@@ -244,8 +244,8 @@ func TestARefreshTokenThatCannotBeSavedIsPending(t *testing.T) {
 	})
 }
 
-func TestAGrantedTokenThatCannotBePublishedIsWrittenAgainInTheRun(t *testing.T) {
-	play(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+func TestATokenThatCannotBePublishedIsWrittenAgainInTheRun(t *testing.T) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		s.AWS.Inject(fakeaws.Fault{Operation: "PutSecretValue", Name: "/token", Code: "InternalServiceError", Times: 10})
 		r := s.beat()

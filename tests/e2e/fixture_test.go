@@ -6,7 +6,9 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,29 +27,41 @@ const (
 	tokenHost    = "auth.reltio.com"
 )
 
-// stage is a world, with an eye on everything that comes out of it.
+// fixture is a stack whose output is searched for secrets.
 type fixture struct {
 	*harness.Harness
-	t     *testing.T
-	front *front
+	t *testing.T
+
+	mu     sync.Mutex
+	issued []string // by the token endpoint
 }
 
-// play runs a test in simulated time on a stage without connections.
-func play(t *testing.T, options fakereltio.Options, test func(t *testing.T, s *fixture)) {
+// simulate runs a test in simulated time, with a stack without connections.
+func simulate(t *testing.T, options fakereltio.Options, test func(t *testing.T, s *fixture)) {
 	t.Helper()
-	playAWS(t, fakeaws.Options{}, options, test)
+	simulateAWS(t, fakeaws.Options{}, options, test)
 }
 
-func playAWS(t *testing.T, awsOptions fakeaws.Options, options fakereltio.Options, test func(t *testing.T, s *fixture)) {
+func simulateAWS(t *testing.T, awsOptions fakeaws.Options, options fakereltio.Options, test func(t *testing.T, s *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		options.ClientSecret, options.Password, options.EchoRefreshToken = clientSecret, password, true
-		w := harness.New(t, awsOptions, options)
-		s := &fixture{Harness: w, t: t, front: &front{server: w.Reltio}}
-		w.Host(tokenHost, s.front)
+		s := &fixture{Harness: harness.New(t, awsOptions, options), t: t}
+		s.Host(tokenHost, harness.Tap(s.Reltio, func(body string) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.issued = append(s.issued, secretValues(body)...)
+		}))
 		test(t, s)
 	})
 }
+
+// always makes every token request meet a fault, until recover.
+func (s *fixture) always(fault fakereltio.Fault) {
+	s.Reltio.SetFaults(func() fakereltio.Fault { return fault })
+}
+
+func (s *fixture) recover() { s.Reltio.SetFaults(nil) }
 
 // credentials are those of a client with the refresh token of a fresh login.
 func (s *fixture) credentials() map[string]string {
@@ -74,7 +88,7 @@ func (s *fixture) seed(name string, fields map[string]string) {
 	s.PutCredentials(name, fields)
 }
 
-// seeded adds a connection and lets it get its first token, then sleeps until
+// seeded adds a connection and refreshes it for the first time, then sleeps until
 // the token is within its window. Heartbeats come on whole seconds, so that
 // minutes can be counted.
 func (s *fixture) seeded(name string, fields map[string]string) {
@@ -141,7 +155,9 @@ func (s *fixture) wantNothingSecret(r run, printed string) {
 	if r.err != nil {
 		seen += r.err.Error()
 	}
-	secrets := append(s.front.secrets(), clientSecret, password, "s3c", "p4ss")
+	s.mu.Lock()
+	secrets := append(slices.Clone(s.issued), clientSecret, password, "s3c", "p4ss")
+	s.mu.Unlock()
 	for _, result := range r.report.Connections {
 		for _, kind := range []string{"config", "state", "lease"} {
 			seen += s.parameter(result.Name, kind)
@@ -152,7 +168,7 @@ func (s *fixture) wantNothingSecret(r run, printed string) {
 			}
 		}
 	}
-	secrets = append(secrets, serversWords...)
+	secrets = append(secrets, replyTexts...)
 	for _, secret := range secrets {
 		if strings.Contains(seen, secret) {
 			s.t.Errorf("%q can be seen in what a run left:\n%s", secret, seen)
@@ -160,8 +176,8 @@ func (s *fixture) wantNothingSecret(r run, printed string) {
 	}
 }
 
-// serversWords are parts of reply bodies.
-var serversWords = []string{"error_description", "Invalid refresh", "Bad credentials", "Request blocked", "Please sign in", "oauth2/client"}
+// replyTexts are parts of reply bodies.
+var replyTexts = []string{"error_description", "Invalid refresh", "Bad credentials", "Request blocked", "Please sign in", "oauth2/client"}
 
 // secretValues returns what is secret in a document or a reply.
 func secretValues(document string) []string {

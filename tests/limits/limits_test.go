@@ -1,4 +1,6 @@
-package main
+// Package limits_test limits what a run costs, as counts that do not depend on
+// the machine: AWS calls, token requests and allocations. bench measures times.
+package limits_test
 
 import (
 	"bytes"
@@ -20,12 +22,13 @@ import (
 	"reltio-token-rotator/rotator/awsstore"
 	"reltio-token-rotator/rotator/emf"
 	"reltio-token-rotator/rotator/reltio"
+	"reltio-token-rotator/tests/harness"
 	"reltio-token-rotator/tests/harness/race"
 )
 
-// A run in this process may not cost more than this: so many calls, and so many
-// allocations, the SDK's included. The numbers are about a tenth above what was
-// measured; raise them only for a reason.
+// limits are the most calls and allocations of a run in this process, the SDK's
+// allocations included. They are about a tenth above what was measured; raise
+// them only for a reason.
 var limits = map[string]struct {
 	state, refreshToken string
 	outcome             rotator.Outcome
@@ -51,7 +54,7 @@ var limits = map[string]struct {
 func TestCallsAndAllocations(t *testing.T) {
 	for name, limit := range limits {
 		t.Run(name, func(t *testing.T) {
-			// In simulated time, since writes of parameters are spaced.
+			// In simulated time, because parameter writes are spaced.
 			synctest.Test(t, func(t *testing.T) {
 				servers := &canned{state: limit.state, refreshToken: limit.refreshToken, calls: map[string]int{}}
 				r := servers.rotator()
@@ -76,11 +79,11 @@ func TestCallsAndAllocations(t *testing.T) {
 	}
 }
 
-// canned answers every call with what was written down before, so that nearly
-// all allocations are the function's own.
+// canned answers every call with a fixed text, so that nearly all allocations are
+// the function's own.
 type canned struct {
 	state, refreshToken string
-	// saved is the version of the credentials secret that was written last.
+	// saved is the id of the last version of the credentials secret that was saved.
 	saved string
 	calls map[string]int
 }
@@ -89,10 +92,10 @@ func (c *canned) rotator() *rotator.Rotator {
 	store := awsstore.New(aws.Config{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 		HTTPClient: &http.Client{Transport: c, Timeout: 5 * time.Second},
-	}, prefix)
+	}, harness.Prefix)
 	return &rotator.Rotator{
 		Settings: rotator.Settings{
-			TokenURL: "https://auth.reltio.com/oauth/token", TokenHosts: []string{"reltio.com"},
+			TokenURL: harness.TokenURL, TokenHosts: []string{"reltio.com"},
 			RefreshBefore: 10 * time.Minute, Heartbeat: time.Minute,
 		},
 		Version: "test",
@@ -112,7 +115,7 @@ func (c *canned) RoundTrip(r *http.Request) (*http.Response, error) {
 		operation, header = "token", "application/json"
 		body = fmt.Sprintf(`{"access_token":"access","token_type":"bearer","refresh_token":%q,"expires_in":3599,"scope":"read"}`, c.refreshToken)
 	case "GetParametersByPath":
-		parameter := `{"Name":"/` + prefix + `/default/%s","Type":"String","Value":"%s","Version":7}`
+		parameter := `{"Name":"/` + harness.Prefix + `/default/%s","Type":"String","Value":"%s","Version":7}`
 		body = `{"Parameters":[` + fmt.Sprintf(parameter, "config", "{}") + "," + fmt.Sprintf(parameter, "state", c.state) + "," + fmt.Sprintf(parameter, "lease", "{}") + `]}`
 	case "GetSecretValue":
 		body = `{"VersionId":"v1","CreatedDate":946684800,"SecretString":"{\"client_id\":\"client\",\"client_secret\":\"secret\",\"refresh_token\":\"same\"}"}`

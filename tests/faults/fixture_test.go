@@ -1,4 +1,4 @@
-package crash_test
+package faults_test
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 
 const connection = "default"
 
-// stage is the world of one cell, with its processes.
+// fixture is the stack of one failure case, with its processes.
 type fixture struct {
 	t        *testing.T
 	w        *harness.Harness
@@ -32,10 +32,11 @@ type fixture struct {
 	// loginBackedOff: lost logins were not repeated for an hour.
 	loginBackedOff bool
 
-	// persons counts who put new credentials; the rest is of the last one.
-	persons       int
-	personName    string
-	personVersion string
+	// operators counts the operators who wrote new credentials. The rest is of the
+	// last one: operatorsToken is the refresh token and the name.
+	operators        int
+	operatorsToken   string
+	operatorsVersion string
 }
 
 func newFixture(t *testing.T, p provider, password bool) *fixture {
@@ -50,22 +51,25 @@ func withLatency(o fakereltio.Options) fakereltio.Options {
 
 // beat is one heartbeat in which nothing goes wrong.
 func (s *fixture) beat(want rotator.Outcome) {
-	if got := only1(s.beatStruck(func(*run, call) fault { return noFault })); got.Outcome != want {
+	if got := result1(s.beatWith(noFault)); got.Outcome != want {
 		s.t.Fatalf("the preparation: %+v, want %s", got, want)
 	}
 }
 
-// beatStruck is one heartbeat, to its end.
-func (s *fixture) beatStruck(meet func(*run, call) fault) rotator.Report {
-	r := s.launch(meet)
+// beatWith is one heartbeat, to its end.
+func (s *fixture) beatWith(faultOf func(*run, call) *fault) rotator.Report {
+	r := s.launch(faultOf)
 	<-r.ended
 	return r.report
 }
 
+// noFault is no fault at any call.
+func noFault(*run, call) *fault { return nil }
+
 // run is one heartbeat.
 type run struct {
 	*process
-	struck atomic.Bool // by the cell's fault
+	faulty atomic.Bool // it met the fault of the failure case
 	began  time.Time
 	ended  chan struct{}
 	report rotator.Report
@@ -83,15 +87,15 @@ func (r *run) over() bool {
 
 // launch sends a heartbeat and does not wait for its end: neither does the
 // schedule.
-func (s *fixture) launch(meet func(*run, call) fault) *run {
+func (s *fixture) launch(faultOf func(*run, call) *fault) *run {
 	s.beats++
 	r := &run{began: time.Now(), ended: make(chan struct{})}
-	r.process = &process{meet: func(c call) fault { return meet(r, c) }, late: &s.running}
+	r.process = &process{faultOf: func(c call) *fault { return faultOf(r, c) }, server: s.w.Reltio, late: &s.running}
 	rotating := r.wrap(*s.real)
 	id := fmt.Sprintf("request-%d", s.beats)
 	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Timeout)
 	r.cancel = cancel
-	r.rival = func() { s.beatStruck(func(*run, call) fault { return noFault }) }
+	r.rival = func() { s.beatWith(noFault) }
 	s.running.Go(func() {
 		defer close(r.ended)
 		defer cancel()
@@ -137,35 +141,35 @@ func (s *fixture) logins(n int) (count int) {
 	return count
 }
 
-// deceives reports whether jobs have a dead token while the state says it lives.
-// While a lease is open nobody says so: the token is in doubt.
+// deceives reports whether jobs have a dead token while the state says that it is
+// valid. While a lease is open the state does not count: the token is uncertain.
 func (s *fixture) deceives() bool {
 	open, _ := s.leased()
 	state := s.w.State(connection)
 	return !open && state.ExpiresAt.After(time.Now()) && !s.w.Alive(connection)
 }
 
-// personStands reports whether the last person's credentials are current, or what
-// the rotator has made of them since.
-func (s *fixture) personStands() bool {
+// operatorsAreCurrent reports whether the last operator's credentials are current,
+// or what the rotator has made of them since.
+func (s *fixture) operatorsAreCurrent() bool {
 	document, _ := s.w.AWS.Secret(harness.SecretName(connection, "credentials"))
 	var fields struct{ Owner string }
-	return json.Unmarshal([]byte(document), &fields) == nil && fields.Owner == s.personName
+	return json.Unmarshal([]byte(document), &fields) == nil && fields.Owner == s.operatorsToken
 }
 
-// personReported reports whether the person was told to put the credentials again
-// and can still find them: as the previous version, or by the id in the log.
-func (s *fixture) personReported() bool {
-	version, there := s.w.AWS.SecretVersions(harness.SecretName(connection, "credentials"))[s.personVersion]
+// operatorsAreReported reports whether the log asks to write the credentials again
+// and they are still there: as the previous version, or by the id in the log.
+func (s *fixture) operatorsAreReported() bool {
+	version, there := s.w.AWS.SecretVersions(harness.SecretName(connection, "credentials"))[s.operatorsVersion]
 	if !there || !strings.Contains(s.w.Output(), "put them again") {
 		return false
 	}
-	return slices.Contains(version.Stages, "AWSPREVIOUS") || strings.Contains(s.w.Output(), `"replaced_version":"`+s.personVersion+`"`)
+	return slices.Contains(version.Labels, "AWSPREVIOUS") || strings.Contains(s.w.Output(), `"replaced_version":"`+s.operatorsVersion+`"`)
 }
 
-// personUsed reports whether the last person's refresh token was used.
-func (s *fixture) personUsed() bool {
-	fingerprint := secret.New(s.personName).Fingerprint()
+// operatorsAreUsed reports whether the last operator's refresh token was used.
+func (s *fixture) operatorsAreUsed() bool {
+	fingerprint := secret.New(s.operatorsToken).Fingerprint()
 	return slices.ContainsFunc(s.w.Reltio.Requests(), func(r fakereltio.Request) bool {
 		return r.RefreshToken == fingerprint && r.Status == 200
 	})
@@ -174,14 +178,14 @@ func (s *fixture) personUsed() bool {
 // credentialsVersion is the current version of the credentials secret.
 func (s *fixture) credentialsVersion() string {
 	for id, version := range s.w.AWS.SecretVersions(harness.SecretName(connection, "credentials")) {
-		if slices.Contains(version.Stages, "AWSCURRENT") {
+		if slices.Contains(version.Labels, "AWSCURRENT") {
 			return id
 		}
 	}
 	return ""
 }
 
-// nextBeat is a minute ahead, or the end of a hold because of logins whose
+// nextBeat is a minute ahead, or the end of a backoff because of logins whose
 // answers were lost more than once: they may count as wrong ones, and accounts
 // get locked.
 func (s *fixture) nextBeat() time.Time {
@@ -191,8 +195,8 @@ func (s *fixture) nextBeat() time.Time {
 		return next
 	}
 	s.loginBackedOff = true
-	if hold := time.Until(state.NotBefore); hold > time.Hour {
-		s.t.Errorf("a login is held for %v", hold)
+	if backoff := time.Until(state.NotBefore); backoff > time.Hour {
+		s.t.Errorf("a login is not sent for %v", backoff)
 	}
 	return state.NotBefore
 }

@@ -1,0 +1,137 @@
+package faults_test
+
+import (
+	"slices"
+	"testing"
+)
+
+// check compares a failure case with the baseline of its situation: the same
+// heartbeat without a fault.
+func (r result) check(t *testing.T, c failureCase, baseline result) {
+	if r.lost(c, baseline) && !c.mayLose(baseline) {
+		t.Errorf("a refresh token was lost")
+	}
+	if r.concurrentWrite && !c.mayReplace(baseline) {
+		t.Errorf("an operator's credentials are not current")
+	}
+	// A login whose answer was lost is sent once more and then not for an hour.
+	if r.logins > max(1, baseline.logins)+2 {
+		t.Errorf("%d logins in a row, an account could get locked", r.logins)
+	}
+	allowed := baseline.requests
+	for _, i := range c.injections {
+		allowed += i.explains(r, baseline)
+	}
+	if c.password && r.lost(c, baseline) {
+		allowed += r.refusals - baseline.refusals // each was followed by a login
+	}
+	if c.operator >= 0 && place(baseline.calls, "Saver.Save") >= 0 {
+		allowed++ // with theirs, when the fault let them write before the check
+	}
+	if r.requests > allowed {
+		t.Errorf("%d token requests, %d are explained", r.requests, allowed)
+	}
+}
+
+// lost reports whether a refresh token that the server issued was never stored. A
+// password repairs that; the refused request shows it all the same.
+func (r result) lost(c failureCase, baseline result) bool {
+	return r.rejected && !baseline.rejected || !c.expired && r.refusals > baseline.refusals
+}
+
+// mayLose reports whether the refresh token could not be kept: the server changed
+// it, and the answer never arrived, or the process died before its first durable
+// write, or neither store accepted it for as long as the run lived.
+func (c failureCase) mayLose(baseline result) bool {
+	return c.provider.rotates() && slices.ContainsFunc(c.injections, func(i injection) bool { return c.loses(i, baseline) })
+}
+
+func (c failureCase) loses(i injection, baseline result) bool {
+	issued := place(baseline.calls, tokenRequest)
+	switch {
+	case i.call.method == tokenRequest:
+		return i.fault.losesAnswer()
+	case issued < 0 || i.at < issued:
+		return false
+	case i.fault.kills:
+		end := i.at
+		if i.fault.effect != never {
+			end++
+		}
+		return !slices.ContainsFunc(baseline.calls[issued:end], c.durable)
+	}
+	return i.call.method == "Pending.PutPending" && i.lasts != once && i.fault.effect == never
+}
+
+// durable reports whether a call of the baseline stores a refresh token.
+func (c failureCase) durable(met call) bool {
+	if met.method != "Saver.Save" && met.method != "Pending.PutPending" {
+		return false
+	}
+	return c.meanwhile == nil || c.meanwhile(met, 1) != refused
+}
+
+// explains is how many token requests more than in the baseline the fault
+// explains: those of a run whose answer was lost, that could not publish, or that
+// left no record, so that the next run cannot know what is published.
+func (i injection) explains(r, baseline result) int {
+	again := r.faulty * max(1, count(baseline.calls, tokenRequest))
+	leased := place(baseline.calls, "Parameters.Put(lease)")
+	issued := place(baseline.calls, tokenRequest)
+	switch {
+	case leased < 0 || i.at < leased:
+		return 0
+	case issued >= 0 && i.at < issued && (i.lasts == once || lastPlace(baseline.calls, i.call.String()) < issued):
+		return 0 // the request was still to come
+	case i.call.method == tokenRequest, i.fault.kills:
+		return again
+	case i.call.method == "Tokens.Publish" && i.lasts != once:
+		return again
+	case i.call.about == "state" && (i.lasts != once || i.fault.noTimeLeft):
+		return again
+	case i.call.about == "lease" && i.fault.effect == late: // leased by a run that has ended
+		return again
+	}
+	return 0
+}
+
+// mayReplace reports whether an operator who wrote before a save may have to
+// write the credentials again: the run died between its save and restoring what
+// that replaced, or could not check or restore for as long as it lived.
+func (c failureCase) mayReplace(baseline result) bool {
+	restore := place(baseline.calls, "Saver.RestorePrevious")
+	if restore < 0 {
+		return false // no concurrent write
+	}
+	save := lastPlace(baseline.calls[:restore], "Saver.Save")
+	return slices.ContainsFunc(c.injections, func(i injection) bool {
+		if i.fault.kills {
+			saved := i.at > save || i.at == save && i.fault.effect != never
+			restored := i.at > restore || i.at == restore && i.fault.effect != never
+			return saved && !restored
+		}
+		return i.lasts != once && (i.call.method == "Saver.Labels" || i.call.method == "Saver.RestorePrevious")
+	})
+}
+
+func place(calls []call, name string) int {
+	return slices.IndexFunc(calls, func(met call) bool { return matches(met, name) })
+}
+
+func lastPlace(calls []call, name string) int {
+	for at := len(calls) - 1; at >= 0; at-- {
+		if matches(calls[at], name) {
+			return at
+		}
+	}
+	return -1
+}
+
+func count(calls []call, name string) (n int) {
+	for _, met := range calls {
+		if matches(met, name) {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,46 @@
+package harness
+
+import (
+	"bytes"
+	"net/http"
+
+	"reltio-token-rotator/tests/fake"
+)
+
+// Tap is a server that also passes the body of each of its replies to see, of one
+// that is cut too.
+func Tap(server http.Handler, see func(body string)) fake.Connector { return tap{server, see} }
+
+type tap struct {
+	server http.Handler
+	see    func(body string)
+}
+
+// Connect implements fake.Connector.
+func (t tap) Connect(r *http.Request) (http.Handler, error) {
+	connector, ok := t.server.(fake.Connector)
+	if !ok {
+		return t, nil
+	}
+	server, err := connector.Connect(r)
+	return tap{server, t.see}, err
+}
+
+func (t tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	reply := &copying{ResponseWriter: w}
+	defer func() { t.see(reply.body.String()) }()
+	t.server.ServeHTTP(reply, r)
+}
+
+// copying keeps a copy of a reply's body.
+type copying struct {
+	http.ResponseWriter
+	body bytes.Buffer
+}
+
+func (c *copying) Write(p []byte) (int, error) {
+	c.body.Write(p)
+	return c.ResponseWriter.Write(p)
+}
+
+func (c *copying) Flush() { c.ResponseWriter.(http.Flusher).Flush() }

@@ -39,7 +39,7 @@ PROGRAMS    := $(SAM_CLI) \
                $(TOOLS)/ministack/installed-$(MINISTACK_VERSION)-$(TRANSLATOR_VERSION) \
                $(TOOLS)/moto/installed-$(MOTO_VERSION) \
                $(TOOLS)/checkov/installed-$(CHECKOV_VERSION) \
-               $(TOOLS)/python/installed
+               $(TOOLS)/python/installed $(TOOLS)/java/installed $(TOOLS)/node/installed
 
 .DEFAULT_GOAL := help
 .PHONY: help run test simulate bench ci-quick ci lint lint-go lint-templates vulncheck fmt tools
@@ -195,6 +195,24 @@ $(TOOLS)/checkov/installed-%:
 # The versions are in the files, and are those that a job would run.
 $(TOOLS)/python/installed: tests/readers/requirements.txt bench/peer/requirements.txt
 	$(call pip,python,mypy,$(addprefix -r ,$^))
+
+# What the readers for Java and Node depend on. Without Maven or npm their tests
+# skip; with CI set this fails.
+# $(call depends,FOLDER,COMMAND,WHAT TO INSTALL,HOW)
+define depends
+@if command -v $(2) >/dev/null; then \
+	echo "installing what examples/$(1) depends on"; rm -rf $(TOOLS)/$(1); mkdir -p $(TOOLS); \
+	cp -r examples/$(1) $(TOOLS)/$(1) && cd $(TOOLS)/$(1) && $(4) && touch $@; \
+else echo "examples/$(1) will not be tested: install $(3), then make tools"; test -z "$$CI"; fi
+endef
+
+$(TOOLS)/java/installed: examples/java/pom.xml
+	$(call depends,java,mvn,a JDK 11 or later with Maven,\
+		mvn -q -B package dependency:copy-dependencies -DoutputDirectory=lib)
+
+$(TOOLS)/node/installed: examples/node/package-lock.json
+	$(call depends,node,npm,Node.js 20 or later with npm,\
+		npm ci --ignore-scripts --no-audit --no-fund --silent)
 
 # $(call go-tool,PACKAGE@VERSION)
 define go-tool

@@ -1,29 +1,25 @@
-#!/usr/bin/env bash
-# Starts a program with a token that was injected when its container started,
-# if that token is sure to live for the program's time:
+#!/bin/sh
+# Starts a program with a token that was injected when its container started, if
+# that token is valid for the program's time:
 #
 #   enough-left.sh SECONDS program [argument…]
 #
-# Reads RELTIO_TOKEN_EXPIRES_AT, the secret's key expires_at, and
-# RELTIO_REFRESH_BEFORE, the stack's RefreshBeforeSeconds (600). A refresh ends
-# the old token at once, and comes by that time, and a fifth of it, before
-# expires_at: what is left after that does not count.
-#
-# Where it is not enough, waits until the refresh is over and ends with 75 ("try
-# again"): the container that is started next gets the new token. Needs bash and
-# GNU date.
-set -euo pipefail
+# Reads RELTIO_TOKEN_VALID_UNTIL, the secret's key valid_until: the rotator does
+# not end the token before. If the time does not suffice, this script waits until
+# then and exits with 75 ("try again"), so that the next container gets the next
+# token. Needs date of GNU or BusyBox.
+set -eu
 
 needed=$1
 shift
-window=${RELTIO_REFRESH_BEFORE:-600}
-expires_at=$(date -d "$RELTIO_TOKEN_EXPIRES_AT" +%s)
-now=$(date +%s)
-if ((now + needed <= expires_at - window * 6 / 5)); then
+valid_until=$(date -u -d "$(echo "$RELTIO_TOKEN_VALID_UNTIL" | tr T ' ' | tr -d Z)" +%s)
+left=$((valid_until - $(date +%s)))
+if [ "$needed" -le "$left" ]; then
   exec "$@"
 fi
-pause=$((expires_at - window + 90 - now))
-((pause > 0)) || pause=0
-echo "the token is not sure to live for $needed s; waiting $pause s for the next one" >&2
+# Two minutes for the refresh.
+pause=$((left + 120))
+[ "$pause" -ge 0 ] || pause=0
+echo "the token is not valid for $needed s; waiting $pause s for the next one" >&2
 sleep "$pause"
 exit 75

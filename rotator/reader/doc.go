@@ -1,8 +1,8 @@
-// Package reader gives a job the access token that the rotator keeps fresh. It
-// needs Secrets Manager's client and nothing else of this module: the folder
-// can be copied into another one as it is.
+// Package reader gives a job the access token that the rotator publishes. It needs
+// the Secrets Manager client and no other package of this module: you can copy the
+// folder into another module.
 //
-// The usual path, once a process:
+// Create one Source in each process:
 //
 //	source := reader.New(reader.Config{
 //		Secrets:  secretsmanager.NewFromConfig(cfg),
@@ -10,33 +10,37 @@
 //	})
 //	client := &http.Client{Transport: source.Transport(nil)}
 //
-// What that client does that a plain header does not: a refresh ends the old
-// token at once, so on a 401 it reads the secret again, waits out the instant
-// between the grant and the write of the new token (5 s at most), and repeats
-// the request once. A token is cached for five minutes at most and never past
-// its end; many goroutines share one read; a redirect to another host does not
-// take the token along.
+// A refresh ends the old token at once. So on a 401 the client reads the secret
+// again, waits up to 5 s until the new token is published, and repeats the request
+// once. It caches a token for five minutes at most, and past its valid_until for
+// ten seconds.
+// Goroutines that need the token at the same time share one read. The token is not
+// sent to another host that a redirect names. docs/reading-the-token.md lists all
+// rules under "What a reader does".
 //
-// # Reporting a token that was ended early
+// # Reporting a token that expired early
 //
-// Another login of the same Reltio user can end a token before its time. With
-// Config.Report the function is told and replaces it in seconds, where jobs
-// would otherwise fail until the next refresh. The job's role needs the stack's
-// ReporterPolicyArn, and Report these three lines, with the client of
-// github.com/aws/aws-sdk-go-v2/service/lambda and the output FunctionName:
+// Another login of the same Reltio user can end a token early. With Config.Report
+// the client reports the token and the function replaces it in seconds; without
+// it jobs fail until the next refresh. The job's role needs the stack's
+// ReporterPolicyArn, which allows the function's alias report, and Report is these
+// lines, with the client of github.com/aws/aws-sdk-go-v2/service/lambda and the
+// output FunctionName:
 //
 //	Report: func(ctx context.Context, event []byte) error {
-//		_, err := functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Payload: event})
+//		_, err := functions.Invoke(ctx, &lambda.InvokeInput{
+//			FunctionName: &name, Qualifier: aws.String("report"), Payload: event,
+//		})
 //		return err
 //	},
 //
-// The event holds the token's fingerprint, never the token. The function counts
-// a report only when its last refresh is over a minute old; a token that is
-// ended sooner is replaced when it is reported again, a minute later.
+// The event holds the token's fingerprint, never the token. The function ignores a
+// report in the first minute after a refresh. A token that was ended in that minute
+// is replaced when it is reported again, a minute later.
 //
 // # golang.org/x/oauth2
 //
-// For a library that wants an oauth2.TokenSource:
+// For a library that needs an oauth2.TokenSource:
 //
 //	type oauth2Source struct{ *reader.Source }
 //
@@ -45,7 +49,7 @@
 //		return &oauth2.Token{AccessToken: t.Reveal(), Expiry: t.ReadAgain}, err
 //	}
 //
-// ReadAgain and not ExpiresAt, because oauth2 keeps a token until its Expiry.
-// oauth2 does not know what to do about a 401: put [Source.Transport] under it
-// where it can be chosen.
+// Expiry is ReadAgain and not ExpiresAt, because oauth2 keeps a token until its
+// Expiry. oauth2 does not handle a 401. If the library lets you choose its
+// transport, choose [Source.Transport].
 package reader

@@ -8,56 +8,59 @@ import (
 )
 
 const (
-	// patience is how long the secret may lag behind a grant.
-	patience = 5 * time.Second
-	// The pauses between the reads in that time double from the first to the
-	// last: eight reads at most.
+	// publishTimeout is how long the rotator may take to publish a new token after
+	// the old one has ended.
+	publishTimeout = 5 * time.Second
+	// The pauses between the reads in that time double from firstPause to
+	// lastPause: eight reads at most.
 	firstPause = 125 * time.Millisecond
 	lastPause  = time.Second
-	// reportInterval bounds a report: the function's cold start and its refresh.
-	reportInterval = 30 * time.Second
-	// renewalInterval is how often one token is waited for and reported.
+	// reportTimeout limits one report: the function's cold start and its refresh.
+	reportTimeout = 30 * time.Second
+	// renewalInterval is the time between two searches for a replacement of the
+	// same token.
 	renewalInterval = time.Minute
-	// muteInterval is how long nothing is reported after a token that a report
-	// brought was refused as well. The 401 has another cause then, and reports
-	// would go on replacing good tokens. It is as often as Secrets Manager
-	// takes a new value for long.
-	muteInterval = 15 * time.Minute
+	// reportPause is how long nothing is reported after the API has also rejected
+	// a token that a report brought. The 401 then has another cause, and further
+	// reports would replace good tokens. Secrets Manager accepts a new value as
+	// often as this for a long time.
+	reportPause = 15 * time.Minute
 )
 
-// errSame says that the secret goes on holding the refused token.
+// errSame means that the secret still holds the rejected token.
 var errSame = errors.New("the secret holds no other token")
 
-// renewal is the search for the token that replaces a refused one.
+// renewal is the search for the token that replaces a rejected one.
 type renewal struct {
 	*flight
 	startedAt time.Time
-	// reported: it took a report to get it. Read it after the flight.
+	// reported says that the token was reported. Read it after the flight.
 	reported bool
 }
 
-// replacement waits for a token other than the refused one. The error is
-// errSame, the context's, or what kept it from reading the secret.
-func (s *Source) replacement(ctx context.Context, refused Token) (Token, error) {
-	if t, ok := s.cache(); ok && t.Reveal() != refused.Reveal() {
+// replacement waits for a token other than the rejected one. The error is errSame,
+// the context's, or that of reading the secret.
+func (s *Source) replacement(ctx context.Context, rejected Token) (Token, error) {
+	if t, usable := s.cache(); usable && t.Reveal() != rejected.Reveal() {
 		return t, nil
 	}
-	r, tried := s.renewal(ctx, refused)
+	r, tried := s.renewal(ctx, rejected)
 	if !tried {
 		return r.wait(ctx)
 	}
-	// A minute's waiting is over or has not helped: look, and no more.
-	return s.other(ctx, refused)
+	// A search in the last minute has ended: read once, without waiting.
+	return s.other(ctx, rejected)
 }
 
-// renewal returns the search under way for the refused token, or begins one
-// unless the last one is over and was begun less than a minute ago.
-func (s *Source) renewal(ctx context.Context, refused Token) (r *renewal, tried bool) {
+// renewal returns the search in progress for a replacement of the rejected token,
+// or starts one. It starts none, and tried is true, if the last one has ended and
+// started less than a minute ago.
+func (s *Source) renewal(ctx context.Context, rejected Token) (r *renewal, tried bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now, name := time.Now(), refused.Fingerprint()
+	now, name := time.Now(), rejected.Fingerprint()
 	if r = s.renewals[name]; r != nil {
-		if !r.over() {
+		if !r.done() {
 			return r, false
 		}
 		if now.Sub(r.startedAt) < renewalInterval {
@@ -65,28 +68,29 @@ func (s *Source) renewal(ctx context.Context, refused Token) (r *renewal, tried 
 		}
 	}
 	for name, old := range s.renewals {
-		if old.over() && now.Sub(old.startedAt) >= renewalInterval {
+		if old.done() && now.Sub(old.startedAt) >= renewalInterval {
 			delete(s.renewals, name)
 		}
 	}
+	s.rejected = name
 	r = &renewal{flight: newFlight(), startedAt: now}
 	s.renewals[name] = r
-	go func() { r.land(s.renew(context.WithoutCancel(ctx), refused, r)) }()
+	go func() { r.land(s.renew(context.WithoutCancel(ctx), rejected, r)) }()
 	return r, false
 }
 
-func (r *renewal) over() bool {
+func (r *renewal) done() bool {
 	select {
-	case <-r.done:
+	case <-r.landed:
 		return true
 	default:
 		return false
 	}
 }
 
-// renew waits for another token, and asks the function for one if none comes.
-func (s *Source) renew(ctx context.Context, refused Token, r *renewal) (Token, error) {
-	token, err := s.await(ctx, refused)
+// renew waits for another token, and reports the rejected one if none comes.
+func (s *Source) renew(ctx context.Context, rejected Token, r *renewal) (Token, error) {
+	token, err := s.await(ctx, rejected)
 	if !errors.Is(err, errSame) || !s.mayReport() {
 		return token, err
 	}
@@ -94,22 +98,22 @@ func (s *Source) renew(ctx context.Context, refused Token, r *renewal) (Token, e
 		Action      string   `json:"action"`
 		Connections []string `json:"connections"`
 		DeadToken   string   `json:"dead_token"`
-	}{"refresh", []string{refused.connection}, refused.Fingerprint()})
+	}{"refresh", []string{rejected.connection}, rejected.Fingerprint()})
 	r.reported = true
-	reportCtx, cancel := context.WithTimeout(ctx, reportInterval)
+	reportCtx, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
 	if err := s.config.Report(reportCtx, event); err != nil {
-		s.config.Log.WarnContext(ctx, "the refused token could not be reported", "token_fingerprint", refused.Fingerprint(), "error", err)
+		s.config.Log.WarnContext(ctx, "the rejected token could not be reported", "token_fingerprint", rejected.Fingerprint(), "error", err)
 		return Token{}, errSame
 	}
-	return s.await(ctx, refused)
+	return s.await(ctx, rejected)
 }
 
-// await reads the secret until it holds another token, for as long as patience.
-func (s *Source) await(ctx context.Context, refused Token) (Token, error) {
-	deadline := time.Now().Add(patience)
+// await reads the secret until it holds another token, for up to publishTimeout.
+func (s *Source) await(ctx context.Context, rejected Token) (Token, error) {
+	deadline := time.Now().Add(publishTimeout)
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		token, err := s.other(ctx, refused)
+		token, err := s.other(ctx, rejected)
 		if err == nil || time.Now().Add(pause).After(deadline) {
 			return token, err
 		}
@@ -118,9 +122,9 @@ func (s *Source) await(ctx context.Context, refused Token) (Token, error) {
 }
 
 // other reads the secret once.
-func (s *Source) other(ctx context.Context, refused Token) (Token, error) {
+func (s *Source) other(ctx context.Context, rejected Token) (Token, error) {
 	token, err := s.read(ctx)
-	if err == nil && token.Reveal() == refused.Reveal() {
+	if err == nil && token.Reveal() == rejected.Reveal() {
 		return Token{}, errSame
 	}
 	return token, err
@@ -129,14 +133,15 @@ func (s *Source) other(ctx context.Context, refused Token) (Token, error) {
 func (s *Source) mayReport() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.config.Report != nil && !time.Now().Before(s.mutedUntil)
+	return s.config.Report != nil && !time.Now().Before(s.noReportBefore)
 }
 
-// refusedAgain takes note that the replacement of a refused token was refused.
-func (s *Source) refusedAgain(refused Token) {
+// rejectedAgain records that the API has rejected the replacement of a rejected token
+// too.
+func (s *Source) rejectedAgain(rejected Token) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.renewals[refused.Fingerprint()]; r != nil && r.over() && r.reported {
-		s.mutedUntil = time.Now().Add(muteInterval)
+	if r := s.renewals[rejected.Fingerprint()]; r != nil && r.done() && r.reported {
+		s.noReportBefore = time.Now().Add(reportPause)
 	}
 }

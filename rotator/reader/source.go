@@ -13,15 +13,18 @@ import (
 )
 
 const (
-	// maxAge is how long a token is used without reading the secret again.
-	// Longer, and a token that a refresh has ended is served for longer to those
-	// who do not see the 401.
+	// maxAge is how long a token is used before the secret is read again. A caller
+	// that does not see the 401 may use a token for this long after a refresh has
+	// ended it.
 	maxAge = 5 * time.Minute
-	// readTimeout bounds one read of the secret, the SDK's retries included.
+	// readInterval is the time between reads past ValidUntil, and after a read that
+	// failed.
+	readInterval = 10 * time.Second
+	// readTimeout limits one read of the secret, including the SDK's retries.
 	readTimeout = 10 * time.Second
 )
 
-// SecretsManager reads a secret; *secretsmanager.Client does.
+// SecretsManager reads a secret. *secretsmanager.Client implements it.
 type SecretsManager interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
@@ -32,23 +35,24 @@ type Config struct {
 	// SecretID is the token secret's name or ARN, the stack's output
 	// TokenSecretName or TokenSecretArn.
 	SecretID string
-	// Report hands an event to the rotator's function, see the package comment.
-	// It may return before the function has ended. Nil reports nothing.
+	// Report sends an event to the rotator's function; see the package comment. It
+	// may return before the function has ended. If nil, nothing is reported.
 	Report func(ctx context.Context, event []byte) error
-	// Log is told what goes wrong behind a 401. Nil logs nothing.
+	// Log gets what goes wrong after a 401. If nil, nothing is logged.
 	Log *slog.Logger
 }
 
-// Source gives the current token. A process needs one; its methods may be
-// called from any goroutine.
+// Source gives the current token. A process needs one. Its methods may be called
+// concurrently.
 type Source struct {
 	config Config
 
-	mu         sync.Mutex
-	cached     Token
-	reading    *flight             // the read under way
-	renewals   map[string]*renewal // by the refused token's fingerprint
-	mutedUntil time.Time           // no report before
+	mu             sync.Mutex
+	cached         Token
+	rejected       string              // the fingerprint of the last token that got a 401
+	reading        *flight             // the read in progress
+	renewals       map[string]*renewal // by the rejected token's fingerprint
+	noReportBefore time.Time
 }
 
 // New returns a Source that has read nothing yet.
@@ -59,39 +63,55 @@ func New(config Config) *Source {
 	return &Source{config: config, renewals: map[string]*renewal{}}
 }
 
-// Token returns the token to use now, from the cache or from the secret. One
-// that has just been read is returned even past its ExpiresAt, as the best that
-// there is. The error is Secrets Manager's, wrapped, or says what is wrong with
-// the secret's value.
+// Token returns the token to use now, from the cache or from the secret. If the
+// secret cannot be read, the last token is used until it has expired or was
+// rejected. A token that was just read is returned even after its ExpiresAt,
+// because there is no better one. The error wraps Secrets Manager's, or says what
+// is wrong with the secret's value.
 func (s *Source) Token(ctx context.Context) (Token, error) {
-	if t, ok := s.cache(); ok {
-		return t, nil
+	cached, usable := s.cache()
+	if usable && time.Now().Before(cached.ReadAgain) {
+		return cached, nil
 	}
-	return s.read(ctx)
+	token, err := s.read(ctx)
+	if err == nil || ctx.Err() != nil || !usable || !time.Now().Before(cached.ExpiresAt) {
+		return token, err
+	}
+	s.config.Log.WarnContext(ctx, "the token secret could not be read; the last token is used", "error", err)
+	s.readLater()
+	return cached, nil
 }
 
-// cache returns the cached token, if it may still be used.
+// cache returns the cached token, and whether it may be used. A rejected one is not
+// used again without a read.
 func (s *Source) cache() (Token, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cached, time.Now().Before(s.cached.ReadAgain)
+	return s.cached, s.cached.value != nil && s.cached.Fingerprint() != s.rejected
 }
 
-// read reads the secret, together with everyone who asks meanwhile.
+// readLater delays the next read after one that failed.
+func (s *Source) readLater() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cached.ReadAgain = earlier(time.Now().Add(readInterval), s.cached.ExpiresAt)
+}
+
+// read reads the secret. Callers that come meanwhile share the read.
 func (s *Source) read(ctx context.Context) (Token, error) {
 	s.mu.Lock()
 	f := s.reading
 	if f == nil {
 		f = newFlight()
 		s.reading = f
-		// Not the first caller's context: the others would fail with it.
+		// The first caller's context would let the others fail when it ends.
 		go s.fly(context.WithoutCancel(ctx), f)
 	}
 	s.mu.Unlock()
 	return f.wait(ctx)
 }
 
-// fly is the one read that all wait for.
+// fly is the read that all callers wait for.
 func (s *Source) fly(ctx context.Context, f *flight) {
 	token, err := s.fetch(ctx)
 	s.mu.Lock()
@@ -117,28 +137,28 @@ func (s *Source) fetch(ctx context.Context) (Token, error) {
 	if err != nil {
 		return Token{}, fmt.Errorf("the token secret %q cannot be used: %w", s.config.SecretID, err)
 	}
-	// PREFIX/NAME/token, whether it was asked for by name or by ARN.
+	// It is PREFIX/NAME/token, whether SecretID is a name or an ARN.
 	token.connection = path.Base(path.Dir(aws.ToString(secret.Name)))
 	return token, nil
 }
 
-// flight is work that many wait for.
+// flight is one operation that several callers wait for.
 type flight struct {
-	done  chan struct{}
-	token Token
-	err   error
+	landed chan struct{}
+	token  Token
+	err    error
 }
 
-func newFlight() *flight { return &flight{done: make(chan struct{})} }
+func newFlight() *flight { return &flight{landed: make(chan struct{})} }
 
 func (f *flight) land(token Token, err error) {
 	f.token, f.err = token, err
-	close(f.done)
+	close(f.landed)
 }
 
 func (f *flight) wait(ctx context.Context) (Token, error) {
 	select {
-	case <-f.done:
+	case <-f.landed:
 		return f.token, f.err
 	case <-ctx.Done():
 		return Token{}, context.Cause(ctx)

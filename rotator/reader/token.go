@@ -11,18 +11,22 @@ import (
 	"time"
 )
 
-// Token is an access token as the secret held it. Printing, logging and
-// encoding it show "[redacted]"; only Reveal gives the value.
+// Token is an access token as the secret held it. Printed, logged or encoded it is
+// "[redacted]"; only Reveal returns the value.
 type Token struct {
-	// A pointer, because fmt shows unexported fields without asking their
-	// methods, and of a pointer it shows the address.
+	// A pointer, because fmt prints unexported fields without calling their
+	// methods, and prints a pointer's address.
 	value *string
-	// ExpiresAt is never later than the truth. A refresh may end it sooner.
+	// ValidUntil is when the rotator may end the token; ExpiresAt if the secret does
+	// not say.
+	ValidUntil time.Time
+	// ExpiresAt is never later than the token's true expiry.
 	ExpiresAt time.Time
-	// ReadAgain is when the secret has to be read again: five minutes after it
-	// was read, or at ExpiresAt if that comes first.
+	// ReadAgain is when the secret must be read again: five minutes after it was
+	// read or at ValidUntil, whichever is earlier; past ValidUntil, ten seconds
+	// after it was read. It is never later than ExpiresAt.
 	ReadAgain time.Time
-	// connection is whose token it is, for a report.
+	// connection is the token's connection, for a report.
 	connection string
 }
 
@@ -34,8 +38,8 @@ func (t Token) Reveal() string {
 	return *t.value
 }
 
-// Fingerprint is the first 16 hex digits of the token's SHA-256: enough to tell
-// same from changed, useless to a thief. The rotator's state and reports name
+// Fingerprint is the first 16 hex digits of the token's SHA-256. It shows whether a
+// token has changed and does not reveal it. The rotator's state and reports name
 // tokens by it.
 func (t Token) Fingerprint() string {
 	sum := sha256.Sum256([]byte(t.Reveal()))
@@ -44,7 +48,7 @@ func (t Token) Fingerprint() string {
 
 const redacted = "[redacted]"
 
-// Format implements fmt.Formatter, so that no verb reaches the value.
+// Format implements fmt.Formatter, so that no verb prints the value.
 func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // LogValue implements slog.LogValuer.
@@ -53,11 +57,12 @@ func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalJSON implements json.Marshaler.
 func (Token) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
-// parse reads the token secret's value. Its errors show nothing of it.
+// parse reads the token secret's value. Its errors do not show the value.
 func parse(document string, readAt time.Time) (Token, error) {
 	var fields struct {
 		AccessToken string    `json:"access_token"`
 		ExpiresAt   time.Time `json:"expires_at"`
+		ValidUntil  time.Time `json:"valid_until"`
 	}
 	if err := json.Unmarshal([]byte(document), &fields); err != nil {
 		return Token{}, errors.New("it is not the JSON that the rotator writes")
@@ -65,9 +70,24 @@ func parse(document string, readAt time.Time) (Token, error) {
 	if fields.AccessToken == "" {
 		return Token{}, errors.New("it has no access_token; is it the credentials secret?")
 	}
-	t := Token{value: &fields.AccessToken, ExpiresAt: fields.ExpiresAt, ReadAgain: readAt.Add(maxAge)}
-	if t.ExpiresAt.Before(t.ReadAgain) {
-		t.ReadAgain = t.ExpiresAt
+	if fields.ExpiresAt.IsZero() {
+		return Token{}, errors.New("it has no expires_at")
 	}
+	t := Token{value: &fields.AccessToken, ValidUntil: fields.ValidUntil, ExpiresAt: fields.ExpiresAt}
+	if t.ValidUntil.IsZero() {
+		t.ValidUntil = t.ExpiresAt
+	}
+	t.ReadAgain = readAt.Add(readInterval)
+	if readAt.Before(t.ValidUntil) {
+		t.ReadAgain = earlier(readAt.Add(maxAge), t.ValidUntil)
+	}
+	t.ReadAgain = earlier(t.ReadAgain, t.ExpiresAt)
 	return t, nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }

@@ -10,19 +10,19 @@ import (
 	"strings"
 )
 
-// maxDrain is how much of a 401's body is read so that its connection can be
-// used again.
+// maxDrain is how much of a 401's body is read, so that the connection can be used
+// again.
 const maxDrain = 64 << 10
 
 // Transport returns a RoundTripper that sends requests through base
 // (http.DefaultTransport if nil) with the token in their Authorization header.
 //
-// A 401 is answered as the package comment says. It comes back to the caller
-// where no other token could be had, where the repeat was refused too, and where
-// the request has a body without GetBody, which cannot be sent again.
+// It handles a 401 as the package comment says. It returns the 401 to the caller if
+// there is no other token, if the repeat was rejected too, and if the request has a
+// body without GetBody, which cannot be sent again.
 //
-// A request that a redirect has brought to another scheme, host or port goes
-// out as it is, without the token.
+// If a redirect leads to another scheme, host or port, the request is sent without
+// the token.
 func (s *Source) Transport(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -37,14 +37,14 @@ type transport struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if strayed(req) {
+	if leftOrigin(req) {
 		return t.send(req, req)
 	}
 	ctx := req.Context()
 	token, err := t.source.Token(ctx)
 	if err != nil {
 		if req.Body != nil {
-			_ = req.Body.Close() // a RoundTripper's duty
+			_ = req.Body.Close() // as a RoundTripper must
 		}
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return response, err
 	}
 	if !replayable(req) {
-		t.source.renewal(ctx, token) // for the next request; this one cannot wait for it
+		t.source.renewal(ctx, token) // for the next request; this one cannot be repeated
 		return response, nil
 	}
 	other, err := t.source.replacement(ctx, token)
@@ -63,7 +63,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if err != nil {
 		if !errors.Is(err, errSame) {
-			t.source.config.Log.WarnContext(ctx, "a token was refused and the secret could not be read again", "error", err)
+			t.source.config.Log.WarnContext(ctx, "the API rejected a token, and the secret could not be read again", "error", err)
 		}
 		return response, nil
 	}
@@ -77,13 +77,13 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	_ = response.Body.Close()
 	response, err = t.send(req, again)
 	if err == nil && response.StatusCode == http.StatusUnauthorized {
-		t.source.refusedAgain(token)
+		t.source.rejectedAgain(token)
 	}
 	return response, err
 }
 
-// send sends what is to go out for req. The answer names req as its request:
-// http.Client hands it on, and it holds no token.
+// send sends out in the place of req. The response names req as its request, because
+// http.Client passes it on and req holds no token.
 func (t *transport) send(req, out *http.Request) (*http.Response, error) {
 	response, err := t.base.RoundTrip(out)
 	if response != nil {
@@ -105,10 +105,10 @@ func replayable(req *http.Request) bool {
 	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
 }
 
-// strayed reports whether redirects have led a request away from where it began,
-// even if they led it back since. http.Client sets Response on the requests that
-// it makes for redirects, to the answer that asked for it.
-func strayed(req *http.Request) bool {
+// leftOrigin reports whether redirects have led a request to another origin, even if
+// they led it back since. In a request that http.Client makes for a redirect,
+// Response is the response that caused it.
+func leftOrigin(req *http.Request) bool {
 	for r := req; r.Response != nil && r.Response.Request != nil; {
 		r = r.Response.Request
 		if origin(r.URL) != origin(req.URL) {

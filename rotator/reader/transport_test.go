@@ -163,7 +163,7 @@ func TestAReport(t *testing.T) {
 			t.Errorf("status %d", got)
 		}
 	})
-	play(t, "that does not help is repeated once a minute, and the secret read once a request", func(t *testing.T, w *harness) {
+	play(t, "that does not help is repeated once a minute, and the secret read before and after each request", func(t *testing.T, w *harness) {
 		ended(w)
 		w.get()
 		w.wantReads(16) // eight before the report, eight after
@@ -171,7 +171,7 @@ func TestAReport(t *testing.T) {
 			w.get()
 			time.Sleep(time.Second)
 		}
-		w.wantReads(40)
+		w.wantReads(80)
 		w.wantReports(1)
 		time.Sleep(20 * time.Second)
 		w.onReport = mend(w)

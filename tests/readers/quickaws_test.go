@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"testing"
 )
 
 // The AWS CLI needs most of a second of a core to start: too long for twenty
@@ -33,7 +32,7 @@ func asQuickAWS() {
 func quickAWS(args []string) error {
 	endpoint, get, invoke := os.Getenv("AWS_ENDPOINT_URL"),
 		[]string{"secretsmanager", "get-secret-value", "--secret-id", "", "--version-stage", "AWSCURRENT", "--output", "json"},
-		[]string{"lambda", "invoke", "--function-name", "", "--payload", "fileb:///dev/stdin", "/dev/null"}
+		[]string{"lambda", "invoke", "--function-name", "", "--qualifier", "report", "--payload", "fileb:///dev/stdin", "/dev/null"}
 	switch blank := blanked(args); {
 	case slices.Equal(blank, get):
 		body, err := json.Marshal(map[string]string{"SecretId": args[3], "VersionStage": "AWSCURRENT"})
@@ -42,7 +41,7 @@ func quickAWS(args []string) error {
 		}
 		return post(endpoint, "secretsmanager.GetSecretValue", bytes.NewReader(body))
 	case slices.Equal(blank, invoke):
-		return post(endpoint+"/2015-03-31/functions/"+args[3]+"/invocations", "", os.Stdin)
+		return post(endpoint+"/2015-03-31/functions/"+args[3]+"/invocations?Qualifier=report", "", os.Stdin)
 	}
 	return fmt.Errorf("not one of the example's calls: %q", args)
 }
@@ -72,18 +71,4 @@ func post(url, target string, body io.Reader) error {
 	}
 	_, err = io.Copy(os.Stdout, answer.Body)
 	return err
-}
-
-// quickAWSFolder is a folder whose aws is this program.
-func quickAWSFolder(t *testing.T) string {
-	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
-	if err := os.Symlink(program, filepath.Join(folder, "aws")); err != nil {
-		t.Fatal(err)
-	}
-	return folder
 }

@@ -1,14 +1,14 @@
 package readers_test
 
 import (
-	"encoding/json"
+	"flag"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"reltio-token-rotator/rotator"
 	fakeaws "reltio-token-rotator/tests/fake/aws"
 	"reltio-token-rotator/tests/fake/lambda"
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
@@ -29,7 +28,23 @@ var rotate binary.Once
 
 func TestMain(m *testing.M) {
 	asQuickAWS()
-	os.Exit(rotate.Run(m))
+	asGoJob()
+	os.Exit(runAll(m))
+}
+
+func runAll(m *testing.M) int {
+	flag.Parse()
+	// What runs at the same time waits more than it works.
+	if err := flag.Set("test.parallel", "64"); err != nil {
+		panic(err)
+	}
+	dir, err := os.MkdirTemp("", "readers-*")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	built.dir = dir
+	return rotate.Run(m)
 }
 
 // stack is the real function, AWS and Reltio on loopback, for jobs that are
@@ -41,18 +56,16 @@ type stack struct {
 	// awsURL is AWS_ENDPOINT_URL, for Secrets Manager and Lambda; apiURL takes
 	// a live token and the body "body".
 	awsURL, apiURL string
-	reports        atomic.Int64
-	// firstOnPath is a folder of commands that take the place of others in jobs.
-	firstOnPath string
 
-	mu     sync.Mutex
-	thefts []string // Authorization headers that reached another host
+	mu      sync.Mutex
+	reports map[string]int // by the name that the function was called by, one a crew
 }
 
 func deploy(t *testing.T) *stack {
 	t.Helper()
 	s := &stack{
-		aws: fakeaws.New(fakeaws.Options{WritesPerSecond: 3, Latency: 10 * time.Millisecond}),
+		reports: map[string]int{},
+		aws:     fakeaws.New(fakeaws.Options{WritesPerSecond: 3, Latency: 10 * time.Millisecond}),
 		// The old token is dead a while before the answer with the new one.
 		reltio: fakereltio.New(fakereltio.Options{RaceWindow: 400 * time.Millisecond}),
 	}
@@ -65,11 +78,6 @@ func deploy(t *testing.T) *stack {
 	api.Handle("/oauth/token", s.reltio)
 	api.HandleFunc("POST /api", s.serveAPI)
 	api.HandleFunc("GET /api/{path...}", s.serveEntity)
-	api.HandleFunc("POST /away", func(w http.ResponseWriter, r *http.Request) {
-		_, port, _ := strings.Cut(r.Host, ":")
-		http.Redirect(w, r, "http://localhost:"+port+"/thief", http.StatusTemporaryRedirect)
-	})
-	api.HandleFunc("/thief", s.serveThief)
 	endpoint := httptest.NewServer(api)
 	t.Cleanup(endpoint.Close)
 	t.Cleanup(s.reltio.Close)
@@ -91,8 +99,10 @@ func deploy(t *testing.T) *stack {
 // serveInvoke is Lambda's Invoke, which only reporters use here.
 func (s *stack) serveInvoke(w http.ResponseWriter, r *http.Request) {
 	payload, err := io.ReadAll(r.Body)
-	if err == nil && r.PathValue("name") == "rotate" {
-		s.reports.Add(1)
+	if err == nil && strings.HasPrefix(r.PathValue("name"), "rotate-") && r.URL.Query().Get("Qualifier") == "report" {
+		s.mu.Lock()
+		s.reports[r.PathValue("name")]++
+		s.mu.Unlock()
 		if result, err := s.function.Invoke(r.Context(), payload); err == nil {
 			if result.ErrorType != "" {
 				w.Header().Set("X-Amz-Function-Error", "Unhandled")
@@ -130,14 +140,6 @@ func (s *stack) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveThief is another host, which would like to have the token.
-func (s *stack) serveThief(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.thefts = append(s.thefts, r.Header.Get("Authorization"))
-	w.WriteHeader(http.StatusUnauthorized)
-}
-
 // tokenARN is the stack's output TokenSecretArn.
 func (s *stack) tokenARN(t *testing.T) string {
 	t.Helper()
@@ -160,22 +162,37 @@ func (s *stack) refresh(t *testing.T) {
 	}
 }
 
+// reportsOf counts what a crew's jobs reported.
+func (s *stack) reportsOf(c *crew) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reports["rotate-"+c.name]
+}
+
+func (s *stack) forgetReports() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.reports)
+}
+
 // endEarly is another login of the same user. The function counts a report when
-// its last refresh is over a minute old: instead of waiting, the state's record
+// its last refresh is over a minute old: instead of waiting, what the state says
 // of it is moved back.
 func (s *stack) endEarly(t *testing.T) {
 	t.Helper()
 	name := harness.ParameterName("default", "state")
 	document, _, _ := s.aws.Parameter(name)
-	var state rotator.State
-	if err := json.Unmarshal([]byte(document), &state); err != nil {
-		t.Fatal(err)
+	older := regexp.MustCompile(`"(?:token_issued_at|issued_at|refreshed_at)":"([^"]+)"`).ReplaceAllStringFunc(document, func(field string) string {
+		key, value, _ := strings.Cut(strings.Trim(field, `"`), `":"`)
+		at, err := time.Parse(time.RFC3339, value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return `"` + key + `":"` + at.Add(-2*time.Minute).Format(time.RFC3339) + `"`
+	})
+	if older == document {
+		t.Fatalf("the state does not say when the token was issued: %s", document)
 	}
-	state.RefreshedAt = state.RefreshedAt.Add(-2 * time.Minute)
-	older, err := json.Marshal(state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.aws.PutParameter(name, string(older))
+	s.aws.PutParameter(name, older)
 	s.reltio.EndAccessTokens()
 }

@@ -1,0 +1,197 @@
+package readers_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"text/tabwriter"
+)
+
+// crew is the jobs of one reader.
+type crew struct {
+	name string
+	jobs []*process
+	// calls and failed count since the last table.
+	calls, failed int
+}
+
+// TestNoCallFails is the promise of the readers: twenty jobs of each at once,
+// through refreshes that end the old token at once and tokens that another login
+// ended early; and beside them a job that reads the token once and keeps it.
+func TestNoCallFails(t *testing.T) {
+	s := deploy(t)
+	crews := s.hire(t, howMany())
+	for _, phase := range []struct {
+		name  string
+		setUp func(t *testing.T)
+	}{
+		{"one credential set", func(*testing.T) {}},
+	} {
+		phase.setUp(t)
+		s.work(t, crews)
+		t.Logf("%s:\n%s", phase.name, s.table(crews))
+		reports := 0
+		for _, c := range crews {
+			if c.name == "naive" && c.failed*2 < c.calls {
+				t.Errorf("%s: only %d of %d naive calls failed: does this still test anything?", phase.name, c.failed, c.calls)
+			}
+			if c.name != "naive" && c.failed > 0 {
+				t.Errorf("%s: %d calls of %s failed", phase.name, c.failed, c.name)
+			}
+			reports += s.reportsOf(c)
+		}
+		if reports < endings {
+			t.Errorf("%s: %d reports", phase.name, reports)
+		}
+	}
+}
+
+// howMany jobs of a kind there are: all where nothing may be left out, and no
+// more than a developer's machine has time for elsewhere.
+func howMany() int {
+	if os.Getenv("CI") != "" {
+		return jobs
+	}
+	return 4
+}
+
+// hire starts n jobs of each kind that this machine has the tools for.
+func (s *stack) hire(t *testing.T, n int) []*crew {
+	t.Helper()
+	var crews []*crew
+	for _, k := range append([]kind{{name: "go", command: goJob("go")}, {name: "naive", command: goJob("naive")}}, kinds...) {
+		if k.name == "httpx" || k.name == "sh" {
+			continue // the same code as python and bash
+		}
+		var commands []*exec.Cmd
+		t.Run("tools for "+k.name, func(t *testing.T) {
+			for range n {
+				commands = append(commands, k.command(t))
+			}
+		})
+		c := &crew{name: k.name}
+		for _, command := range commands {
+			c.jobs = append(c.jobs, startProcess(t, command, s.awsURL))
+		}
+		crews = append(crews, c)
+	}
+	return crews
+}
+
+// work lets all jobs call the API at once, again and again, through ten refreshes
+// and three tokens that are ended early.
+func (s *stack) work(t *testing.T, crews []*crew) {
+	t.Helper()
+	everyone(t, crews, func(c *crew, j *process) (string, error) {
+		return "", j.start("rotate-" + c.name)
+	})
+	call := func() {
+		t.Helper()
+		everyone(t, crews, func(_ *crew, j *process) (string, error) {
+			status, err := j.call("text", s.apiURL, 1)
+			return strings.Join(status, " "), err
+		})
+	}
+	call()
+	for _, c := range crews {
+		c.calls, c.failed = 0, 0
+	}
+	s.forgetReports()
+	for range refreshes {
+		var refresh sync.WaitGroup
+		refresh.Go(func() { s.refresh(t) })
+		call() // before, in and after the instant between token response and publication
+		refresh.Wait()
+		call()
+	}
+	for range endings {
+		asked := len(s.reltio.Requests())
+		s.endEarly(t)
+		call()
+		if got := len(s.reltio.Requests()) - asked; got != 1 {
+			t.Errorf("%d token requests for a token that was ended early, want 1", got)
+		}
+		call()
+	}
+}
+
+// everyone gives every job an order at the same instant and counts what became of
+// it. An empty status does not count.
+func everyone(t *testing.T, crews []*crew, order func(c *crew, j *process) (string, error)) {
+	t.Helper()
+	var work sync.WaitGroup
+	var mu sync.Mutex
+	for _, c := range crews {
+		for _, j := range c.jobs {
+			work.Go(func() {
+				status, err := order(c, j)
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					t.Error(err)
+				}
+				if status == "" {
+					return
+				}
+				c.calls++
+				if status != "200" {
+					c.failed++
+				}
+				if status != "200" && c.name != "naive" {
+					t.Errorf("a call of %s ended with %s\n%s", c.name, status, j.output)
+				}
+			})
+		}
+	}
+	work.Wait()
+}
+
+// table is what -v shows.
+func (s *stack) table(crews []*crew) string {
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
+	_, _ = fmt.Fprintln(table, "reader\tjobs\tcalls\tfailed\treports\t")
+	for _, c := range crews {
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t\n", c.name, len(c.jobs), c.calls, c.failed, s.reportsOf(c))
+	}
+	_ = table.Flush()
+	return text.String()
+}
+
+// The shell reader says to the real AWS CLI what the quick one takes.
+func TestTheShellReaderWithTheRealCLI(t *testing.T) {
+	s := deploy(t)
+	command := shell("bash")(t)
+	command.Env = append(command.Env, "PATH="+pathWith(folderOf(find(t, "aws"))))
+	j := startProcess(t, command, s.awsURL)
+	crews := []*crew{{name: "bash", jobs: []*process{j}}}
+	everyone(t, crews, func(c *crew, j *process) (string, error) { return "", j.start("rotate-" + c.name) })
+	for _, change := range []func(*testing.T){func(*testing.T) {}, s.refresh, s.endEarly} {
+		change(t)
+		if status, err := j.call("text", s.apiURL, 1); err != nil || strings.Join(status, "") != "200" {
+			t.Errorf("%v, %v\n%s", status, err, j.output)
+		}
+	}
+	if got := s.reportsOf(crews[0]); got != 1 {
+		t.Errorf("%d reports, want 1", got)
+	}
+}
+
+// What runs in a container and in a Spark executor works across a refresh.
+func TestExamplesForWhereJobsRun(t *testing.T) {
+	s := deploy(t)
+	for name, command := range map[string]func(t *testing.T) *exec.Cmd{"ecs": s.ecs, "glue": s.glue} {
+		t.Run(name, func(t *testing.T) {
+			j := startProcess(t, command(t), s.awsURL, "RELTIO_API="+s.apiURL)
+			for _, path := range []string{"entities/1", "entities/2", "entities/3"} {
+				if answer, err := j.ask(path); err != nil || answer != "got "+path {
+					t.Errorf("%q, %v", answer, err)
+				}
+				s.refresh(t)
+			}
+		})
+	}
+}

@@ -6,16 +6,13 @@ SAM_VERSION         := 1.170.0
 AWS_VERSION         := 1.46.3
 MINISTACK_VERSION   := 1.5.33
 TRANSLATOR_VERSION  := 1.115.0
+CBOR_VERSION        := 6.3.0
 MOTO_VERSION        := 5.2.1
 CHECKOV_VERSION     := 3.3.30
 GOFUMPT_VERSION     := v0.12.0
 STATICCHECK_VERSION := v0.8.2
 ACTIONLINT_VERSION  := v1.7.12
 GOVULNCHECK_VERSION := v1.9.0
-
-# A guided deployment saves its answers here, one section for each stack. Git
-# ignores the file.
-ANSWERS := samconfig.local.toml
 
 # The version in reports: the tag of a release, or a commit after it.
 VERSION := $(shell git describe --tags --always --dirty --match 'v[0-9]*' 2>/dev/null)
@@ -36,7 +33,7 @@ SAM_CLI     := $(TOOLS)/sam/installed-$(SAM_VERSION)
 AWS_CLI     := $(TOOLS)/aws/installed-$(AWS_VERSION)
 PROGRAMS    := $(SAM_CLI) \
                $(AWS_CLI) \
-               $(TOOLS)/ministack/installed-$(MINISTACK_VERSION)-$(TRANSLATOR_VERSION) \
+               $(TOOLS)/ministack/installed-$(MINISTACK_VERSION)-$(TRANSLATOR_VERSION)-$(CBOR_VERSION) \
                $(TOOLS)/moto/installed-$(MOTO_VERSION) \
                $(TOOLS)/checkov/installed-$(CHECKOV_VERSION) \
                $(TOOLS)/python/installed $(TOOLS)/java/installed $(TOOLS)/node/installed
@@ -44,7 +41,7 @@ PROGRAMS    := $(SAM_CLI) \
 .DEFAULT_GOAL := help
 .PHONY: help run test simulate bench ci-quick ci lint lint-go lint-templates vulncheck fmt tools
 .PHONY: build deploy deploy-local invoke-local clean build-RotateFunction
-.PHONY: seed status refresh logs check add-connection remove-connection
+.PHONY: delete seed status refresh logs check add-connection remove-connection version
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { n = split($$2, line, "|"); printf "  make %-17s %s\n", $$1, line[1]; \
@@ -106,18 +103,24 @@ fmt: $(GOFUMPT) ## format the code
 build: $(SAM_CLI) ## build what is deployed, into .aws-sam
 	$(SAM) build
 
-# Lists an existing stack, which keeps its parameters; only a new stack is guided.
-# A stack under review has a change set that was never executed.
-existing := aws cloudformation describe-stacks --stack-name "$(STACK)" --output text \
-	--query "Stacks[?StackStatus!='REVIEW_IN_PROGRESS'].StackName" 2>/dev/null
+# $(call rotatorctl,COMMAND,FLAGS): what an operator does with a stack. A value
+# that an operator gives reaches the program through the environment, to which
+# make exports it, so that it may hold any character.
+define rotatorctl
+@go build -ldflags "-X main.release=$(VERSION)" -o .build/rotatorctl ./cmd/rotatorctl
+@.build/rotatorctl $(1) -stack "$$STACK" $(if $(CONNECTION),-connection "$$CONNECTION") $(2)
+endef
+yes = $(if $(filter true 1 yes,$(1)),$(2))
+values = $(if $(PARAMETERS),-parameters "$$PARAMETERS") $(if $(TAGS),-tags "$$TAGS")
+export STACK CONNECTION PARAMETERS TAGS FILE SET SINCE TOKEN_URL
 
-deploy: $(SAM_CLI) $(AWS_CLI) ## deploy or update a stack|STACK=name [PARAMETERS="AlarmEmail=..."]|[TAGS="owner=..."] [YES=true]
-	@test -n "$(STACK)" || { echo 'say which stack: make deploy STACK=reltio-tokens' >&2; exit 2; }
-	$(SAM) build
-	@test -f $(ANSWERS) || echo 'version = 0.1' > $(ANSWERS)
-	@test -n "$(PARAMETERS)$$($(existing))" || ask="--guided --config-file $(ANSWERS) --config-env $(STACK)"; \
-	set -x; $(SAM) deploy --stack-name $(STACK) $$ask $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS)) \
-		$(if $(TAGS),--tags $(TAGS)) $(call yes,$(YES),--no-confirm-changeset)
+deploy: ## deploy or update a stack|STACK=name [PARAMETERS="AlarmEmail=..."]|[TAGS="owner=..."] [YES=true]
+	$(call rotatorctl,deploy,$(values) -check-only)
+	@$(MAKE) -s --no-print-directory $(SAM_CLI)
+	@.build/rotatorctl deploy -stack "$$STACK" $(values) $(call yes,$(YES),-yes)
+
+delete: ## delete a stack; its secrets are retained|STACK=name [YES=true]
+	$(call rotatorctl,delete,$(call yes,$(YES),-yes))
 
 deploy-local: tools ## deploy to an emulator of AWS and test the result|[AUTH=true]  with IAM enforced
 	@go run ./cmd/deploy-local $(if $(filter true 1 yes,$(AUTH)),-auth)
@@ -125,33 +128,29 @@ deploy-local: tools ## deploy to an emulator of AWS and test the result|[AUTH=tr
 invoke-local: $(SAM_CLI) ## run one event under sam local|EVENT=events/refresh-now.json
 	@go run ./cmd/invoke-local $(if $(filter own,$(ENGINE)),-own) $(EVENT)
 
-# $(call rotatorctl,COMMAND,FLAGS): what an operator does with a deployed stack.
-define rotatorctl
-@go build -o .build/rotatorctl ./cmd/rotatorctl
-@.build/rotatorctl $(1) -stack "$(STACK)" $(if $(CONNECTION),-connection "$(CONNECTION)") $(2)
-endef
-yes = $(if $(filter true 1 yes,$(1)),$(2))
+seed: ## write credentials and prove that they work|STACK=name [CONNECTION=default]|[FILE=credentials.json] [KEEP=true]
+	$(call rotatorctl,seed,$(if $(FILE),-file "$$FILE") $(call yes,$(KEEP),-keep))
 
-seed: $(AWS_CLI) ## write credentials and prove that they work|STACK=name [CONNECTION=default]|[FILE=credentials.json]
-	$(call rotatorctl,seed,$(if $(FILE),-file "$(FILE)"))
+status: ## the state of each connection|STACK=name [JSON=true]
+	$(call rotatorctl,status,$(call yes,$(JSON),-json))
 
-status: $(AWS_CLI) ## the state of each connection|STACK=name
-	$(call rotatorctl,status)
+check: ## problems, and how to solve each of them|STACK=name [JSON=true] [VERBOSE=true]
+	$(call rotatorctl,check,$(call yes,$(JSON),-json) $(call yes,$(VERBOSE),-v))
 
-check: $(AWS_CLI) ## problems, and how to solve each of them|STACK=name [JSON=true]
-	$(call rotatorctl,check,$(call yes,$(JSON),-json))
+refresh: ## new tokens now; the old ones expire at once|STACK=name [CONNECTION=name] [SET=alternate]
+	$(call rotatorctl,refresh,$(if $(SET),-set "$$SET") $(call yes,$(JSON),-json))
 
-refresh: $(AWS_CLI) ## new tokens now; the old ones expire at once|STACK=name [CONNECTION=name]
-	$(call rotatorctl,refresh)
+logs: ## the function's log|STACK=name [SINCE=1h] [FOLLOW=true] [METRICS=true]
+	$(call rotatorctl,logs,$(if $(SINCE),-since "$$SINCE") $(call yes,$(FOLLOW),-follow) $(call yes,$(METRICS),-metrics))
 
-logs: $(AWS_CLI) ## the function's log|STACK=name [SINCE=1h] [FOLLOW=true]
-	$(call rotatorctl,logs,$(if $(SINCE),-since "$(SINCE)") $(call yes,$(FOLLOW),-follow))
+add-connection: ## add a connection, for another tenant or user|STACK=name CONNECTION=name [TOKEN_URL=https://...]|[PARAMETERS="Scope=..."] [TAGS="owner=..."]
+	$(call rotatorctl,add-connection,$(if $(TOKEN_URL),-token-url "$$TOKEN_URL") $(values))
 
-add-connection: $(AWS_CLI) ## add a connection, for another tenant or user|STACK=name CONNECTION=name [TOKEN_URL=https://...]
-	$(call rotatorctl,add-connection,$(if $(TOKEN_URL),-token-url "$(TOKEN_URL)") $(if $(PARAMETERS),-parameters "$(PARAMETERS)"))
-
-remove-connection: $(AWS_CLI) ## delete a connection and its secrets|STACK=name CONNECTION=name|[KEEP_SECRETS=true] [YES=true]
+remove-connection: ## delete a connection and its secrets|STACK=name CONNECTION=name|[KEEP_SECRETS=true] [YES=true]
 	$(call rotatorctl,remove-connection,$(call yes,$(YES),-yes) $(call yes,$(KEEP_SECRETS),-keep-secrets))
+
+version: ## the version of rotatorctl
+	@go run -ldflags "-X main.release=$(VERSION)" ./cmd/rotatorctl version
 
 clean: ## remove what was built; .tools stays
 	rm -rf .aws-sam .build
@@ -183,8 +182,9 @@ $(SAM_CLI):
 $(TOOLS)/aws/installed-%:
 	$(call pip,aws,aws,awscli==$*)
 
-$(TOOLS)/ministack/installed-$(MINISTACK_VERSION)-$(TRANSLATOR_VERSION):
-	$(call pip,ministack,ministack,ministack==$(MINISTACK_VERSION) aws-sam-translator==$(TRANSLATOR_VERSION))
+# The AWS SDK asks CloudWatch in CBOR, for which MiniStack needs a package.
+$(TOOLS)/ministack/installed-$(MINISTACK_VERSION)-$(TRANSLATOR_VERSION)-$(CBOR_VERSION):
+	$(call pip,ministack,ministack,ministack==$(MINISTACK_VERSION) aws-sam-translator==$(TRANSLATOR_VERSION) cbor2==$(CBOR_VERSION))
 
 $(TOOLS)/moto/installed-%:
 	$(call pip,moto,moto_server,"moto[server]==$*")

@@ -25,7 +25,7 @@ func (s stack) operate(ctx context.Context) error {
 	if err := s.refresh(ctx); err != nil {
 		return err
 	}
-	log, err := s.logged(ctx, "default  refreshed (forced)")
+	log, err := s.logged(ctx, "default refreshed (forced)")
 	if err != nil {
 		return err
 	}

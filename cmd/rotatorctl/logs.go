@@ -7,125 +7,176 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"reltio-token-rotator/rotator"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 )
 
 // lookAgain is how often a followed log is read.
 const lookAgain = 5 * time.Second
 
-// logEvent is one line of the function's log.
-type logEvent struct {
-	Timestamp int64 // milliseconds since 1970
-	EventID   string
-	Message   string
+// logLine is one line of the function's log.
+type logLine struct {
+	at      int64 // milliseconds since 1970
+	id      string
+	message string
 }
 
-// logEvents returns what the function logged since an instant, oldest first.
-func (o *operator) logEvents(ctx context.Context, since time.Time) ([]logEvent, error) {
-	var answer struct{ Events []logEvent }
-	err := o.ask(ctx, &answer, "logs", "filter-log-events", "--log-group-name", o.logGroup(),
-		"--start-time", strconv.FormatInt(since.UnixMilli(), 10))
-	slices.SortStableFunc(answer.Events, func(a, b logEvent) int { return cmp.Compare(a.Timestamp, b.Timestamp) })
-	return answer.Events, err
-}
-
-// logs is make logs.
-func (o *operator) logs(ctx context.Context, opts options) error {
-	since, shown, lines := o.now().Add(-opts.since), map[logEvent]bool{}, 0
-	for {
-		events, err := o.logEvents(ctx, since)
-		if answered(err, "ResourceNotFoundException") {
-			return fmt.Errorf("there is no log %s in this account and region: make deploy STACK=%s", o.logGroup(), o.stack)
-		}
+// logLines returns what the function logged since an instant, oldest first.
+func (o *operator) logLines(ctx context.Context, since time.Time) ([]logLine, error) {
+	var lines []logLine
+	pages := cloudwatchlogs.NewFilterLogEventsPaginator(o.aws.logs, &cloudwatchlogs.FilterLogEventsInput{
+		LogGroupName: aws.String(o.logGroup()), StartTime: aws.Int64(since.UnixMilli()),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, event := range events {
-			if shown[event] {
+		for _, e := range page.Events {
+			lines = append(lines, logLine{aws.ToInt64(e.Timestamp), aws.ToString(e.EventId), aws.ToString(e.Message)})
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b logLine) int { return cmp.Compare(a.at, b.at) })
+	return lines, nil
+}
+
+// logs is rotatorctl logs.
+func (o *operator) logs(ctx context.Context) error {
+	since, shown, count := o.now().Add(-o.since), map[logLine]bool{}, 0
+	for {
+		lines, err := o.logLines(ctx, since)
+		switch {
+		case answered(err, "ResourceNotFoundException"):
+			return fmt.Errorf("there is no log %s in account %s and region %s: either the stack is elsewhere, or the function has never run", o.logGroup(), o.session.account, o.session.region)
+		case err != nil && ctx.Err() == nil:
+			return said(err)
+		}
+		for _, line := range lines {
+			if shown[line] {
 				continue
 			}
-			shown[event] = true
-			at := time.UnixMilli(event.Timestamp).UTC().Format("2006-01-02 15:04:05")
-			for _, line := range readable(event.Message) {
-				o.say("%s  %s", at, line)
-				lines++
+			shown[line] = true
+			at := time.UnixMilli(line.at).In(o.zone).Format("2006-01-02 15:04:05 -07:00")
+			for i, text := range o.readable(line.message) {
+				if i == 0 {
+					text = at + "  " + text
+				}
+				fmt.Fprintln(o.out, plain(text))
+				count++
 			}
 		}
-		if !opts.follow {
-			if lines == 0 {
-				o.say("nothing but idle heartbeats in the last %s; SINCE=24h looks further back", span(opts.since))
+		if !o.follow {
+			if count == 0 {
+				o.say("only idle heartbeats in the last %s; to look further back: %s", span(o.options.since), o.like("logs", "since", "2d"))
 			}
 			return nil
 		}
-		// Lines may arrive late.
-		since = o.now().Add(-max(time.Minute, lookAgain))
-		select {
-		case <-ctx.Done():
+		since = o.now().Add(-max(time.Minute, lookAgain)) // lines may arrive late
+		if sleep(ctx, lookAgain) != nil {
 			return nil // Ctrl-C is how it ends
-		case <-time.After(lookAgain):
 		}
 	}
 }
 
-// readable turns a line of the log into lines for a person; none for one that
-// says only that a heartbeat had nothing to do.
-func readable(message string) []string {
+// readable turns a line of the log into lines for an operator that fit the
+// screen; none for one that says only that a heartbeat had nothing to do.
+func (o *operator) readable(message string) []string {
+	const indent = "  "
 	message = strings.TrimSpace(message)
 	var fields map[string]any
 	if json.Unmarshal([]byte(message), &fields) != nil {
 		if message == "" {
 			return nil
 		}
-		return []string{message} // Lambda's own, or a crash
+		return strings.Split(wrap(message, width, indent), "\n") // Lambda's own, or a crash
 	}
 	var run struct {
 		Level, Msg string
-		Report     *rotator.Report
+		Report     *report
 	}
 	_ = json.Unmarshal([]byte(message), &run)
 	switch {
 	case fields["_aws"] != nil:
-		return nil
+		if !o.metrics {
+			return nil
+		}
+		return o.metricLines(fields)
 	case run.Msg == "run" && run.Report != nil:
-		return runLines(run.Level, *run.Report)
+		return o.runLines(run.Level, *run.Report)
 	case run.Msg == "":
-		return []string{message}
+		return strings.Split(wrap(message, width, indent), "\n")
 	}
-	line := fmt.Sprintf("%-5s  %s", run.Level, run.Msg)
+	text := run.Msg
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		switch name {
 		case "time", "level", "msg", "requestId":
 		default:
-			line += fmt.Sprintf(" %s=%v", name, fields[name])
+			value, _ := json.Marshal(fields[name])
+			text += fmt.Sprintf(" %s=%s", name, strings.Trim(string(value), `"`))
 		}
 	}
-	return []string{line}
+	return entry(run.Level, text)
 }
 
-func runLines(level string, report rotator.Report) []string {
+// entry is the level on the line of the time, and the text below it where it
+// does not fit beside.
+func entry(level, text string) []string {
+	const beside = width - len("2006-01-02 15:04:05 -07:00  INFO   ")
+	first := fmt.Sprintf("%-5s", level)
+	lines := strings.Split(wrap(text, width, "  "), "\n")
+	if len(lines) == 1 && len(strings.TrimSpace(lines[0])) <= beside {
+		return []string{first + "  " + strings.TrimSpace(lines[0])}
+	}
+	return append([]string{first}, lines...)
+}
+
+func (o *operator) metricLines(fields map[string]any) []string {
+	text := "metrics"
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if name != "_aws" {
+			value, _ := json.Marshal(fields[name])
+			text += " " + name + "=" + string(value)
+		}
+	}
+	return entry("", text)
+}
+
+func (o *operator) runLines(level string, report report) []string {
 	var lines []string
 	if report.Error != "" {
-		lines = append(lines, fmt.Sprintf("%-5s  %s: %s", level, report.Error, report.Message))
+		lines = entry(level, fmt.Sprintf("%s: %s", report.Error, report.Message))
 	}
 	for _, r := range report.Connections {
-		if r.Outcome == rotator.NotDue {
+		if r.Outcome == "not_due" && r.Error == "" {
 			continue
 		}
-		line := fmt.Sprintf("%-5s  %s  %s", level, r.Name, r.Outcome)
+		text := fmt.Sprintf("%s %s", r.Name, r.Outcome)
 		if r.Reason != "" {
-			line += fmt.Sprintf(" (%s)", r.Reason)
+			text += fmt.Sprintf(" (%s)", r.Reason)
+		}
+		if r.Set != "" {
+			text += " with " + r.Set
 		}
 		if r.SecondsRemaining != nil {
-			line += fmt.Sprintf(", %d s left", *r.SecondsRemaining)
+			text += fmt.Sprintf(", %d s left", *r.SecondsRemaining)
 		}
 		if r.Error != "" {
-			line += fmt.Sprintf("  %s: %s", r.Error, r.Message)
+			text += ". "
+			if r.FailingSet != "" {
+				text += r.FailingSet + ": "
+			}
+			text += fmt.Sprintf("%s: %s", r.Error, r.Message)
 		}
-		lines = append(lines, line)
+		more := entry(level, text)
+		if len(lines) > 0 {
+			for i, line := range more {
+				more[i] = "  " + strings.TrimPrefix(line, "  ")
+			}
+		}
+		lines = append(lines, more...)
 	}
 	return lines
 }

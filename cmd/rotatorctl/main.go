@@ -1,12 +1,11 @@
-// Command operate is what a person does with a deployed stack: put credentials,
-// see how it is, refresh now, read the log, find out what is wrong, add and
-// remove connections. The make targets of the same names call it; `make help`
-// lists them.
+// Command rotatorctl is the operator's program: it deploys a stack, writes and
+// proves credentials, shows how each connection is, and finds out what is wrong.
+// The make targets of the same names call it.
 //
-// It talks to AWS through the AWS CLI, so that it uses the profile, region and
-// login that the shell uses. Credentials alone go through the AWS SDK: the CLI
-// can be told to keep a history of what it sends (cli_history), and a secret
-// must not end up there, nor in an argument, the environment or a file.
+// It talks to AWS through the AWS SDK with one session: one profile, region and
+// login for everything. The only program that it starts is sam, to build and to
+// upload the function. Credentials of Reltio pass through memory alone: not
+// through an argument, the environment, a file or a log.
 package main
 
 import (
@@ -14,11 +13,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
-	"regexp"
 	"syscall"
-	"time"
 )
 
 // The exit statuses.
@@ -27,8 +25,11 @@ const (
 	exitNot   = 2 // it could not be done
 )
 
-// errWrong ends a command whose output has said already what is wrong.
-var errWrong = errors.New("something is wrong")
+// errWrong ends a command whose output has already said what is wrong.
+var errWrong = errors.New("something is not as it should be")
+
+// release is set by the Makefile.
+var release string
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -43,83 +44,75 @@ func main() {
 	case errors.Is(err, errWrong):
 		os.Exit(exitWrong)
 	default:
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(os.Stderr, plain(wrap(apart(err.Error()), width, "")))
 	}
 	os.Exit(exitNot)
 }
 
-// options are what the commands can be told. None of them is secret.
-type options struct {
-	connection  string
-	file        string
-	tokenURL    string
-	parameters  string
-	since       time.Duration
-	follow      bool
-	json        bool
-	yes         bool
-	keepSecrets bool
-}
-
+// run parses the arguments and runs one command.
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("say what to do; make help lists it")
+		list(os.Stderr)
+		return errors.New("name a command")
 	}
-	name := args[0]
-	act := command(name)
-	if act == nil {
-		return fmt.Errorf("unknown command %q; make help lists what there is", name)
+	if args[0] == "-h" || args[0] == "-help" || args[0] == "--help" || args[0] == "help" {
+		list(os.Stdout)
+		return nil
 	}
-	var o options
-	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-	stack := flags.String("stack", "", "the stack's `name`")
-	flags.StringVar(&o.connection, "connection", "", "the connection's `name`")
-	flags.StringVar(&o.file, "file", "", "seed: a JSON `file` with the credentials; - is standard input")
-	flags.StringVar(&o.tokenURL, "token-url", "", "add-connection: its token endpoint; empty for the stack's")
-	flags.StringVar(&o.parameters, "parameters", "", "add-connection: more parameters of connection.yaml, `NAME=VALUE` separated by blanks")
-	flags.DurationVar(&o.since, "since", time.Hour, "logs: how far back")
-	flags.BoolVar(&o.follow, "follow", false, "logs: go on until Ctrl-C")
-	flags.BoolVar(&o.json, "json", false, "check: for machines")
-	flags.BoolVar(&o.yes, "yes", false, "remove-connection: do not ask")
-	flags.BoolVar(&o.keepSecrets, "keep-secrets", false, "remove-connection: leave its secrets")
-	if err := flags.Parse(args[1:]); err != nil {
+	c, ok := find(args[0])
+	if !ok {
+		return fmt.Errorf("there is no command %q; rotatorctl -h lists them", args[0])
+	}
+	var opts options
+	flags := flagSet(c, &opts)
+	switch err := flags.Parse(args[1:]); {
+	case errors.Is(err, flag.ErrHelp):
+		help(os.Stdout, c, flags)
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w; rotatorctl %s -h lists the flags", err, c.name)
+	case flags.NArg() > 0:
+		return fmt.Errorf("%q is not a flag; rotatorctl %s -h lists the flags", flags.Arg(0), c.name)
+	}
+	o := newOperator(opts)
+	if c.offline {
+		return c.run(o, ctx)
+	}
+	if err := o.checkNames(c.name); err != nil {
 		return err
 	}
-	switch {
-	case flags.NArg() > 0:
-		return errors.New("arguments without a flag are not understood")
-	case *stack == "":
-		return fmt.Errorf("say which stack: make %s STACK=reltio-tokens", name)
-	case !stackName.MatchString(*stack):
-		return errors.New("STACK is not a stack's name: letters, digits and hyphens, beginning with a letter")
-	case o.connection != "" && !connectionName.MatchString(o.connection):
-		return errors.New("CONNECTION is not a connection's name: 1 to 32 lower-case letters, digits and hyphens, beginning with a letter or digit")
+	if c.before != nil {
+		if err := c.before(o); err != nil {
+			return err
+		}
 	}
-	return act(&operator{stack: *stack, cli: awsCLI{}, in: os.Stdin, out: os.Stdout, now: time.Now}, ctx, o)
+	if o.checkOnly {
+		return nil
+	}
+	if err := o.open(ctx); err != nil {
+		return err
+	}
+	return c.run(o, ctx)
 }
 
-func command(name string) func(*operator, context.Context, options) error {
-	switch name {
-	case "seed":
-		return (*operator).seed
-	case "status":
-		return (*operator).status
-	case "refresh":
-		return (*operator).refresh
-	case "logs":
-		return (*operator).logs
-	case "check":
-		return (*operator).check
-	case "add-connection":
-		return (*operator).addConnection
-	case "remove-connection":
-		return (*operator).removeConnection
+// list prints the commands.
+func list(to io.Writer) {
+	fmt.Fprintln(to, "rotatorctl COMMAND [flags]; rotatorctl COMMAND -h lists a command's flags")
+	fmt.Fprintln(to)
+	for _, c := range commands() {
+		fmt.Fprintf(to, "  %-18s %s\n", c.name, c.summary)
 	}
-	return nil
 }
 
-// Also what keeps a name from being taken for a flag of the AWS CLI.
-var (
-	stackName      = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]{0,127}$`)
-	connectionName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
-)
+// help prints one command and its flags.
+func help(to io.Writer, c command, flags *flag.FlagSet) {
+	fmt.Fprintf(to, "rotatorctl %s: %s\n\n", c.name, c.summary)
+	flags.VisitAll(func(f *flag.Flag) {
+		name, usage := flag.UnquoteUsage(f)
+		if name != "" {
+			name = " " + name
+		}
+		fmt.Fprintln(to, "  -"+f.Name+name)
+		fmt.Fprintln(to, wrap(usage, width, "      "))
+	})
+}

@@ -1,23 +1,65 @@
 package main
 
 import (
-	"context"
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"regexp"
 	"strings"
 	"time"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
 // defaultConnection is the one that the stack itself makes.
 const defaultConnection = "default"
 
-// operator is a person with AWS credentials, and one stack.
+// operator is someone with AWS credentials, and one stack.
 type operator struct {
-	stack string
-	cli   cli
-	in    io.Reader
-	out   io.Writer
-	now   func() time.Time
+	options
+	aws     clients
+	session session
+	out     io.Writer
+	errors  io.Writer
+	now     func() time.Time
+	zone    *time.Location
+	// terminal asks the operator.
+	terminal func() (asker, error)
+	// inMake: make started the program, so the messages name make targets.
+	inMake bool
+	color  bool
+	// document is what seed was given; empty where it asks.
+	document secret.Value
+	// settings are fields of a connection's config that were given.
+	settings map[string]any
+}
+
+func newOperator(opts options) *operator {
+	return &operator{
+		options: opts, out: os.Stdout, errors: os.Stderr, now: time.Now, zone: time.Local,
+		terminal: terminalOnce(), settings: map[string]any{}, inMake: os.Getenv("MAKELEVEL") != "",
+		color: isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+	}
+}
+
+var (
+	stackName      = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]{0,127}$`)
+	connectionName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+)
+
+// checkNames checks the names that every command may be given.
+func (o *operator) checkNames(command string) error {
+	switch {
+	case o.stack == "":
+		return fmt.Errorf("name the stack: %s", o.like(command, "stack", "reltio-tokens"))
+	case !stackName.MatchString(o.stack):
+		return errors.New("that is not a stack's name: use up to 128 letters, digits and hyphens, beginning with a letter")
+	case o.connection != "" && !connectionName.MatchString(o.connection):
+		return errors.New("that is not a connection's name: use 1 to 32 lower-case letters, digits and hyphens, beginning with a letter or digit")
+	}
+	return nil
 }
 
 // prefix begins the names of the stack's secrets and, after a slash, of its
@@ -34,64 +76,36 @@ func (o *operator) parameter(connection, kind string) string {
 
 func (o *operator) logGroup() string { return "/aws/lambda/" + o.prefix() }
 
-// say prints a line.
-func (o *operator) say(format string, args ...any) {
-	fmt.Fprintln(o.out, plain(fmt.Sprintf(format, args...)))
-}
-
-// plain is text without control characters: what is in parameters and logs
-// must not be able to act on the terminal.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if (r < ' ' && r != '\n' && r != '\t') || (r >= 0x7f && r < 0xa0) {
-			return '?'
-		}
-		return r
-	}, text)
-}
-
-// described is what CloudFormation says of a stack.
-type described struct {
-	outputs, parameters map[string]string
-	status              string
-}
-
-// describe returns the answer of CloudFormation about a stack; no stack of this
-// name is an *awsError with the code ValidationError.
-func (o *operator) describe(ctx context.Context, stack string) (described, error) {
-	var answer struct {
-		Stacks []struct {
-			StackStatus string
-			Outputs     []struct{ OutputKey, OutputValue string }
-			Parameters  []struct{ ParameterKey, ParameterValue string }
+// like is a command for the operator to type, for this stack: as a make target
+// where make started this program. Arguments are flags and their values.
+func (o *operator) like(command string, arguments ...string) string {
+	stack := cmp.Or(o.stack, "reltio-tokens")
+	if len(arguments) > 0 && arguments[0] == "stack" {
+		stack, arguments = arguments[1], arguments[2:]
+	}
+	text := "rotatorctl " + command + " -stack " + stack
+	if o.inMake {
+		text = "make " + command + " STACK=" + stack
+	}
+	for i := 0; i+1 < len(arguments); i += 2 {
+		name, value := arguments[i], arguments[i+1]
+		switch {
+		case o.inMake && name == "parameter":
+			text += ` PARAMETERS="` + value + `"`
+		case o.inMake:
+			text += " " + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "=" + cmp.Or(value, "true")
+		default:
+			text += " -" + name
+			if value != "" {
+				text += " " + value
+			}
 		}
 	}
-	if err := o.ask(ctx, &answer, "cloudformation", "describe-stacks", "--stack-name", stack); err != nil {
-		return described{}, err
-	}
-	if len(answer.Stacks) == 0 {
-		return described{}, &awsError{"ValidationError", "DescribeStacks", "no such stack"}
-	}
-	d := described{outputs: map[string]string{}, parameters: map[string]string{}, status: answer.Stacks[0].StackStatus}
-	for _, output := range answer.Stacks[0].Outputs {
-		d.outputs[output.OutputKey] = output.OutputValue
-	}
-	for _, parameter := range answer.Stacks[0].Parameters {
-		d.parameters[parameter.ParameterKey] = parameter.ParameterValue
-	}
-	return d, nil
+	return text
 }
 
-// deployed is describe for the stack itself, with words for a person.
-func (o *operator) deployed(ctx context.Context) (described, error) {
-	d, err := o.describe(ctx, o.stack)
-	switch {
-	case answered(err, "ValidationError"):
-		return d, fmt.Errorf("there is no stack %s in this account and region (aws sts get-caller-identity; aws configure get region); deploy it: make deploy STACK=%s", o.stack, o.stack)
-	case err != nil:
-		return d, err
-	case d.outputs["FunctionName"] == "":
-		return d, fmt.Errorf("the stack %s has no output FunctionName (its status is %s): is it one of this project's?", o.stack, d.status)
-	}
-	return d, nil
-}
+// page is where the runbook describes an error code or an alarm.
+func page(name string) string { return "docs/runbook.md#" + strings.ToLower(name) }
+
+// deploying is a section of docs/deploying.md.
+func deploying(section string) string { return "docs/deploying.md#" + section }

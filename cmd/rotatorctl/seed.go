@@ -2,73 +2,167 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
-	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/secret"
 )
 
 // maxDocument is what a secret can hold.
 const maxDocument = 64 << 10
 
-// seed is make seed: credentials from a person, a file or standard input go to
-// the credentials secret, and a refresh proves them.
-func (o *operator) seed(ctx context.Context, opts options) error {
-	connection := opts.connection
-	if connection == "" {
-		connection = defaultConnection
+// checkSeed reads credentials that are not typed, before AWS is asked.
+func (o *operator) checkSeed() error {
+	if o.file == "" && isTerminal(os.Stdin) {
+		return nil
 	}
-	var document secret.Value
-	var err error
-	given := opts.file != "" || !isTerminal(os.Stdin)
-	if given {
-		if document, err = readCredentials(opts.file); err != nil {
-			return err
-		}
+	document, err := readCredentials(o.file, o.errors)
+	if err != nil {
+		return err
 	}
-	// Before asking, so that nobody types secrets for a stack that is not there.
-	stack, err := o.deployed(ctx)
+	if _, err := setsOf(document); err != nil {
+		return fmt.Errorf("nothing was written: %w", err)
+	}
+	o.document = document
+	return nil
+}
+
+// seed is rotatorctl seed: credentials from the operator, a file or standard
+// input are written to the credentials secret, and a forced refresh proves each
+// set of them. Where it disproves one, the version before becomes current again.
+func (o *operator) seed(ctx context.Context) error {
+	o.connection = orDefault(o.connection)
+	document, given := o.document, !o.document.Empty()
+	// Before asking, so that secrets are typed only for a stack that exists.
+	s, err := o.deployed(ctx)
+	if err != nil {
+		return err
+	}
+	before, err := o.currentCredentials(ctx)
 	if err != nil {
 		return err
 	}
 	if !given {
-		if document, err = askCredentials(ctx); err != nil {
+		if document, err = o.askCredentials(ctx); err != nil {
 			return err
 		}
 	}
-	if err := o.put(ctx, connection, document); err != nil {
+	sets, err := setsOf(document)
+	if err != nil {
+		return fmt.Errorf("nothing was written: %w", err)
+	}
+	if given {
+		for _, set := range sets {
+			o.say("%s", set.grant(len(sets) > 1))
+		}
+	}
+	changed := before.changed(sets)
+	if before.document.Reveal() == document.Reveal() {
+		o.say("The secret %s holds these credentials already. Nothing was written, and nothing was requested from Reltio. A new token: %s", o.secret(o.connection, "credentials"), o.like("refresh", "connection", o.connection))
+		return nil
+	}
+	written, err := o.put(ctx, document)
+	if err != nil {
 		return err
 	}
-	o.say("The credentials are in %s; they replace what was there, all fields. Asking for a token with them …", o.secret(connection, "credentials"))
-	return o.refreshNow(ctx, stack.outputs["FunctionName"], connection)
+	o.say("The credentials are in %s. They replace all fields that it had.", o.secret(o.connection, "credentials"))
+	return o.prove(ctx, s.outputs["FunctionName"], before, written, changed, len(sets) > 1)
 }
 
-// sentence is the message of an error of the function's, without its code.
-func sentence(err error) string {
-	if e, ok := errors.AsType[*rotator.Error](err); ok {
-		return e.Message
+func orDefault(connection string) string {
+	if connection == "" {
+		return defaultConnection
 	}
-	return err.Error()
+	return connection
 }
 
-func isTerminal(file *os.File) bool {
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+// credentialsBefore is what was current before.
+type credentialsBefore struct {
+	version string // empty where there is none
+	// sets are those of the current document; nil where the operator may not
+	// read it, so that every set counts as changed.
+	sets     []credentialSet
+	document secret.Value
+	// good: the function refreshed with this version, and no error stands.
+	good bool
+}
+
+// currentCredentials looks at the credentials secret before it is written. Its
+// value is used where the operator may read it; nothing depends on that.
+func (o *operator) currentCredentials(ctx context.Context) (credentialsBefore, error) {
+	name := o.secret(o.connection, "credentials")
+	out, err := o.aws.secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})
+	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
+		return credentialsBefore{}, fmt.Errorf("nothing was written: there is no secret %s. To add a connection: %s", name, o.like("add-connection", "connection", o.connection))
+	}
+	if err != nil {
+		return credentialsBefore{}, said(err)
+	}
+	if out.DeletedDate != nil {
+		return credentialsBefore{}, fmt.Errorf("nothing was written: the secret %s waits to be deleted. To restore it:\naws secretsmanager restore-secret --secret-id %s", name, name)
+	}
+	var before credentialsBefore
+	for version, labels := range out.VersionIdsToStages {
+		for _, label := range labels {
+			if label == "AWSCURRENT" {
+				before.version = version
+			}
+		}
+	}
+	if before.version == "" {
+		return before, nil
+	}
+	all, err := o.list(ctx, o.parameter(o.connection, ""))
+	if err != nil {
+		return before, said(err)
+	}
+	state, readable := parseState(all[o.connection]["state"])
+	before.good = readable && state.provenBy(before.version)
+	value, err := o.aws.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name, VersionId: &before.version})
+	if err == nil {
+		before.document = secret.New(aws.ToString(value.SecretString))
+		before.sets, _ = setsOf(before.document) // not usable: all of it changed
+	}
+	return before, nil
+}
+
+// provenBy reports whether the state says that these credentials work.
+func (s remembered) provenBy(version string) bool {
+	if s.Error != "" || s.Published.IssuedAt.IsZero() {
+		return false
+	}
+	for _, set := range []*setState{&s.Primary, s.Alternate} {
+		if set != nil && (set.Error != "" || set.Version != version) {
+			return false
+		}
+	}
+	return true
+}
+
+// changed are the names of the sets whose fields are not as before.
+func (b credentialsBefore) changed(sets []credentialSet) []string {
+	var names []string
+	for _, set := range sets {
+		same := false
+		for _, earlier := range b.sets {
+			same = same || earlier.equal(set)
+		}
+		if !same {
+			names = append(names, set.name)
+		}
+	}
+	return names
 }
 
 // readCredentials reads a document from a file or, where it is "" or "-", from
-// standard input, and checks it.
-func readCredentials(file string) (secret.Value, error) {
+// standard input.
+func readCredentials(file string, warnings io.Writer) (secret.Value, error) {
 	in := os.Stdin
 	if file != "" && file != "-" {
 		opened, err := os.Open(file)
@@ -88,92 +182,50 @@ func readCredentials(file string) (secret.Value, error) {
 		return secret.Value{}, errors.New("that is more than a secret can hold (64 KiB): is it the right file?")
 	}
 	if info, err := in.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		fmt.Fprintln(os.Stderr, "Others on this machine may read that file (chmod 600), and it is not needed any more once this has worked: remove it.")
+		fmt.Fprintln(warnings, wrap("Other users of this machine may read that file (chmod 600). Delete it once this has worked.", width, ""))
 	}
-	return checked(secret.New(string(text)))
+	return secret.New(string(text)), nil
 }
 
-// checked refuses what the function could not use.
-func checked(document secret.Value) (secret.Value, error) {
-	if err := rotator.CheckCredentials(document); err != nil {
-		return secret.Value{}, fmt.Errorf("nothing was written. %s", sentence(err))
-	}
-	return document, nil
-}
-
-// askCredentials asks for each field at the terminal.
-func askCredentials(ctx context.Context) (secret.Value, error) {
-	t, err := openTerminal()
-	if err != nil {
-		return secret.Value{}, err
-	}
-	defer t.restore()
-	fmt.Fprintln(t.tty, "Hidden fields show nothing while you type or paste. Ctrl-C ends this without a change.")
-	fields := map[string]string{}
-	for _, f := range []struct {
-		name, question   string
-		hidden, optional bool
-	}{
-		{"client_id", "Client id: ", false, false},
-		{"client_secret", "Client secret (hidden): ", true, false},
-		{"refresh_token", "Refresh token (hidden; Enter for none): ", true, true},
-		{"username", "User name for a login when there is no living refresh token (Enter for none): ", false, true},
-		{"password", "Password (hidden): ", true, false},
-	} {
-		if f.name == "password" && fields["username"] == "" {
-			continue
-		}
-		for fields[f.name] == "" {
-			value, err := t.ask(ctx, f.question, f.hidden)
-			if err != nil {
-				return secret.Value{}, err
-			}
-			if value == "" && f.optional {
-				break
-			}
-			if value != strings.TrimSpace(value) {
-				fmt.Fprintln(t.tty, "  That begins or ends with a blank, which is kept: Ctrl-C and anew if it is not meant.")
-			}
-			fields[f.name] = value
-		}
-	}
-	if fields["refresh_token"] == "" && fields["username"] == "" {
-		fmt.Fprintln(t.tty, "Neither a refresh token nor a user: the client_credentials grant will be used.")
-	}
-	return document(fields)
-}
-
-func document(fields map[string]string) (secret.Value, error) {
-	for name, value := range fields {
-		if value == "" {
-			delete(fields, name)
-		}
-	}
-	var text strings.Builder
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false) // as a person would write it
-	if err := encoder.Encode(fields); err != nil {
-		return secret.Value{}, errors.New("the answers cannot be written as JSON")
-	}
-	return checked(secret.New(strings.TrimSuffix(text.String(), "\n")))
-}
-
-// put writes the credentials secret. It goes through the SDK and not the AWS
-// CLI, see the package comment.
-func (o *operator) put(ctx context.Context, connection string, document secret.Value) error {
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return fmt.Errorf("the AWS configuration cannot be read: %w", err)
-	}
-	name := o.secret(connection, "credentials")
-	_, err = secretsmanager.NewFromConfig(cfg).PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
+// put writes the credentials secret and returns the version that it made.
+func (o *operator) put(ctx context.Context, document secret.Value) (version string, err error) {
+	name := o.secret(o.connection, "credentials")
+	out, err := o.aws.secrets.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
 		SecretId: &name, SecretString: aws.String(document.Reveal()),
 	})
-	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
-		return fmt.Errorf("nothing was written: there is no secret %s; make add-connection STACK=%s CONNECTION=%s makes a further connection", name, o.stack, connection)
-	}
 	if err != nil {
-		return fmt.Errorf("nothing was written to %s: %w", name, err)
+		return "", fmt.Errorf("nothing was written to %s: %w", name, said(err))
 	}
-	return nil
+	return aws.ToString(out.VersionId), nil
+}
+
+// credentialSet is one Reltio client and user.
+type credentialSet struct {
+	name                                           string
+	clientID                                       string
+	clientSecret, refreshToken, username, password secret.Value
+}
+
+// equal reports whether two sets of the same name hold the same values.
+func (s credentialSet) equal(other credentialSet) bool {
+	return s.name == other.name && s.clientID == other.clientID &&
+		s.clientSecret.Reveal() == other.clientSecret.Reveal() && s.refreshToken.Reveal() == other.refreshToken.Reveal() &&
+		s.username.Reveal() == other.username.Reveal() && s.password.Reveal() == other.password.Reveal()
+}
+
+// grant says which token request the fields lead to.
+func (s credentialSet) grant(named bool) string {
+	who := "The function"
+	if named {
+		who = "For " + s.name + " the function"
+	}
+	switch {
+	case !s.refreshToken.Empty() && !s.username.Empty():
+		return who + " uses the refresh token, and logs in with the user name and password when it has ended (grants refresh_token and password)."
+	case !s.refreshToken.Empty():
+		return who + " uses the refresh token (grant refresh_token). Reltio ends it 28 days after its login; then new credentials are needed."
+	case !s.username.Empty():
+		return who + " logs in with the user name and password (grants password and refresh_token)."
+	}
+	return who + " uses the client alone (grant client_credentials): there is neither a refresh token nor a user name."
 }

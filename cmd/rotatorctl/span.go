@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// span says a duration as a person would: one unit, rounded down.
+// span writes a duration: one unit, rounded down.
 func span(d time.Duration) string {
 	switch {
 	case d < 0:

@@ -1,142 +1,167 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"reltio-token-rotator/rotator"
 )
 
-// seen is a connection as its parameters show it.
-type seen struct {
-	config  struct{ Enabled *bool }
-	state   rotator.State
-	lease   rotator.Lease
-	unread  bool // the state is no JSON
-	pending bool
-	exists  bool
-	present []string // the kinds of parameters there are
+// lateHeartbeat is how old the last heartbeat may be before status says so: two
+// minutes, and some seconds that its log line takes.
+const lateHeartbeat = 2*time.Minute + 15*time.Second
+
+// overview is what status shows; with -json as it is.
+type overview struct {
+	Account     string             `json:"account"`
+	Region      string             `json:"region"`
+	Stack       string             `json:"stack"`
+	StackStatus types.StackStatus  `json:"stack_status"`
+	Heartbeat   time.Time          `json:"last_heartbeat,omitzero"`
+	Problems    []string           `json:"problems"`
+	Connections []connectionStatus `json:"connections"`
 }
 
-// parameters lists the connections' parameters below a path, by connection.
-func (o *operator) parameters(ctx context.Context, path string) (map[string]*seen, error) {
-	var answer struct {
-		Parameters []struct{ Name, Value string }
-	}
-	// Without decryption: a pending refresh token's value must not come near a terminal.
-	if err := o.ask(ctx, &answer, "ssm", "get-parameters-by-path", "--path", path, "--recursive", "--no-with-decryption"); err != nil {
-		return nil, err
-	}
-	all := map[string]*seen{}
-	for _, p := range answer.Parameters {
-		name, kind, ok := strings.Cut(strings.TrimPrefix(p.Name, "/"+o.prefix()+"/"), "/")
-		if !ok {
-			continue
-		}
-		c := all[name]
-		if c == nil {
-			c = &seen{}
-			all[name] = c
-		}
-		c.present = append(c.present, kind)
-		switch kind {
-		case "config":
-			c.exists = true
-			_ = json.Unmarshal([]byte(p.Value), &c.config) // make check says what is wrong with it
-		case "state":
-			c.unread = json.Unmarshal([]byte(p.Value), &c.state) != nil
-		case "lease":
-			_ = json.Unmarshal([]byte(p.Value), &c.lease)
-		case "pending":
-			c.pending = true
-		}
-	}
-	return all, nil
-}
-
-// status is make status: one call, no secret, nothing changed.
-func (o *operator) status(ctx context.Context, _ options) error {
-	all, err := o.parameters(ctx, "/"+o.prefix())
+// status is rotatorctl status: it reads no secret and changes nothing.
+func (o *operator) status(ctx context.Context) error {
+	s, err := o.deployed(ctx)
 	if err != nil {
 		return err
 	}
-	names := slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(name string) bool { return !all[name].exists })
-	if len(names) == 0 {
-		return fmt.Errorf("there is no connection below /%s in this account and region; make deploy STACK=%s makes the first", o.prefix(), o.stack)
+	view := overview{
+		Account: o.session.account, Region: o.session.region, Stack: o.stack, StackStatus: s.status,
+		Problems: []string{}, Connections: []connectionStatus{},
 	}
-	table := tabwriter.NewWriter(o.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "CONNECTION\tTOKEN LEFT\tREFRESHED\tFAILURES\tERROR\tREFRESH TOKEN")
-	var notes []string
-	for _, name := range names {
-		fmt.Fprintln(table, plain(strings.Join(append([]string{name}, all[name].row(o.now())...), "\t")))
-		for _, note := range all[name].notes(o, name) {
-			notes = append(notes, name+": "+note)
+	if s.condition() == stuck {
+		view.problem("the stack is %s: an update of it stopped half-way", s.status)
+	}
+	settings, known := o.functionSettings(ctx, s, &view)
+	o.scheduleStatus(ctx, &view)
+	o.heartbeatStatus(ctx, &view)
+	listing, err := o.list(ctx, "/"+o.prefix())
+	if err != nil {
+		return said(err)
+	}
+	view.Connections = o.connectionStatuses(listing, settings, known)
+	if len(view.Connections) == 0 {
+		view.problem("the stack has no connection: no config parameter is below /%s. To make the first one again: %s", o.prefix(), o.like("deploy"))
+	}
+	if o.json {
+		if err := o.printJSON(view); err != nil {
+			return err
 		}
+	} else {
+		o.showStatus(view)
 	}
-	if err := table.Flush(); err != nil {
-		return err
+	wrong := len(view.Problems) > 0
+	for _, c := range view.Connections {
+		wrong = wrong || len(c.Problems) > 0
 	}
-	for i, note := range notes {
-		if i == 0 {
-			o.say("")
-		}
-		o.say("%s", note)
-	}
-	return nil
+	return wrongIf(wrong)
 }
 
-// row is the connection's line of the table, without its name.
-func (c *seen) row(now time.Time) []string {
-	s := c.state
-	left, refreshed, age := "none yet", "never", "-"
-	switch remaining := s.ExpiresAt.Sub(now); {
-	case s.ExpiresAt.IsZero():
-	case remaining <= 0:
-		left = "ended " + span(-remaining) + " ago"
-	default:
-		left = span(remaining)
-	}
-	if !s.RefreshedAt.IsZero() {
-		refreshed = span(now.Sub(s.RefreshedAt)) + " ago"
-	}
-	if s.RefreshTokenFingerprint != "" && !s.RefreshTokenSince.IsZero() {
-		age = span(now.Sub(s.RefreshTokenSince)) + " old"
-	}
-	return []string{left, refreshed, fmt.Sprint(s.Failures), cmp.Or(string(s.Error), "-"), age}
+func (v *overview) problem(format string, args ...any) {
+	v.Problems = append(v.Problems, fmt.Sprintf(format, args...))
 }
 
-// notes say what the table cannot.
-func (c *seen) notes(o *operator, name string) []string {
-	var notes []string
-	s := c.state
+// unseen adds what the operator's own permissions hide.
+func (v *overview) unseen(what, action string, err error) {
+	if denied(err) {
+		v.problem("%s cannot be seen: your own role needs %s", what, action)
+		return
+	}
+	v.problem("%s cannot be seen: %v", what, said(err))
+}
+
+// functionSettings are the settings that a connection's config is judged by.
+func (o *operator) functionSettings(ctx context.Context, s stack, view *overview) (settings rotator.Settings, known bool) {
+	environment, err := o.functionEnvironment(ctx, s.outputs["FunctionName"])
 	switch {
-	case c.config.Enabled != nil && !*c.config.Enabled:
-		notes = append(notes, `switched off by its config ("enabled": false)`)
-	case c.unread:
-		notes = append(notes, "its state is not JSON; the next heartbeat renews the token and writes it anew")
-	case s.Error != "":
-		text := "see " + page(string(s.Error))
-		if s.NotBefore.After(o.now()) {
-			text = "tried again in " + span(s.NotBefore.Sub(o.now())) + "; " + text
+	case answered(err, "ResourceNotFoundException"):
+		view.problem("the function %s was deleted. An update does not make it again; delete the stack and deploy it, the secrets stay: %s", s.outputs["FunctionName"], page("restore"))
+		return settings, false
+	case err != nil:
+		view.unseen("the function", "lambda:GetFunctionConfiguration", err)
+		return settings, false
+	}
+	settings = settingsOf(environment)
+	return settings, len(settings.Mistakes()) == 0
+}
+
+func (o *operator) scheduleStatus(ctx context.Context, view *overview) {
+	resources, err := o.resources(ctx)
+	if err != nil {
+		view.unseen("the schedule", "cloudformation:DescribeStackResources", err)
+		return
+	}
+	if finding := o.scheduleFinding(ctx, resources); !finding.OK {
+		view.problem("%s", finding.Message)
+	}
+}
+
+func (o *operator) heartbeatStatus(ctx context.Context, view *overview) {
+	last, err := o.lastHeartbeat(ctx)
+	switch age := o.now().Sub(last); {
+	case err != nil:
+		view.unseen("the last heartbeat", "logs:FilterLogEvents", err)
+	case last.IsZero():
+		view.problem("no heartbeat in the last %s: no run is refreshing tokens. See %s", span(heartbeatsSeen), page("heartbeats-missing"))
+	default:
+		view.Heartbeat = last.UTC().Truncate(time.Second)
+		if age > lateHeartbeat {
+			view.problem("the last heartbeat was %s ago: no run is refreshing tokens. See %s", span(age), page("heartbeats-missing"))
 		}
-		notes = append(notes, text)
-	case s.RefreshedAt.IsZero():
-		notes = append(notes, "waits for credentials: make seed STACK="+o.stack+" CONNECTION="+name)
-	case s.Unchanged:
-		notes = append(notes, "the server gives a new token only after the old one's end")
 	}
-	if c.pending {
-		notes = append(notes, "a changed refresh token waits pending; see "+page(string(rotator.CredentialsNotSaved)))
+}
+
+// heartbeatsSeen is how far back heartbeats are looked for.
+const heartbeatsSeen = 15 * time.Minute
+
+// lastHeartbeat is the time of the newest heartbeat's metric line in the log,
+// which is there without CloudWatch's delay; the zero time when there is none.
+func (o *operator) lastHeartbeat(ctx context.Context) (time.Time, error) {
+	lines, err := o.logLines(ctx, o.now().Add(-heartbeatsSeen))
+	if answered(err, "ResourceNotFoundException") {
+		return time.Time{}, nil
 	}
-	if age := o.now().Sub(s.RefreshTokenSince); s.RefreshTokenFingerprint != "" && !s.CanLogIn && age >= rotator.RefreshTokenLife-7*24*time.Hour {
-		notes = append(notes, fmt.Sprintf("the refresh token ends after %s; see %s", span(rotator.RefreshTokenLife), page("refresh-token-expiring")))
+	var last time.Time
+	for _, line := range lines {
+		var metrics struct{ Heartbeats int }
+		if json.Unmarshal([]byte(line.message), &metrics) == nil && metrics.Heartbeats > 0 {
+			last = time.UnixMilli(line.at)
+		}
 	}
-	return notes
+	return last, err
+}
+
+// showStatus prints the overview.
+func (o *operator) showStatus(view overview) {
+	if !view.Heartbeat.IsZero() && o.now().Sub(view.Heartbeat) <= lateHeartbeat {
+		o.say("The last heartbeat was %s ago.", span(max(o.now().Sub(view.Heartbeat), 0)))
+	}
+	for _, problem := range view.Problems {
+		o.trouble("", "%s", apart(problem))
+	}
+	if len(view.Connections) == 0 {
+		return
+	}
+	o.say("")
+	names := len("CONNECTION")
+	for _, c := range view.Connections {
+		names = max(names, len(c.Name))
+	}
+	o.row(names, "CONNECTION", "TOKEN", "REFRESHED", "REFRESH TOKEN")
+	for _, c := range view.Connections {
+		o.showConnection(names, c)
+	}
+}
+
+// row prints a line of the table: at most 32 + 2 + 22 + 13 + 11 characters.
+func (o *operator) row(names int, name, token, refreshed, age string) {
+	fmt.Fprintln(o.out, plain(strings.TrimRight(fmt.Sprintf("%-*s  %-20s  %-12s  %s", names, name, token, refreshed, age), " ")))
 }

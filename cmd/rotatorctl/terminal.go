@@ -1,100 +1,153 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
-// terminal asks a person. It takes the terminal out of line mode, for two
-// reasons: what is typed must not be shown, and in line mode the kernel cuts
-// long pastes (at 1024 characters on some systems). The program stty does it,
-// since how to ask the kernel differs from system to system.
+// asker asks the operator. Call close after the last question in a row.
+type asker interface {
+	// ask asks for one line. What is typed is shown only if it is not hidden.
+	ask(ctx context.Context, question string, hidden bool) (string, error)
+	tell(format string, args ...any)
+	close()
+}
+
+// terminal asks the operator at the terminal. It takes the terminal out of line
+// mode: what is typed must not be shown, and in line mode the kernel cuts long
+// pastes (at 1024 characters on some systems).
+//
+// Nothing that arrives before a question is taken for its answer: pasted text
+// with line ends would otherwise answer the questions that follow.
 type terminal struct {
 	tty   *os.File
-	saved string // what stty restores
+	mode  terminalMode
+	bytes chan byte // what is typed; closed when the terminal is
 }
 
-// openTerminal opens the terminal that the program was started from, whatever
-// its standard input is. Call restore in any case.
-func openTerminal() (*terminal, error) {
-	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-	if err != nil {
-		return nil, errors.New("there is no terminal to ask at: give FILE=credentials.json, or the JSON on standard input with FILE=-")
+const (
+	pasteOn  = "\x1b[?2004h" // the terminal marks where a paste begins and ends
+	pasteOff = "\x1b[?2004l"
+
+	pasteBegins = "[200~"
+	pasteEnds   = "\x1b[201~"
+
+	// quiet is how long nothing arrives after the end of a paste, also from a
+	// terminal that does not mark it.
+	quiet = 100 * time.Millisecond
+
+	// maxLine is the longest answer: a secret holds 64 KiB.
+	maxLine = 64 << 10
+)
+
+var (
+	errSeveralLines = errors.New("that was more than one line, and nothing of it was taken. Paste one value at a time")
+	errNoCharacter  = errors.New("that holds a key that is no character, such as an arrow, and was not taken")
+	errTooLong      = errors.New("that is longer than a secret can be, and was not taken")
+)
+
+// terminalOnce opens the terminal that the program was started from, whatever
+// its standard input is, when it is first needed. Two readers of one terminal
+// would take each other's keys.
+func terminalOnce() func() (asker, error) {
+	var t *terminal
+	return func() (asker, error) {
+		if t == nil {
+			tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+			if err != nil {
+				return nil, errors.New("there is no terminal to ask at")
+			}
+			t = &terminal{tty: tty, bytes: make(chan byte, 4096)}
+			go t.read()
+		}
+		if err := t.mode.hide(t.tty); err != nil {
+			return nil, fmt.Errorf("the terminal cannot be told not to show what is typed: %w", err)
+		}
+		fmt.Fprint(t.tty, pasteOn)
+		return t, nil
 	}
-	t := &terminal{tty: tty}
-	saved, err := t.stty("-g")
-	if err != nil {
-		_ = tty.Close()
-		return nil, err
-	}
-	t.saved = strings.TrimSpace(saved)
-	// Not Ctrl-Z either: back from it the shell would have the echo on again.
-	if _, err := t.stty("-echo", "-icanon", "min", "1", "time", "0", "susp", "undef"); err != nil {
-		t.restore()
-		return nil, err
-	}
-	return t, nil
 }
 
-func (t *terminal) restore() {
-	_, _ = t.stty(t.saved)
-	_ = t.tty.Close()
+// close leaves the terminal as it was before the questions.
+func (t *terminal) close() {
+	fmt.Fprint(t.tty, pasteOff)
+	t.discard()
+	t.mode.restore(t.tty)
 }
 
-func (t *terminal) stty(args ...string) (string, error) {
-	cmd := exec.Command("stty", args...)
-	cmd.Stdin = t.tty
-	text, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("the terminal cannot be told not to show what is typed (stty): %w", err)
+// tell prints a paragraph at the terminal.
+func (t *terminal) tell(format string, args ...any) {
+	fmt.Fprintln(t.tty, plain(wrap(fmt.Sprintf(format, args...), width, "")))
+}
+
+// read passes on what is typed. It ends with the program: a read from a terminal
+// cannot be interrupted.
+func (t *terminal) read() {
+	defer close(t.bytes)
+	var chunk [1024]byte
+	for {
+		n, err := t.tty.Read(chunk[:])
+		for _, b := range chunk[:n] {
+			t.bytes <- b
+		}
+		if err != nil {
+			return
+		}
 	}
-	return string(text), nil
 }
 
-// ask asks for one line. What is typed is shown only if it is not hidden.
+// discard drops what was typed or pasted ahead, until nothing more arrives.
+func (t *terminal) discard() {
+	t.mode.flush(t.tty)
+	for {
+		if _, ok := t.next(quiet); !ok {
+			return
+		}
+	}
+}
+
+// next returns the next byte if one arrives in time.
+func (t *terminal) next(within time.Duration) (byte, bool) {
+	select {
+	case b, ok := <-t.bytes:
+		return b, ok
+	case <-time.After(within):
+		return 0, false
+	}
+}
+
 func (t *terminal) ask(ctx context.Context, question string, hidden bool) (string, error) {
 	for {
-		fmt.Fprint(t.tty, question)
+		t.discard()
+		fmt.Fprint(t.tty, plain(wrap(question, width, "")))
+		if strings.HasSuffix(question, " ") {
+			fmt.Fprint(t.tty, " ")
+		}
 		line, err := t.line(ctx, hidden)
 		fmt.Fprint(t.tty, "\n")
-		if err != nil || !strings.ContainsFunc(line, control) {
+		switch {
+		case errors.Is(err, errSeveralLines), errors.Is(err, errNoCharacter), errors.Is(err, errTooLong):
+			text := err.Error()
+			t.tell("%s. Once more, please.", strings.ToUpper(text[:1])+text[1:])
+		default:
 			return line, err
 		}
-		fmt.Fprintln(t.tty, "That holds a key that is no character, such as an arrow. Once more, please.")
 	}
 }
 
 func control(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }
 
-// line reads up to the Enter key; Backspace and Ctrl-U work. It ends with ctx,
-// also while nobody types.
+// line reads up to the Enter key; Backspace and Ctrl-U work.
 func (t *terminal) line(ctx context.Context, hidden bool) (string, error) {
-	type answer struct {
-		line string
-		err  error
-	}
-	read := make(chan answer, 1)
-	go func() {
-		line, err := t.readLine(hidden)
-		read <- answer{line, err}
-	}()
-	select {
-	case a := <-read:
-		return a.line, a.err
-	case <-ctx.Done():
-		return "", ctx.Err() // the reader ends with the program
-	}
-}
-
-func (t *terminal) readLine(hidden bool) (string, error) {
 	const (
 		backspace, del, kill = 0x08, 0x7f, 0x15
-		endOfFile            = 0x04
+		endOfFile, escape    = 0x04, 0x1b
 	)
 	show := func(text string) {
 		if !hidden {
@@ -103,13 +156,19 @@ func (t *terminal) readLine(hidden bool) (string, error) {
 	}
 	var line []byte
 	for {
-		var key [1]byte
-		if _, err := t.tty.Read(key[:]); err != nil {
-			return "", errors.New("the terminal was closed")
+		var key byte
+		select {
+		case b, ok := <-t.bytes:
+			if !ok {
+				return "", errors.New("the terminal was closed")
+			}
+			key = b
+		case <-ctx.Done():
+			return "", ctx.Err()
 		}
-		switch key[0] {
+		switch key {
 		case '\r', '\n':
-			return string(line), nil
+			return t.ended(line)
 		case endOfFile:
 			return "", errors.New("ended by Ctrl-D; nothing was changed")
 		case backspace, del:
@@ -120,11 +179,86 @@ func (t *terminal) readLine(hidden bool) (string, error) {
 		case kill:
 			show(strings.Repeat("\b \b", utf8.RuneCount(line)))
 			line = line[:0]
+		case escape:
+			text, err := t.sequence()
+			if err != nil {
+				return "", err
+			}
+			line = append(line, text...)
+			show(plain(string(text)))
 		default:
-			line = append(line, key[0])
-			if key[0] >= ' ' {
-				show(string(key[:]))
+			line = append(line, key)
+			if key >= ' ' {
+				show(string([]byte{key}))
 			}
 		}
+		if len(line) > maxLine {
+			return "", errTooLong
+		}
 	}
+}
+
+// ended judges a line whose end has been typed or pasted. A paste without marks
+// that goes on after its first line is one of several lines; a carriage return
+// and a line feed, or one too many, are one end.
+func (t *terminal) ended(line []byte) (string, error) {
+	for {
+		b, ok := t.next(quiet)
+		if !ok {
+			break
+		}
+		if b != '\r' && b != '\n' {
+			return "", errSeveralLines
+		}
+	}
+	if strings.ContainsFunc(string(line), control) {
+		return "", errNoCharacter
+	}
+	return string(line), nil
+}
+
+// sequence reads what follows an escape character: a paste, of which it returns
+// the text, or a key that is no character.
+func (t *terminal) sequence() ([]byte, error) {
+	var begin []byte
+	for len(begin) < len(pasteBegins) {
+		b, ok := t.next(quiet)
+		if !ok {
+			return nil, errNoCharacter
+		}
+		begin = append(begin, b)
+		if !strings.HasPrefix(pasteBegins, string(begin)) {
+			return nil, errNoCharacter
+		}
+	}
+	var text []byte
+	for !bytes.HasSuffix(text, []byte(pasteEnds)) {
+		b, ok := t.next(5 * time.Second)
+		if !ok {
+			return nil, errNoCharacter
+		}
+		if len(text) > maxLine+len(pasteEnds) {
+			return nil, errTooLong
+		}
+		text = append(text, b)
+	}
+	text = bytes.TrimRight(bytes.TrimSuffix(text, []byte(pasteEnds)), "\r\n")
+	if bytes.ContainsAny(text, "\r\n") {
+		return nil, errSeveralLines
+	}
+	return text, nil
+}
+
+// confirm asks for one word, and reports whether it was typed.
+func (o *operator) confirm(ctx context.Context, question, word string) (bool, error) {
+	t, err := o.terminal()
+	if err != nil {
+		return false, fmt.Errorf("nothing was changed: %w; -yes (YES=true) does it without asking", err)
+	}
+	defer t.close()
+	answer, err := t.ask(ctx, question, false)
+	if err != nil {
+		return false, err
+	}
+	return strings.EqualFold(strings.TrimSpace(answer), word), nil
 }

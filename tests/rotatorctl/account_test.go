@@ -1,8 +1,8 @@
-// Package operate_test does with a stack what the make targets do, with the
-// real program and the real AWS CLI, against an account on loopback: the
-// fake for AWS's stores, with the real rotator behind its Lambda API.
-// cmd/deploy-local does the same with a deployed stack.
-package operate_test
+// Package rotatorctl_test does with a stack what operators do, with the real
+// program, against an account on loopback: the fake of AWS's stores, with the
+// real rotator behind its Lambda API. cmd/deploy-local does the same with a
+// stack that is deployed to an emulator.
+package rotatorctl_test
 
 import (
 	"encoding/json"
@@ -13,38 +13,62 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
-	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/tests/fake/aws"
 	"reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness"
 	"reltio-token-rotator/tests/harness/binary"
 )
 
-var operate = binary.Once{Program: "reltio-token-rotator/cmd/rotatorctl"}
+var rotatorctl = binary.Once{Program: "reltio-token-rotator/cmd/rotatorctl"}
 
-func TestMain(m *testing.M) { os.Exit(operate.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(rotatorctl.Run(m)) }
 
 // account is an AWS account in which the stack "test" is deployed.
 type account struct {
 	*harness.Harness
 	web *httptest.Server
-	// home is the operator's folder and holds the only places to write: also
-	// where the AWS CLI keeps a history, which is switched on here.
+	// home is the operator's folder and holds the only places to write.
 	home string
 
 	mu       sync.Mutex
 	requests []string // bodies sent to anything but Secrets Manager and Parameter Store
-	log      []string // what FilterLogEvents shows
+	calls    []string // such as "cloudformation:DescribeStacks"
+	denied   map[string]bool
+	stacks   map[string]*fakeStack
+	fails    map[string]fakeEvent // stacks whose next change fails, and why
+	log      []logEvent
+	// schedule is ENABLED, DISABLED or "" where it is gone.
+	schedule      string
+	alarm         string // the state of the alarm
+	subscriptions string // what ListSubscriptionsByTopic shows
+	functionGone  bool
+	roles         []string // that have the policies attached
+	mfa           string   // the code that AssumeRole wants
 }
+
+type logEvent struct {
+	at      time.Time
+	message string
+}
+
+const subscribed = `<member><SubscriptionArn>arn:aws:sns:us-east-1:123456789012:t:1</SubscriptionArn><Protocol>email</Protocol><Endpoint>you@example.com</Endpoint></member>`
 
 func newAccount(t *testing.T, options reltio.Options) *account {
 	t.Helper()
-	a := &account{Harness: harness.New(t, aws.Options{}, options), home: t.TempDir()}
+	a := &account{
+		Harness: harness.New(t, aws.Options{}, options), home: t.TempDir(),
+		denied: map[string]bool{}, stacks: map[string]*fakeStack{}, fails: map[string]fakeEvent{},
+		schedule: "ENABLED", alarm: "OK", subscriptions: subscribed,
+	}
 	a.Add("default")
+	a.stacks[harness.Stack] = mainStack(harness.Stack, "CREATE_COMPLETE")
+	a.heartbeat(40 * time.Second)
 	a.web = httptest.NewServer(a)
 	t.Cleanup(a.web.Close)
 	for _, folder := range []string{"tmp", ".aws"} {
@@ -52,86 +76,89 @@ func newAccount(t *testing.T, options reltio.Options) *account {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(a.home, ".aws", "config"), []byte("[default]\nregion = us-east-1\ncli_history = enabled\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	return a
+}
+
+// heartbeat is the metric line of one so long ago.
+func (a *account) heartbeat(age time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.log = append(a.log, logEvent{time.Now().Add(-age), `{"_aws":{},"Heartbeats":1}`})
 }
 
 // ServeHTTP implements http.Handler: the services beside the two stores.
 func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	target := r.Header.Get("X-Amz-Target")
-	if strings.HasPrefix(target, "secretsmanager.") || strings.HasPrefix(target, "AmazonSSM.") {
+	service, operation, _ := strings.Cut(target, ".")
+	if service == "secretsmanager" || service == "AmazonSSM" {
+		action := map[string]string{"secretsmanager": "secretsmanager:", "AmazonSSM": "ssm:"}[service] + operation
+		if a.called(action) {
+			deniedJSON(w, action)
+			return
+		}
 		a.AWS.ServeHTTP(w, r)
 		return
 	}
 	body, _ := io.ReadAll(r.Body)
 	a.mu.Lock()
 	a.requests = append(a.requests, string(body))
-	log := a.log
 	a.mu.Unlock()
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/rotate/"):
 		a.lambda(w, r, body)
-	case strings.Contains(string(body), "Action=DescribeStacks&"):
-		w.Header().Set("Content-Type", "text/xml")
-		if !strings.Contains(string(body), "StackName="+harness.Stack) {
-			w.WriteHeader(http.StatusBadRequest)
-			fmt.Fprint(w, `<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack does not exist</Message></Error></ErrorResponse>`)
-			return
-		}
-		fmt.Fprint(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>test</StackName><StackStatus>CREATE_COMPLETE</StackStatus><Outputs><member><OutputKey>FunctionName</OutputKey><OutputValue>rotate</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)
-	case target == "Logs_20140328.FilterLogEvents":
-		events := []map[string]any{}
-		for i, line := range log {
-			events = append(events, map[string]any{"eventId": fmt.Sprint(i), "timestamp": 1795000000000 + i, "message": line})
-		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"events": events})
+	case strings.HasPrefix(r.URL.Path, "/schedules/"):
+		a.scheduler(w, r)
+	case strings.Contains(r.URL.Path, "/operation/DescribeAlarms"):
+		a.cloudwatch(w)
+	case service == "Logs_20140328":
+		a.logs(w, body)
+	case strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
+		a.query(w, r, string(body))
 	default:
 		http.Error(w, "not in this account: "+r.URL.Path+" "+target, http.StatusNotImplemented)
 	}
 }
 
-// lambda invokes the rotator as the Lambda service would.
-func (a *account) lambda(w http.ResponseWriter, r *http.Request, body []byte) {
-	event, err := rotator.ParseEvent(body)
-	var report rotator.Report
-	if err == nil {
-		report, err = a.Invoke(r.Context(), event)
-	}
-	if err != nil {
-		w.Header().Set("X-Amz-Function-Error", "Unhandled")
-		_ = json.NewEncoder(w).Encode(map[string]string{"errorType": "errorString", "errorMessage": err.Error()})
-		return
-	}
-	_ = json.NewEncoder(w).Encode(report)
+// called notes a call and reports whether it is denied.
+func (a *account) called(action string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls = append(a.calls, action)
+	return a.denied[action]
 }
 
-// environment is that of the operator's shell, without the environment of the test.
-func (a *account) environment(t *testing.T) []string {
-	t.Helper()
-	cli, err := filepath.Abs("../../.tools/bin/aws")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(cli); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no AWS CLI: run make tools")
-		}
-		t.Skip("no AWS CLI: run make tools to have this tested")
-	}
+func (a *account) asked(action string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Contains(a.calls, action)
+}
+
+func (a *account) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls, a.requests = nil, nil
+}
+
+func deniedJSON(w http.ResponseWriter, action string) {
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	w.Header().Set("X-Amzn-Errortype", "AccessDeniedException")
+	w.WriteHeader(http.StatusBadRequest)
+	fmt.Fprintf(w, `{"__type":"AccessDeniedException","message":"User is not authorized to perform: %s"}`, action)
+}
+
+// environment is what the operator's shell has: nothing of whoever runs the test.
+func (a *account) environment() []string {
 	return []string{
-		"PATH=" + filepath.Dir(cli) + string(os.PathListSeparator) + os.Getenv("PATH"),
-		"HOME=" + a.home, "TMPDIR=" + filepath.Join(a.home, "tmp"), "TERM=xterm",
-		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_ENDPOINT_URL=" + a.web.URL,
+		"PATH=" + os.Getenv("PATH"), "HOME=" + a.home, "TMPDIR=" + filepath.Join(a.home, "tmp"), "TERM=xterm", "TZ=Europe/Berlin",
+		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=us-east-1",
+		"AWS_ENDPOINT_URL=" + a.web.URL, "AWS_MAX_ATTEMPTS=1",
 	}
 }
 
 func (a *account) command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), operate.Path(t), args...)
-	cmd.Env, cmd.Dir = a.environment(t), a.home
+	cmd := exec.CommandContext(t.Context(), rotatorctl.Path(t), args...)
+	cmd.Env, cmd.Dir = a.environment(), a.home
 	return cmd
 }
 
@@ -146,4 +173,18 @@ func (a *account) run(t *testing.T, stdin string, args ...string) (string, int) 
 		t.Fatal(err)
 	}
 	return string(text), cmd.ProcessState.ExitCode()
+}
+
+// credentials returns what the credentials secret holds.
+func (a *account) credentials(t *testing.T, connection string) map[string]string {
+	t.Helper()
+	document, ok := a.AWS.Secret(harness.SecretName(connection, "credentials"))
+	if !ok {
+		return nil
+	}
+	var fields map[string]string
+	if err := json.Unmarshal([]byte(document), &fields); err != nil {
+		t.Fatalf("%v in the secret", err)
+	}
+	return fields
 }

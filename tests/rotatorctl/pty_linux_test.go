@@ -1,4 +1,4 @@
-package operate_test
+package rotatorctl_test
 
 import (
 	"bytes"
@@ -91,8 +91,21 @@ func (s *screen) text() string {
 // after waits until the screen shows a question, and types.
 func (s *screen) after(question, keys string) {
 	s.t.Helper()
+	s.await(question, 1)
+	s.enter(keys)
+}
+
+// afterAgain is after for a question that is asked the second time.
+func (s *screen) afterAgain(question, keys string) {
+	s.t.Helper()
+	s.await(question, 2)
+	s.enter(keys)
+}
+
+func (s *screen) await(question string, times int) {
+	s.t.Helper()
 	deadline := time.After(30 * time.Second)
-	for !strings.Contains(s.text(), question) {
+	for strings.Count(flat(s.text()), question) < times {
 		select {
 		case <-time.After(10 * time.Millisecond):
 		case err := <-s.ended:
@@ -101,6 +114,10 @@ func (s *screen) after(question, keys string) {
 			s.t.Fatalf("no %q:\n%s", question, s.text())
 		}
 	}
+}
+
+func (s *screen) enter(keys string) {
+	s.t.Helper()
 	if _, err := s.keys.WriteString(keys); err != nil {
 		s.t.Fatal(err)
 	}
@@ -111,6 +128,10 @@ func (s *screen) end() error {
 	s.t.Helper()
 	select {
 	case err := <-s.ended:
+		// What it printed last may still be on its way to the screen.
+		for shown := ""; shown != s.text(); time.Sleep(50 * time.Millisecond) {
+			shown = s.text()
+		}
 		return err
 	case <-time.After(60 * time.Second):
 		s.t.Fatalf("does not end:\n%s", s.text())

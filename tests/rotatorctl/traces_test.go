@@ -1,4 +1,4 @@
-package operate_test
+package rotatorctl_test
 
 import (
 	"bytes"

@@ -38,6 +38,7 @@ type secret struct {
 	createdAt time.Time
 	deleteAt  time.Time // zero unless it is scheduled for deletion
 	versions  []*version
+	replicas  []string // regions
 }
 
 type version struct {

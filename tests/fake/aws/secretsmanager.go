@@ -163,6 +163,7 @@ type describeSecretOutput struct {
 	// without any.
 	// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
 	VersionIdsToStages map[string][]string `json:",omitempty"`
+	ReplicationStatus  []replica           `json:",omitempty"`
 }
 
 func (s *Server) describeSecret(in secretID) (describeSecretOutput, error) {
@@ -180,6 +181,9 @@ func (s *Server) describeSecret(in secretID) (describeSecretOutput, error) {
 		if len(v.stages) > 0 {
 			out.VersionIdsToStages[v.id] = v.labels()
 		}
+	}
+	for _, region := range found.replicas {
+		out.ReplicationStatus = append(out.ReplicationStatus, replica{region, "InSync"})
 	}
 	return out, nil
 }
@@ -264,6 +268,9 @@ func (s *Server) deleteSecret(in deleteSecretInput) (deleteSecretOutput, error) 
 		found, err := s.find(in.SecretId)
 		if err != nil {
 			return deleteSecretOutput{}, err
+		}
+		if len(found.replicas) > 0 {
+			return deleteSecretOutput{}, refuseReplicated()
 		}
 		delete(s.secrets, found.name)
 		return deleteSecretOutput{found.ref(), epochOf(time.Now())}, nil

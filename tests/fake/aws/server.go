@@ -78,17 +78,18 @@ func New(options Options) *Server {
 		bytes:      map[string]int64{},
 	}
 	s.operations = map[string]operation{
-		"secretsmanager.CreateSecret":             handle(s.createSecret),
-		"secretsmanager.DeleteSecret":             handle(s.deleteSecret),
-		"secretsmanager.DescribeSecret":           handle(s.describeSecret),
-		"secretsmanager.GetSecretValue":           handle(s.getSecretValue),
-		"secretsmanager.ListSecretVersionIds":     handle(s.listSecretVersionIDs),
-		"secretsmanager.PutSecretValue":           handle(s.putSecretValue),
-		"secretsmanager.UpdateSecretVersionStage": handle(s.updateSecretVersionStage),
-		"AmazonSSM.DeleteParameter":               handle(s.deleteParameter),
-		"AmazonSSM.GetParameter":                  handle(s.getParameter),
-		"AmazonSSM.GetParametersByPath":           handle(s.getParametersByPath),
-		"AmazonSSM.PutParameter":                  handle(s.putParameter),
+		"secretsmanager.CreateSecret":                 handle(s.createSecret),
+		"secretsmanager.DeleteSecret":                 handle(s.deleteSecret),
+		"secretsmanager.DescribeSecret":               handle(s.describeSecret),
+		"secretsmanager.GetSecretValue":               handle(s.getSecretValue),
+		"secretsmanager.ListSecretVersionIds":         handle(s.listSecretVersionIDs),
+		"secretsmanager.PutSecretValue":               handle(s.putSecretValue),
+		"secretsmanager.RemoveRegionsFromReplication": handle(s.removeRegions),
+		"secretsmanager.UpdateSecretVersionStage":     handle(s.updateSecretVersionStage),
+		"AmazonSSM.DeleteParameter":                   handle(s.deleteParameter),
+		"AmazonSSM.GetParameter":                      handle(s.getParameter),
+		"AmazonSSM.GetParametersByPath":               handle(s.getParametersByPath),
+		"AmazonSSM.PutParameter":                      handle(s.putParameter),
 	}
 	return s
 }

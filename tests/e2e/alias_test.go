@@ -15,7 +15,7 @@ func TestTheAliasAcceptsOnlyReports(t *testing.T) {
 	if got := d.outcome(t, `{}`); got != rotator.Refreshed {
 		t.Fatalf("the first heartbeat ends with %s", got)
 	}
-	requests := len(d.reltio.Requests())
+	requests := len(d.Reltio.Requests())
 	report := d.through(t, "report")
 	for _, event := range []string{
 		`{}`, `{"source":"aws.scheduler","detail":"{}"}`, `{"action":"check"}`, `{"action":"refresh"}`,
@@ -31,7 +31,7 @@ func TestTheAliasAcceptsOnlyReports(t *testing.T) {
 	if got := report.outcome(t, another); got != rotator.NotDue {
 		t.Errorf("a report of another token through the alias ends with %s", got)
 	}
-	if got := len(d.reltio.Requests()); got != requests {
+	if got := len(d.Reltio.Requests()); got != requests {
 		t.Errorf("%d token requests through the alias", got-requests)
 	}
 	// Without the alias all events are accepted.

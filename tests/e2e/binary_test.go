@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"encoding/json"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,9 +23,8 @@ func TestMain(m *testing.M) { os.Exit(rotate.Run(m)) }
 
 // deployed is the real function with what it talks to, on loopback.
 type deployed struct {
+	harness.Fakes
 	*lambda.Function
-	aws    *fakeaws.Server
-	reltio *fakereltio.Server
 	config lambda.Config
 
 	mu     sync.Mutex
@@ -36,33 +34,16 @@ type deployed struct {
 func deploy(t *testing.T, options fakereltio.Options, env ...string) *deployed {
 	t.Helper()
 	options.ClientSecret = clientSecret
-	d := &deployed{aws: fakeaws.New(fakeaws.Options{}), reltio: fakereltio.New(options)}
-	aws, endpoint := httptest.NewServer(d.aws), httptest.NewServer(d.reltio)
-	t.Cleanup(aws.Close)
-	t.Cleanup(endpoint.Close)
-	t.Cleanup(d.reltio.Close)
-
-	harness.AddTo(d.aws, "default")
-	_, refreshToken := d.reltio.Login()
-	credentials, _ := json.Marshal(map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": refreshToken})
-	d.aws.PutSecret(harness.SecretName("default", "credentials"), string(credentials))
-
+	d := &deployed{Fakes: harness.NewFakes(fakeaws.Options{}, options)}
+	d.Add("default")
+	_, refreshToken := d.Reltio.Login()
+	d.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": refreshToken})
 	d.config = lambda.Config{
 		Binary: rotate.Path(t), Freeze: true, Output: d.print,
-		Env: append(harness.Environment(aws.URL, endpoint.URL), env...),
+		Env: append(d.Serve(t, nil, nil), env...),
 	}
-	d.Function = d.start(t, d.config)
+	d.Function = harness.Start(t, d.config)
 	return d
-}
-
-func (d *deployed) start(t *testing.T, config lambda.Config) *lambda.Function {
-	t.Helper()
-	function, err := lambda.Start(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(function.Stop)
-	return function
 }
 
 // through is the same function, invoked through an alias.
@@ -70,7 +51,7 @@ func (d *deployed) through(t *testing.T, alias string) *deployed {
 	t.Helper()
 	config := d.config
 	config.Qualifier = alias
-	return &deployed{Function: d.start(t, config), aws: d.aws, reltio: d.reltio}
+	return &deployed{Fakes: d.Fakes, Function: harness.Start(t, config)}
 }
 
 func (d *deployed) print(line lambda.Line) {
@@ -110,8 +91,8 @@ func (d *deployed) outcome(t *testing.T, payload string) rotator.Outcome {
 
 func (d *deployed) wantWorking(t *testing.T) {
 	t.Helper()
-	document, _ := d.aws.Secret(harness.SecretName("default", "token"))
-	if token, _ := decode(t, document)["access_token"].(string); !d.reltio.Alive(token) {
+	document, _ := d.AWS.Secret(harness.SecretName("default", "token"))
+	if token, _ := decode(t, document)["access_token"].(string); !d.Reltio.Alive(token) {
 		t.Error("the published token is not alive")
 	}
 }
@@ -163,9 +144,9 @@ func TestOtherEvents(t *testing.T) {
 			t.Errorf("%s: %s", event, got)
 		}
 	}
-	asked := len(d.reltio.Requests())
+	asked := len(d.Reltio.Requests())
 	d.printed()
-	d.aws.ResetCalls()
+	d.AWS.ResetCalls()
 	for event, says := range map[string]string{
 		`null`:                                   "not a JSON object",
 		`[]`:                                     "not a JSON object",
@@ -193,15 +174,15 @@ func TestOtherEvents(t *testing.T) {
 			t.Errorf("%s: a token sent by mistake can be seen", event)
 		}
 	}
-	if len(d.aws.Calls()) > 0 || len(d.reltio.Requests()) > asked {
-		t.Errorf("something was done: %v", d.aws.Calls())
+	if len(d.AWS.Calls()) > 0 || len(d.Reltio.Requests()) > asked {
+		t.Errorf("something was done: %v", d.AWS.Calls())
 	}
 }
 
 func TestAFailedHeartbeatFailsTheInvocation(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, fakereltio.Options{})
-	d.reltio.Script(fakereltio.NotJSON(), fakereltio.NotJSON())
+	d.Reltio.Script(fakereltio.NotJSON(), fakereltio.NotJSON())
 	result := d.invoke(t, `{}`)
 	if result.ErrorType != "RotationFailed" || result.ErrorMessage != "default: bad_response" {
 		t.Errorf("%s: %s", result.ErrorType, result.ErrorMessage)
@@ -220,7 +201,7 @@ func TestWhatIsPrinted(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, fakereltio.Options{EchoRefreshToken: true})
 	result := d.invoke(t, `{}`)
-	logs, metrics := parseOutput(t, d.printed())
+	logs, metrics := harness.ParseOutput(t, d.printed())
 	if len(logs) != 1 || logs[0]["msg"] != "run" || logs[0]["level"] != "INFO" || logs[0]["requestId"] != result.RequestID || logs[0]["report"] == nil {
 		t.Errorf("a refresh logged %v", logs)
 	}
@@ -228,14 +209,14 @@ func TestWhatIsPrinted(t *testing.T) {
 		t.Errorf("metrics: %v", metrics)
 	}
 	d.invoke(t, `{}`)
-	if logs, metrics = parseOutput(t, d.printed()); len(logs) != 0 || metrics["Heartbeats"] != 1.0 {
+	if logs, metrics = harness.ParseOutput(t, d.printed()); len(logs) != 0 || metrics["Heartbeats"] != 1.0 {
 		t.Errorf("an idle heartbeat printed %v and %v", logs, metrics)
 	}
-	d.reltio.ExpireRefreshTokens()
+	d.Reltio.ExpireRefreshTokens()
 	d.invoke(t, `{"action":"refresh","force":true}`)
 	text := d.printed()
 	for _, kind := range []string{"credentials", "token"} {
-		document, _ := d.aws.Secret(harness.SecretName("default", kind))
+		document, _ := d.AWS.Secret(harness.SecretName("default", kind))
 		for _, secret := range secretValues(document) {
 			if strings.Contains(text, secret) {
 				t.Errorf("%q can be seen in %s", secret, text)
@@ -248,7 +229,7 @@ func TestWhatIsPrinted(t *testing.T) {
 
 	quiet := deploy(t, fakereltio.Options{}, "LOG_LEVEL=ERROR")
 	quiet.invoke(t, `{}`)
-	if logs, metrics = parseOutput(t, quiet.printed()); len(logs) != 0 || metrics["Heartbeats"] != 1.0 {
+	if logs, metrics = harness.ParseOutput(t, quiet.printed()); len(logs) != 0 || metrics["Heartbeats"] != 1.0 {
 		t.Errorf("with LOG_LEVEL=ERROR a refresh printed %v and %v", logs, metrics)
 	}
 }
@@ -262,7 +243,7 @@ func TestWrongSettingsAreNamedAllAtOnce(t *testing.T) {
 	if result.ErrorType != lambda.ExitError || !strings.Contains(result.ErrorMessage, "exit status 1") {
 		t.Errorf("%s: %s", result.ErrorType, result.ErrorMessage)
 	}
-	logs, _ := parseOutput(t, d.printed())
+	logs, _ := harness.ParseOutput(t, d.printed())
 	if len(logs) != 1 || logs[0]["level"] != "ERROR" {
 		t.Fatalf("printed %v", logs)
 	}
@@ -274,7 +255,7 @@ func TestWrongSettingsAreNamedAllAtOnce(t *testing.T) {
 			t.Errorf("%q is not in %q", says, logs[0]["msg"])
 		}
 	}
-	if len(d.aws.Calls()) > 0 {
+	if len(d.AWS.Calls()) > 0 {
 		t.Error("AWS was called nevertheless")
 	}
 }

@@ -51,18 +51,18 @@ func TestCheckByTheRealFunction(t *testing.T) {
 		t.Errorf("it printed %s", printed)
 	}
 
-	d.aws.PutSecret(harness.SecretName("default", "credentials"), `{"client_id":"client","client_secret":"s3cret-0"`)
-	d.aws.PutParameter(harness.ParameterName("default", "config"), `{"token_url":"https://127.0.0.1:1/oauth/token"}`)
-	d.aws.Inject(fakeaws.Fault{Operation: "PutSecretValue", Name: "/credentials", Code: "AccessDeniedException", Times: -1})
+	d.AWS.PutSecret(harness.SecretName("default", "credentials"), `{"client_id":"client","client_secret":"s3cret-0"`)
+	d.AWS.PutParameter(harness.ParameterName("default", "config"), `{"token_url":"https://127.0.0.1:1/oauth/token"}`)
+	d.AWS.Inject(fakeaws.Fault{Operation: "PutSecretValue", Name: "/credentials", Code: "AccessDeniedException", Times: -1})
 	d.check(t, check).wantWrong(map[string]string{
 		"credentials": "not a JSON object", "grant": "first", "refresh_token_age": "first",
 		"credentials_write": "PutSecretValue: AccessDeniedException", "token_host": "127.0.0.1:1 is not reached (TCP: the connection was refused)",
 	})
-	if len(d.reltio.Requests()) > 0 {
-		t.Errorf("it asked for a token: %v", d.reltio.Requests())
+	if len(d.Reltio.Requests()) > 0 {
+		t.Errorf("it asked for a token: %v", d.Reltio.Requests())
 	}
 
-	d.aws.Inject(fakeaws.Fault{Operation: "GetParametersByPath", Code: "AccessDeniedException", Times: -1})
+	d.AWS.Inject(fakeaws.Fault{Operation: "GetParametersByPath", Code: "AccessDeniedException", Times: -1})
 	if result := d.invoke(t, check); result.ErrorType != "Error" || !strings.Contains(result.ErrorMessage, "ssm:GetParametersByPath on") {
 		t.Errorf("it did not fail: %s", result.Payload)
 	}

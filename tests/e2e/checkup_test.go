@@ -47,7 +47,7 @@ func (s *fixture) checkBeside(hook func(operation, name string, before bool)) ch
 	s.AWS.OnCall(nil)
 	synctest.Wait()
 	c.calls = s.AWS.Calls()
-	c.logs, _ = parseOutput(s.t, s.Output()[printed:])
+	c.logs, _ = harness.ParseOutput(s.t, s.Output()[printed:])
 	if requests := s.Reltio.Requests()[sent:]; hook == nil && len(requests) > 0 {
 		s.t.Errorf("the check sent token requests: %v", requests)
 	}

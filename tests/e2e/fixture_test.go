@@ -141,7 +141,7 @@ func (s *fixture) invoke(event rotator.Event) run {
 	r := run{t: s.t}
 	r.report, r.err = s.Invoke(s.t.Context(), event)
 	r.sent, r.calls = s.Reltio.Requests()[sent:], s.AWS.Calls()
-	r.logs, r.metrics = parseOutput(s.t, s.Output()[printed:])
+	r.logs, r.metrics = harness.ParseOutput(s.t, s.Output()[printed:])
 	s.wantNothingSecret(r, s.Output()[printed:])
 	return r
 }

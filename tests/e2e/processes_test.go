@@ -28,10 +28,10 @@ func TestTwoProcessesMakeOneTokenRequest(t *testing.T) {
 		if round%2 == 0 {
 			d.letBothList()
 		}
-		before := len(d.reltio.Requests())
+		before := len(d.Reltio.Requests())
 		outcomes := d.twice(t)
-		d.aws.OnCall(nil)
-		if asked := len(d.reltio.Requests()) - before; asked != 1 {
+		d.AWS.OnCall(nil)
+		if asked := len(d.Reltio.Requests()) - before; asked != 1 {
 			t.Fatalf("round %d: %d token requests, outcomes %v", round, asked, outcomes)
 		}
 		slices.Sort(outcomes)
@@ -53,13 +53,13 @@ func TestTwoProcessesMakeOneTokenRequest(t *testing.T) {
 func (d *deployed) due(t *testing.T) {
 	t.Helper()
 	name := harness.ParameterName("default", "state")
-	document, _, _ := d.aws.Parameter(name)
+	document, _, _ := d.AWS.Parameter(name)
 	state := decode(t, document)
 	if state["expires_at"] != nil {
 		now := time.Now().UTC()
 		state["refreshed_at"], state["expires_at"] = now.Add(-time.Hour).Format(time.RFC3339), now.Add(time.Minute).Format(time.RFC3339)
 		changed, _ := json.Marshal(state)
-		d.aws.PutParameter(name, string(changed))
+		d.AWS.PutParameter(name, string(changed))
 	}
 }
 
@@ -67,7 +67,7 @@ func (d *deployed) due(t *testing.T) {
 func (d *deployed) letBothList() {
 	var mu sync.Mutex
 	listed, both := 0, make(chan struct{})
-	d.aws.OnCall(func(operation, _ string, before bool) {
+	d.AWS.OnCall(func(operation, _ string, before bool) {
 		if operation != "GetParametersByPath" || before {
 			return
 		}

@@ -22,23 +22,6 @@ type run struct {
 	calls   map[string]int
 }
 
-func parseOutput(t *testing.T, text string) (logs []map[string]any, metrics map[string]any) {
-	t.Helper()
-	for line := range strings.Lines(text) {
-		var fields map[string]any
-		if err := json.Unmarshal([]byte(line), &fields); err != nil {
-			t.Errorf("a printed line is not JSON: %s", line)
-			continue
-		}
-		if _, ok := fields["_aws"]; ok {
-			metrics = fields
-		} else {
-			logs = append(logs, fields)
-		}
-	}
-	return logs, metrics
-}
-
 // of returns what the report says about a connection.
 func (r run) of(name string) rotator.Result {
 	r.t.Helper()

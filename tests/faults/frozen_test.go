@@ -15,7 +15,7 @@ import (
 func TestNoGoroutineOutlivesTheHandler(t *testing.T) {
 	putSecret := func(name string, f fakeaws.Fault) func(*deployment) {
 		f.Operation, f.Name = "PutSecretValue", name
-		return func(d *deployment) { d.aws.Inject(f) }
+		return func(d *deployment) { d.AWS.Inject(f) }
 	}
 	for _, c := range []struct {
 		name  string
@@ -27,10 +27,10 @@ func TestNoGoroutineOutlivesTheHandler(t *testing.T) {
 		{"the save is refused", putSecret("/credentials", fakeaws.Fault{Times: -1, Code: "AccessDeniedException"})},
 		{"the save hangs", putSecret("/credentials", fakeaws.Fault{Times: -1, Hang: true})},
 		{"the check of the save is slow", func(d *deployment) {
-			d.aws.Inject(fakeaws.Fault{Operation: "DescribeSecret", When: fakeaws.Slow, Latency: 4 * time.Second})
+			d.AWS.Inject(fakeaws.Fault{Operation: "DescribeSecret", When: fakeaws.Slow, Latency: 4 * time.Second})
 		}},
-		{"the token endpoint is down at first", func(d *deployment) { d.reltio.Script(fakereltio.Status(503)) }},
-		{"the token endpoint is slow", func(d *deployment) { d.reltio.Script(fakereltio.SlowAnswer(2 * time.Second)) }},
+		{"the token endpoint is down at first", func(d *deployment) { d.Reltio.Script(fakereltio.Status(503)) }},
+		{"the token endpoint is slow", func(d *deployment) { d.Reltio.Script(fakereltio.SlowAnswer(2 * time.Second)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -38,8 +38,8 @@ func TestNoGoroutineOutlivesTheHandler(t *testing.T) {
 			c.fault(d)
 			d.beat(`{}`)
 			before := len(d.noticed())
-			d.aws.ClearFaults()
-			if !d.alive() {
+			d.AWS.ClearFaults()
+			if !d.Alive(connection) {
 				t.Fatal("no live token is published")
 			}
 			time.Sleep(200 * time.Millisecond) // frozen: what it had sent before would arrive now
@@ -47,7 +47,7 @@ func TestNoGoroutineOutlivesTheHandler(t *testing.T) {
 				t.Errorf("after the handler had returned: %v", late)
 			}
 			// A goroutine that was left behind gets time to continue.
-			d.aws.Inject(fakeaws.Fault{Operation: "GetParametersByPath", Times: -1, When: fakeaws.Slow, Latency: 1200 * time.Millisecond})
+			d.AWS.Inject(fakeaws.Fault{Operation: "GetParametersByPath", Times: -1, When: fakeaws.Slow, Latency: 1200 * time.Millisecond})
 			for range 2 { // the first one may save a pending refresh token
 				before = len(d.noticed())
 				got, _ := d.beat(`{}`)

@@ -17,7 +17,6 @@ import (
 	"reltio-token-rotator/rotator"
 	fakeaws "reltio-token-rotator/tests/fake/aws"
 	"reltio-token-rotator/tests/fake/lambda"
-	fakereltio "reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness"
 	"reltio-token-rotator/tests/harness/binary"
 )
@@ -47,10 +46,9 @@ func (f wireFault) kills() bool { return f == killBefore || f == killAfter || f 
 
 // deployment is the real binary with what it talks to, on loopback.
 type deployment struct {
+	harness.Fakes
 	*lambda.Function
 	t        *testing.T
-	aws      *fakeaws.Server
-	reltio   *fakereltio.Server
 	password bool
 
 	// faultOf is asked about each request before it is served.
@@ -60,25 +58,14 @@ type deployment struct {
 }
 
 func deploy(t *testing.T, p provider, password bool) *deployment {
-	d := &deployment{t: t, aws: fakeaws.New(fakeaws.Options{}), reltio: fakereltio.New(p.options), password: password}
-	aws, token := httptest.NewServer(d.proxy(d.aws)), httptest.NewServer(d.proxy(d.reltio))
-	t.Cleanup(aws.Close)
-	t.Cleanup(token.Close)
-	t.Cleanup(d.reltio.Close)
-
-	harness.AddTo(d.aws, connection)
-	_, refreshToken := d.reltio.Login()
+	d := &deployment{Fakes: harness.NewFakes(fakeaws.Options{}, p.options), t: t, password: password}
+	d.Add(connection)
+	_, refreshToken := d.Reltio.Login()
 	d.put(refreshToken)
-
-	var err error
-	d.Function, err = lambda.Start(lambda.Config{
+	d.Function = harness.Start(t, lambda.Config{
 		Binary: bootstrap.Path(t), Timeout: time.Minute, Freeze: true,
-		Env: harness.Environment(aws.URL, token.URL),
+		Env: d.Serve(t, d.proxy(d.AWS), d.proxy(d.Reltio)),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(d.Stop)
 	return d
 }
 
@@ -88,8 +75,7 @@ func (d *deployment) put(refreshToken string) {
 	if d.password {
 		fields["username"], fields["password"] = "user", "password"
 	}
-	document, _ := json.Marshal(fields)
-	d.aws.PutSecret(harness.SecretName(connection, "credentials"), string(document))
+	d.PutCredentials(connection, fields)
 }
 
 // proxy is in front of a server and injects the faults into the connections and
@@ -158,26 +144,14 @@ func (d *deployment) beat(event string) (rotator.Result, lambda.Result) {
 // lapse lets a dead run's lease expire, without waiting for it.
 func (d *deployment) lapse() {
 	name := harness.ParameterName(connection, "lease")
-	document, _, _ := d.aws.Parameter(name)
+	document, _, _ := d.AWS.Parameter(name)
 	var c rotator.Lease
 	if json.Unmarshal([]byte(document), &c) != nil || c.Until.IsZero() {
 		return
 	}
 	c.Until = time.Now().Add(-time.Second)
 	lapsed, _ := json.Marshal(c)
-	d.aws.PutParameter(name, string(lapsed))
-}
-
-func (d *deployment) alive() bool {
-	document, _ := d.aws.Secret(harness.SecretName(connection, "token"))
-	var token harness.Token
-	return json.Unmarshal([]byte(document), &token) == nil && d.reltio.Alive(token.AccessToken)
-}
-
-func (d *deployment) state() (state rotator.State) {
-	document, _, _ := d.aws.Parameter(harness.ParameterName(connection, "state"))
-	_ = json.Unmarshal([]byte(document), &state)
-	return state
+	d.AWS.PutParameter(name, string(lapsed))
 }
 
 // processCase is a failure case of a real process: a fault of one of its requests.
@@ -278,9 +252,9 @@ func (c processCase) run(t *testing.T) (lost bool) {
 		}
 	}
 	if beats > 2 {
-		t.Errorf("not quiet after %d heartbeats: %+v", beats, d.state())
+		t.Errorf("not quiet after %d heartbeats: %+v", beats, d.State(connection))
 	}
-	requests := d.reltio.Requests()
+	requests := d.Reltio.Requests()
 	refused := 0
 	for _, r := range requests {
 		if r.Status == 400 {
@@ -302,17 +276,17 @@ func (c processCase) run(t *testing.T) (lost bool) {
 		t.Errorf("%d token requests, %d are explained: %v", len(requests), allowed, requests)
 	}
 	if lost && !c.password {
-		if d.state().Error != rotator.RefreshTokenRejected {
-			t.Errorf("the loss is not reported: %+v", d.state())
+		if d.State(connection).Error != rotator.RefreshTokenRejected {
+			t.Errorf("the loss is not reported: %+v", d.State(connection))
 		}
-		d.reltio.AddRefreshToken("operator-1")
+		d.Reltio.AddRefreshToken("operator-1")
 		d.put("operator-1")
 		d.beat(`{}`)
 	}
-	if !d.alive() || d.state().Error != "" {
-		t.Errorf("no live token is published: %+v", d.state())
+	if !d.Alive(connection) || d.State(connection).Error != "" {
+		t.Errorf("no live token is published: %+v", d.State(connection))
 	}
-	if got, _ := d.beat(`{"action":"refresh","force":true}`); got.Error != "" || !d.alive() {
+	if got, _ := d.beat(`{"action":"refresh","force":true}`); got.Error != "" || !d.Alive(connection) {
 		t.Errorf("what is stored does not work: %+v", got)
 	}
 	return lost

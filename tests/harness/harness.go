@@ -19,7 +19,6 @@ package harness
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -40,20 +39,13 @@ import (
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
-// The names that every harness has.
-const (
-	Stack    = "test"
-	Prefix   = "reltio-token-rotator/" + Stack
-	TokenURL = "https://auth.reltio.com/oauth/token"
-	// Timeout is the function's, as the template sets it.
-	Timeout = 120 * time.Second
-)
+// Timeout is the function's, as the template sets it.
+const Timeout = 120 * time.Second
 
 // Harness is one stack and what it talks to. Its fields may be changed before
 // the first heartbeat.
 type Harness struct {
-	AWS      *fakeaws.Server
-	Reltio   *fakereltio.Server
+	Fakes
 	Settings rotator.Settings
 	// Stack is the metrics' dimension.
 	Stack string
@@ -72,8 +64,7 @@ type Harness struct {
 // New returns a harness whose stack has no connection yet.
 func New(t testing.TB, awsOptions fakeaws.Options, reltioOptions fakereltio.Options) *Harness {
 	h := &Harness{
-		AWS:    fakeaws.New(awsOptions),
-		Reltio: fakereltio.New(reltioOptions),
+		Fakes: NewFakes(awsOptions, reltioOptions),
 		Settings: rotator.Settings{
 			TokenURL: TokenURL, TokenHosts: []string{"reltio.com"},
 			RefreshBefore: 10 * time.Minute, Heartbeat: time.Minute,
@@ -93,40 +84,6 @@ func New(t testing.TB, awsOptions fakeaws.Options, reltioOptions fakereltio.Opti
 // Host puts a server of the test's own behind a host name, in the place of the
 // one that is there. Call it before the first heartbeat.
 func (h *Harness) Host(name string, handler http.Handler) { h.hosts[name] = handler }
-
-// Add makes a connection as the template does, with nothing in its secrets.
-func (h *Harness) Add(name string) { AddTo(h.AWS, name) }
-
-// AddTo is Add where the function is not in this process.
-func AddTo(server *fakeaws.Server, name string) {
-	for _, kind := range []string{"config", "state", "lease"} {
-		server.PutParameter(ParameterName(name, kind), "{}")
-	}
-	server.CreateSecret(SecretName(name, "credentials"))
-	server.CreateSecret(SecretName(name, "token"))
-}
-
-// Environment is that of the real function between fakes on loopback.
-func Environment(awsURL, reltioURL string) []string {
-	return []string{
-		"PREFIX=" + Prefix, "TOKEN_URL=" + reltioURL + "/oauth/token", "TOKEN_HOSTS=127.0.0.1",
-		"REFRESH_BEFORE=10m", "HEARTBEAT=1m", "TOKEN_REQUESTS_PER_SECOND=5", "AWS_ENDPOINT_URL=" + awsURL,
-	}
-}
-
-// Seed adds a connection and puts credentials with a fresh login's refresh
-// token into its secret.
-func (h *Harness) Seed(name string) {
-	h.Add(name)
-	_, refreshToken := h.Reltio.Login()
-	h.PutCredentials(name, map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken})
-}
-
-// PutCredentials writes the credentials secret as an operator would.
-func (h *Harness) PutCredentials(name string, fields map[string]string) (versionID string) {
-	document, _ := json.Marshal(fields)
-	return h.AWS.PutSecret(SecretName(name, "credentials"), string(document))
-}
 
 // Process returns a rotator as one Lambda process has it.
 func (h *Harness) Process() *rotator.Rotator {
@@ -182,43 +139,4 @@ func (h *Harness) Invoke(ctx context.Context, event rotator.Event) (rotator.Repo
 // Heartbeat is what the schedule does every minute.
 func (h *Harness) Heartbeat(t testing.TB) (rotator.Report, error) {
 	return h.Invoke(t.Context(), rotator.Event{})
-}
-
-// Token is what a job reads from the token secret.
-type Token struct {
-	AccessToken string    `json:"access_token"`
-	TokenType   string    `json:"token_type"`
-	Scope       string    `json:"scope"`
-	ExpiresIn   int64     `json:"expires_in"`
-	IssuedAt    time.Time `json:"issued_at"`
-	ExpiresAt   time.Time `json:"expires_at"`
-}
-
-// Token reads the token secret; false while nothing was published.
-func (h *Harness) Token(name string) (Token, bool) {
-	document, ok := h.AWS.Secret(SecretName(name, "token"))
-	var token Token
-	return token, ok && json.Unmarshal([]byte(document), &token) == nil
-}
-
-// Alive reports whether a job that reads the secret now can work.
-func (h *Harness) Alive(name string) bool {
-	token, ok := h.Token(name)
-	return ok && h.Reltio.Alive(token.AccessToken)
-}
-
-// State reads the state parameter.
-func (h *Harness) State(name string) rotator.State {
-	document, _, _ := h.AWS.Parameter(ParameterName(name, "state"))
-	var state rotator.State
-	_ = json.Unmarshal([]byte(document), &state)
-	return state
-}
-
-// SecretName is the name of a connection's secret.
-func SecretName(connection, kind string) string { return Prefix + "/" + connection + "/" + kind }
-
-// ParameterName is the name of a connection's parameter.
-func ParameterName(connection, kind string) string {
-	return "/" + Prefix + "/" + connection + "/" + kind
 }

@@ -27,10 +27,9 @@ func TestMain(m *testing.M) { os.Exit(rotate.Run(m)) }
 // deployed is the real function, and all that it says: its standard output and
 // standard error, its answers and its errors.
 type deployed struct {
+	harness.Fakes
 	*lambda.Function
-	t      *testing.T
-	aws    *fakeaws.Server
-	reltio *fakereltio.Server
+	t *testing.T
 	// token and storage may answer in the servers' places.
 	token, storage middle
 
@@ -72,37 +71,28 @@ func (m *middle) set(spoil func(w http.ResponseWriter, r *http.Request, said str
 
 func deploy(t *testing.T, env ...string) *deployed {
 	t.Helper()
-	d := &deployed{t: t, aws: fakeaws.New(fakeaws.Options{}), reltio: fakereltio.New(fakereltio.Options{
+	d := &deployed{t: t, Fakes: harness.NewFakes(fakeaws.Options{}, fakereltio.Options{
 		ClientSecret: clientSecret, Username: username, Password: password, EchoRefreshToken: true,
 		RotateRefreshToken: true, TokenFormat: fakereltio.Base64,
 	})}
 	for name, value := range canaries {
 		d.finder.Add(name, value)
 	}
-	d.token.next, d.storage.next = d.reltio, d.aws
-	storage, endpoint := httptest.NewServer(&d.storage), httptest.NewServer(&d.token)
-	t.Cleanup(storage.Close)
-	t.Cleanup(endpoint.Close)
-	t.Cleanup(d.reltio.Close)
-	harness.AddTo(d.aws, "default")
-	d.reltio.AddRefreshToken(refreshToken)
+	d.token.next, d.storage.next = d.Reltio, d.AWS
+	d.Add("default")
+	d.Reltio.AddRefreshToken(refreshToken)
 	d.put(`{"client_id":"client","client_secret":SECRET,"refresh_token":REFRESH,"username":USER,"password":PASSWORD}`)
 
-	var err error
-	d.Function, err = lambda.Start(lambda.Config{
+	d.Function = harness.Start(t, lambda.Config{
 		Binary: rotate.Path(t), Output: func(line lambda.Line) { d.see(line.Text) },
-		Env: append(append(harness.Environment(storage.URL, endpoint.URL), "TOKEN_REQUESTS_PER_SECOND=50"), env...),
+		Env: append(append(d.Serve(t, &d.storage, &d.token), "TOKEN_REQUESTS_PER_SECOND=50"), env...),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(d.Stop)
 	return d
 }
 
 // put writes the credentials as an operator would.
 func (d *deployed) put(document string) {
-	d.aws.PutSecret(harness.SecretName("default", "credentials"), with(document))
+	d.AWS.PutSecret(harness.SecretName("default", "credentials"), with(document))
 }
 
 func (d *deployed) see(text string) {
@@ -138,12 +128,12 @@ func (d *deployed) learn(document string) {
 func (d *deployed) wantNothingSecret(when string) {
 	d.t.Helper()
 	for _, kind := range []string{"credentials", "token"} {
-		for _, version := range d.aws.SecretVersions(harness.SecretName("default", kind)) {
+		for _, version := range d.AWS.SecretVersions(harness.SecretName("default", kind)) {
 			d.learn(version.Value)
 		}
 	}
 	for _, kind := range []string{"config", "state", "lease"} {
-		document, _, _ := d.aws.Parameter(harness.ParameterName("default", kind))
+		document, _, _ := d.AWS.Parameter(harness.ParameterName("default", kind))
 		d.see(document)
 	}
 	d.mu.Lock()
@@ -167,7 +157,7 @@ func TestTheRealFunctionAtEveryLogLevel(t *testing.T) {
 		all.Go(func() {
 			d.invoke(`{}`)
 			for _, name := range []string{"OAuthError", "NotJSON", "Redirect", "CutMidBody", ""} {
-				d.reltio.Script(echoing(faults[name][0]))
+				d.Reltio.Script(echoing(faults[name][0]))
 				d.invoke(force)
 			}
 			for _, event := range badEvents {
@@ -176,7 +166,7 @@ func TestTheRealFunctionAtEveryLogLevel(t *testing.T) {
 				}
 			}
 			for _, call := range []string{"GetParametersByPath", "GetSecretValue", "DescribeSecret", "PutParameter"} {
-				d.aws.Inject(fakeaws.Fault{Operation: call, Code: "AccessDeniedException"})
+				d.AWS.Inject(fakeaws.Fault{Operation: call, Code: "AccessDeniedException"})
 				d.invoke(force)
 			}
 			for _, document := range badCredentials {
@@ -184,7 +174,7 @@ func TestTheRealFunctionAtEveryLogLevel(t *testing.T) {
 				d.invoke(`{}`)
 			}
 			d.invoke(`{"action":"check"}`)
-			d.aws.PutParameter(harness.ParameterName("default", "config"), `{"token_url":"https://client:secret@127.0.0.1/"}`)
+			d.AWS.PutParameter(harness.ParameterName("default", "config"), `{"token_url":"https://client:secret@127.0.0.1/"}`)
 			d.invoke(`{}`)
 			d.wantNothingSecret("LOG_LEVEL=" + level)
 		})
@@ -232,8 +222,8 @@ func TestTheRealFunctionWithBrokenServers(t *testing.T) {
 			d.invoke(`{}`)
 			for name, text := range malformed {
 				// A lost answer that is like the one before leaves its lease standing.
-				d.aws.PutParameter(harness.ParameterName("default", "state"), "{}")
-				d.aws.PutParameter(harness.ParameterName("default", "lease"), "{}")
+				d.AWS.PutParameter(harness.ParameterName("default", "state"), "{}")
+				d.AWS.PutParameter(harness.ParameterName("default", "lease"), "{}")
 				d.spoil(where, text)
 				d.invoke(force)
 				if !d.spoilt.Load() {

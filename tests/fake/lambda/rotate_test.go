@@ -2,7 +2,6 @@ package lambda_test
 
 import (
 	"encoding/json"
-	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,44 +11,23 @@ import (
 	fakeaws "reltio-token-rotator/tests/fake/aws"
 	"reltio-token-rotator/tests/fake/lambda"
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
 )
 
 // stack is the real function with what it talks to, on loopback.
 type stack struct {
+	harness.Fakes
 	*lambda.Function
-	aws    *fakeaws.Server
-	reltio *fakereltio.Server
-	out    lines
+	out lines
 }
 
 func deploy(t *testing.T, timeout time.Duration) *stack {
 	t.Helper()
-	s := &stack{aws: fakeaws.New(fakeaws.Options{}), reltio: fakereltio.New(fakereltio.Options{})}
-	front, endpoint := httptest.NewServer(s.aws), httptest.NewServer(s.reltio)
-	t.Cleanup(front.Close)
-	t.Cleanup(endpoint.Close)
-	t.Cleanup(s.reltio.Close)
-
-	for _, kind := range []string{"config", "state", "lease"} {
-		s.aws.PutParameter("/reltio-token-rotator/test/default/"+kind, "{}")
-	}
-	_, refreshToken := s.reltio.Login()
-	s.aws.PutSecret("reltio-token-rotator/test/default/credentials",
-		`{"client_id":"client","client_secret":"secret","refresh_token":"`+refreshToken+`"}`)
-	s.aws.CreateSecret("reltio-token-rotator/test/default/token")
-
-	var err error
-	s.Function, err = lambda.Start(lambda.Config{
-		Binary: rotate.Path(t), Timeout: timeout, Freeze: true, Output: s.out.add,
-		Env: []string{
-			"PREFIX=reltio-token-rotator/test", "TOKEN_URL=" + endpoint.URL + "/oauth/token", "TOKEN_HOSTS=127.0.0.1",
-			"REFRESH_BEFORE=10m", "HEARTBEAT=1m", "TOKEN_REQUESTS_PER_SECOND=5", "AWS_ENDPOINT_URL=" + front.URL,
-		},
+	s := &stack{Fakes: harness.NewFakes(fakeaws.Options{}, fakereltio.Options{})}
+	s.Seed("default")
+	s.Function = harness.Start(t, lambda.Config{
+		Binary: rotate.Path(t), Timeout: timeout, Freeze: true, Output: s.out.add, Env: s.Serve(t, nil, nil),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Stop)
 	return s
 }
 
@@ -86,7 +64,7 @@ func TestTheRealFunction(t *testing.T) {
 func TestTheRealFunctionKilledAfterTheGrant(t *testing.T) {
 	s := deploy(t, time.Minute)
 	var killed atomic.Bool
-	s.aws.OnCall(func(operation, _ string, before bool) {
+	s.AWS.OnCall(func(operation, _ string, before bool) {
 		if operation == "PutSecretValue" && before && !killed.Swap(true) {
 			s.Kill()
 		}

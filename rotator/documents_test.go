@@ -47,6 +47,8 @@ func TestParseConfig(t *testing.T) {
 		{`{"token_url":"https://evilreltio.com/"}`, standard, "not within TOKEN_HOSTS"},
 		{`{"token_url":"https://reltio.com.evil.org/"}`, standard, "not within TOKEN_HOSTS"},
 		{`{"token_url":"https://user:canary@reltio.com/"}`, standard, "user information"},
+		{`{"token_url":"https://reltio.com/oauth/token?grant_type=client_credentials"}`, standard, "query or a fragment"},
+		{`{"token_url":"https://reltio.com/oauth/token#"}`, standard, "query or a fragment"},
 		{`{"token_url":"://"}`, standard, "is not a URL"},
 		{`{"token_url":5}`, standard, "token_url must be a string"},
 	} {

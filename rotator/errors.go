@@ -174,6 +174,9 @@ func firstOf(errs ...error) *Error {
 
 // remedy says what a person can do about a call to AWS that failed.
 func remedy(err error, what string) string {
+	if labelled, ok := errors.AsType[*LabelledVersionError](err); ok {
+		return labelled.Remedy()
+	}
 	if errors.Is(err, ErrDenied) || errors.Is(err, ErrKey) {
 		return "check that the function may " + what
 	}

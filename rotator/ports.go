@@ -3,6 +3,8 @@ package rotator
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"reltio-token-rotator/rotator/secret"
@@ -51,6 +53,35 @@ var (
 	// ErrKey: the KMS key could not be used.
 	ErrKey = errors.New("key failed")
 )
+
+// LabelledVersionError is a write that Parameter Store rejected because an operator
+// has put a label on a version of the parameter: AWS deletes no version that has a
+// label, and stores no more than 100. It prints as every other error of a store.
+type LabelledVersionError struct {
+	// Parameter is the parameter's name.
+	Parameter string
+	// Version and Labels are those of the oldest version that has labels. They are
+	// zero if the function may not see them (ssm:GetParameterHistory).
+	Version int64
+	Labels  []string
+	Cause   error
+}
+
+// Error gives the operation and the service's error code.
+func (e *LabelledVersionError) Error() string { return e.Cause.Error() }
+
+// Unwrap gives the cause.
+func (e *LabelledVersionError) Unwrap() error { return e.Cause }
+
+// Remedy says what to do, with the command.
+func (e *LabelledVersionError) Remedy() string {
+	if len(e.Labels) == 0 {
+		return fmt.Sprintf("a version of %s has a label, so that AWS stores no further version; find it with aws ssm get-parameter-history --name %s --query 'Parameters[?Labels].[Version,Labels]' "+
+			"and remove the label: aws ssm unlabel-parameter-version --name %s --parameter-version VERSION --labels LABEL", e.Parameter, e.Parameter, e.Parameter)
+	}
+	return fmt.Sprintf("version %d of %s has the label %s, so that AWS stores no further version; remove the label: aws ssm unlabel-parameter-version --name %s --parameter-version %d --labels %s",
+		e.Version, e.Parameter, strings.Join(e.Labels, ", "), e.Parameter, e.Version, strings.Join(e.Labels, " "))
+}
 
 // Lister shows everything a heartbeat needs.
 type Lister interface {
@@ -151,28 +182,39 @@ type TokenRequest struct {
 	Scope        string       // sent when not empty
 }
 
-// Answer is what the token endpoint said. Unless an error comes with it, it
-// holds an access token; whether that token may be published is for the caller
-// to judge, since a token already out may come back with no lifetime left.
+// TokenResponse is what the token endpoint answered. Unless an error comes with
+// it, it holds an access token. Whether that token may be published is the
+// caller's decision: the published token may come back with no lifetime left.
 type TokenResponse struct {
 	AccessToken secret.Value
 	TokenType   string
 	Scope       string
-	// ExpiresIn is the remaining life that the server named; zero when it named
-	// none or one that cannot be used.
+	// ExpiresIn is the remaining lifetime as the server named it, however long;
+	// zero if it named none or one that cannot be used.
 	ExpiresIn time.Duration
-	// RefreshToken is empty when the reply named none: keep the old one.
+	// RefreshToken is empty if the response had none: the old one stays valid. It
+	// may also come beside an error, from a response that is unusable otherwise:
+	// the server has executed the request, and this refresh token is to be saved.
 	RefreshToken secret.Value
-	// SentAt is the instant just before the answered request was sent.
+	// SentAt is the instant just before the last request was sent, also beside an
+	// error.
 	SentAt time.Time
-	// Throttled counts the 429 replies on the way, also beside an error.
+	// Throttled counts the 429 responses on the way, also beside an error.
 	Throttled int
+	// Durations has one value for each token request that may have been sent,
+	// repeats included and also beside an error: how long it took until its
+	// response was complete or had failed.
+	Durations []time.Duration
 }
 
 // TokenEndpoint sends token requests.
 type TokenEndpoint interface {
-	// Grant sends the request, again only where the endpoint certainly did not
-	// execute it, and ends before ctx does. Its errors are *Error.
+	// RequestToken sends the request and repeats it only where the server
+	// certainly did not execute it. No request, a repeat included, starts with
+	// less than 20 s left before ctx's deadline: that is how long a response may
+	// take. Its errors are *Error, and Error.TokenEnded reports whether the
+	// published token may have ended. Beside an error, of the TokenResponse only
+	// RefreshToken, SentAt, Throttled and Durations may be set.
 	RequestToken(ctx context.Context, request TokenRequest) (TokenResponse, error)
 }
 

@@ -160,7 +160,7 @@ func (a *attempt) writeState(ctx context.Context, s State) error {
 			lastErr = err
 		}
 		if !sleep(ctx, pause) {
-			return &Error{Code: StateUnavailable, Cause: lastErr, Message: "the state could not be recorded (" + lastErr.Error() + "); check that the function may write the connection's state parameter"}
+			return &Error{Code: StateUnavailable, Cause: lastErr, Message: "the state could not be recorded (" + lastErr.Error() + "); " + remedy(lastErr, "write the connection's state parameter")}
 		}
 	}
 }

@@ -14,7 +14,7 @@ const (
 	startReserve = 30 * time.Second
 	// startReserveAfterWait is the same after waiting for a token's end: jobs are
 	// without a token from then on, so less is worth a try.
-	startReserveAfterWait = 15 * time.Second
+	startReserveAfterWait = 30 * time.Second
 	// storeReserve is kept free for what follows a granted token: four calls
 	// (save, look, publish, record), each twice as long as a second.
 	storeReserve = 8 * time.Second

@@ -26,7 +26,7 @@ const (
 	// reportReserve is the part of an invocation that is kept for the report.
 	reportReserve = 2 * time.Second
 	// defaultTimeout is an invocation's time where the context names no end.
-	defaultTimeout = 120 * time.Second
+	defaultTimeout = 180 * time.Second
 )
 
 // Rotator has what a run needs. Every field but Version must be set.

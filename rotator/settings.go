@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -36,13 +35,9 @@ type Mistake struct {
 // Mistakes returns everything that is wrong.
 func (s Settings) Mistakes() []Mistake {
 	var mistakes []Mistake
-	for _, host := range s.TokenHosts {
-		if host == "" || host != strings.ToLower(host) || strings.ContainsAny(host, "/@* \t") {
-			shown := strconv.Quote(host)
-			if strings.Contains(host, "@") {
-				shown = "an entry with an @" // what stands before it could be a password
-			}
-			mistakes = append(mistakes, Mistake{"TOKEN_HOSTS", fmt.Errorf("%s is not a lower-case host name; list hosts such as reltio.com, separated by commas", shown)})
+	for i, host := range s.TokenHosts {
+		if !isHostName(host) { // it is not shown: it could be a password
+			mistakes = append(mistakes, Mistake{"TOKEN_HOSTS", fmt.Errorf("entry %d is not a lower-case host name; list hosts such as reltio.com, separated by commas, without scheme, port, user or wildcard", i+1)})
 		}
 	}
 	if err := s.checkTokenURL(s.TokenURL); err != nil {
@@ -75,8 +70,11 @@ func (s Settings) checkTokenURL(raw string) error {
 	if err != nil || u.Host == "" {
 		return errors.New("is not a URL; use one such as https://auth.reltio.com/oauth/token")
 	}
-	if u.User != nil {
-		return errors.New("holds user information; credentials belong in the credentials secret")
+	switch {
+	case u.User != nil:
+		return errors.New("has user information; credentials belong in the credentials secret")
+	case strings.ContainsAny(raw, "?#"):
+		return errors.New("has a query or a fragment; a server may take the query's parameters before the request's own")
 	}
 	host := strings.ToLower(u.Hostname())
 	switch {
@@ -85,12 +83,22 @@ func (s Settings) checkTokenURL(raw string) error {
 	default:
 		return fmt.Errorf("credentials would go to %s unencrypted; use https (http is for loopback in local runs only)", host)
 	}
+	var names []string
 	for _, allowed := range s.TokenHosts {
 		if host == allowed || strings.HasSuffix(host, "."+allowed) {
 			return nil
 		}
+		if isHostName(allowed) {
+			names = append(names, allowed)
+		}
 	}
-	return fmt.Errorf("host %s is not within TOKEN_HOSTS (%s); correct the URL, or add the host to the stack's TokenHosts", host, strings.Join(s.TokenHosts, ","))
+	return fmt.Errorf("host %s is not within TOKEN_HOSTS (%s); correct the URL, or add the host to the stack's TokenHosts", host, strings.Join(names, ","))
+}
+
+// isHostName reports whether text has the form that the template allows an entry
+// of TokenHosts.
+func isHostName(text string) bool {
+	return madeOf(text, 253, lower+digits+".-") && strings.Trim(text, ".-") == text
 }
 
 func isLoopback(host string) bool {

@@ -33,7 +33,7 @@ func newToken(a TokenResponse) (Token, error) {
 		}
 	}
 	t := Token{
-		AccessToken: a.AccessToken, TokenType: a.TokenType, Scope: a.Scope, ExpiresIn: a.ExpiresIn,
+		AccessToken: a.AccessToken, TokenType: a.TokenType, Scope: a.Scope, ExpiresIn: min(a.ExpiresIn, maxLifetime),
 		IssuedAt:  wholeSeconds(a.SentAt),
 		ExpiresAt: wholeSeconds(a.SentAt.Add(min(a.ExpiresIn, maxLifetime))),
 	}

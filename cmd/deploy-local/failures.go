@@ -73,7 +73,7 @@ func failureCases(auth bool, closedPort int) []failureCase {
 		{
 			name:     "a token host that cannot be reached",
 			cause:    config(fmt.Sprintf(`{"token_url": "http://127.0.0.1:%d/oauth/token"}`, closedPort)),
-			findings: map[string]string{"default token_host": fmt.Sprintf("127.0.0.1:%d is not reached (TCP: the connection was refused)", closedPort)},
+			findings: map[string]string{"default token_host": fmt.Sprintf("127.0.0.1:%d was not reached (TCP: the connection was refused)", closedPort)},
 			check:    "default token_host", fix: config(`{}`),
 		},
 	}

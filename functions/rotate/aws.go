@@ -6,10 +6,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
-// awsConfig is what the environment says, and nothing else. Lambda gives the
-// region and the role's credentials there; config.LoadDefaultConfig would also
-// look for files, a metadata service and single sign-on, which a function has
-// not, and their clients make the binary larger by a sixth and its start slower
+// awsConfig reads the environment and nothing else. Lambda sets the region and the
+// role's credentials there. config.LoadDefaultConfig also looks for files, a
+// metadata service and single sign-on, which a function does not have; their
+// clients make the binary larger by a sixth and its start slower
 // (docs/performance.md).
 func awsConfig() (aws.Config, error) {
 	env, err := config.NewEnvConfig()
@@ -19,7 +19,7 @@ func awsConfig() (aws.Config, error) {
 	cfg := aws.Config{
 		Region:      env.Region,
 		Credentials: credentials.StaticCredentialsProvider{Value: env.Credentials},
-		// The services' clients ask it for what remains, such as FIPS endpoints.
+		// The clients read the other settings from it, such as FIPS endpoints.
 		ConfigSources: []any{env},
 	}
 	if env.BaseEndpoint != "" {

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
-// lambdaGives sets what Lambda puts into every function's environment.
+// lambdaGives sets the variables that Lambda sets for every function.
 func lambdaGives(t *testing.T) {
 	t.Helper()
 	for name, value := range map[string]string{
@@ -22,8 +22,7 @@ func lambdaGives(t *testing.T) {
 	}
 }
 
-// What the function reads of the environment is what the SDK's own way to load
-// it would have found there.
+// The function reads from the environment what the SDK's own loader would read.
 func TestTheSDKIsConfiguredAsItWouldConfigureItself(t *testing.T) {
 	for name, variables := range map[string]map[string]string{
 		"on Lambda":      nil,

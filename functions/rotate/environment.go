@@ -14,7 +14,7 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// environment is what the function is told by its environment variables.
+// environment is what the function's environment variables say.
 type environment struct {
 	prefix                 string
 	settings               rotator.Settings
@@ -27,8 +27,8 @@ func (e environment) stack() string {
 	return e.prefix[strings.LastIndexByte(e.prefix, '/')+1:]
 }
 
-// isPrefix reports whether text is two names or more of what Secrets Manager and
-// Parameter Store both take, separated by slashes.
+// isPrefix reports whether text is two or more names, separated by slashes, of the
+// characters that Secrets Manager and Parameter Store both allow.
 func isPrefix(text string) bool {
 	const characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 	names := strings.Split(text, "/")
@@ -37,8 +37,9 @@ func isPrefix(text string) bool {
 	})
 }
 
-// readEnvironment returns every mistake at once, each naming its variable. The
-// log level is usable also beside an error.
+// readEnvironment returns every mistake at once, each with its variable's name and
+// never with the value, which may be a secret in the wrong place. The log level can
+// be used beside an error too.
 func readEnvironment(getenv func(string) string) (environment, error) {
 	var errs []error
 	wrong := map[string]bool{}
@@ -59,14 +60,14 @@ func readEnvironment(getenv func(string) string) (environment, error) {
 		value := required(name)
 		d, err := time.ParseDuration(value)
 		if value != "" && (err != nil || d <= 0) {
-			refuse(name, "%q is not a positive duration such as 10m", value)
+			refuse(name, "is not a positive duration such as 10m")
 		}
 		return d
 	}
 
 	e := environment{prefix: required("PREFIX")}
 	if e.prefix != "" && !isPrefix(e.prefix) {
-		refuse("PREFIX", "%q is not of the form reltio-token-rotator/STACK", e.prefix)
+		refuse("PREFIX", "is not of the form reltio-token-rotator/STACK")
 	}
 	e.settings = rotator.Settings{
 		TokenURL:        required("TOKEN_URL"),
@@ -78,16 +79,16 @@ func readEnvironment(getenv func(string) string) (environment, error) {
 	rate := required("TOKEN_REQUESTS_PER_SECOND")
 	n, err := strconv.Atoi(rate)
 	if rate != "" && (err != nil || n < 1) {
-		refuse("TOKEN_REQUESTS_PER_SECOND", "%q is not a whole number of at least 1", rate)
+		refuse("TOKEN_REQUESTS_PER_SECOND", "is not a whole number of at least 1")
 	}
 	e.tokenRequestsPerSecond = n
 	if level := getenv("LOG_LEVEL"); level != "" {
 		if !slices.Contains([]string{"DEBUG", "INFO", "WARN", "ERROR"}, level) || e.logLevel.UnmarshalText([]byte(level)) != nil {
-			refuse("LOG_LEVEL", "%q is none of DEBUG, INFO, WARN, ERROR", level)
+			refuse("LOG_LEVEL", "is none of DEBUG, INFO, WARN, ERROR")
 		}
 	}
 	if endpoint := getenv("AWS_ENDPOINT_URL"); endpoint != "" && !local(endpoint) {
-		refuse("AWS_ENDPOINT_URL", "is for local runs only; use a loopback address, host.docker.internal, or leave it out")
+		refuse("AWS_ENDPOINT_URL", "is for local runs only; use a loopback address or host.docker.internal, or leave it out")
 	}
 	for _, mistake := range e.settings.Mistakes() {
 		refuse(mistake.Variable, "%w", mistake.Err)

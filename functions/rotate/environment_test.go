@@ -110,6 +110,9 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{"TOKEN_URL", "http://auth.reltio.com/oauth/token", "unencrypted"},
 		{"TOKEN_URL", "http://host.docker.internal/oauth/token", "unencrypted"},
 		{"TOKEN_URL", "https://user:hunter2@auth.reltio.com/oauth/token", "user information"},
+		{"TOKEN_URL", "https://auth.reltio.com/oauth/token?client_secret=hunter2", "query or a fragment"},
+		{"TOKEN_URL", "https://auth.reltio.com/oauth/token?", "query or a fragment"},
+		{"TOKEN_URL", "https://auth.reltio.com/oauth/token#hunter2", "query or a fragment"},
 		{"TOKEN_URL", "https://reltio.com.example.org/oauth/token", "not within TOKEN_HOSTS"},
 		{"TOKEN_URL", "https://notreltio.com/oauth/token", "not within TOKEN_HOSTS"},
 		{"TOKEN_URL", "http://127.0.0.1/oauth/token", "not within TOKEN_HOSTS"},
@@ -117,6 +120,16 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{"TOKEN_HOSTS", "reltio.com,Example.org", "lower-case"},
 		{"TOKEN_HOSTS", "reltio.com,", "lower-case"},
 		{"TOKEN_HOSTS", "*.reltio.com", "lower-case"},
+		{"TOKEN_HOSTS", "user:hunter2@example.org", "entry 1 is not a lower-case host name"},
+		{"TOKEN_HOSTS", "example.org,hunter2:443", "entry 2 is not a lower-case host name"},
+		{"TOKEN_HOSTS", "https://hunter2", "lower-case"},
+		{"TOKEN_HOSTS", "hunter2+/=", "lower-case"},
+		{"PREFIX", "hunter2", "not of the form"},
+		{"REFRESH_BEFORE", "hunter2", "not a positive duration"},
+		{"HEARTBEAT", "hunter2", "not a positive duration"},
+		{"TOKEN_REQUESTS_PER_SECOND", "hunter2", "at least 1"},
+		{"LOG_LEVEL", "hunter2", "none of DEBUG, INFO, WARN, ERROR"},
+		{"AWS_ENDPOINT_URL", "http://hunter2", "local runs only"},
 		{"REFRESH_BEFORE", "", "is missing"},
 		{"REFRESH_BEFORE", "600", "not a positive duration"},
 		{"REFRESH_BEFORE", "-10m", "not a positive duration"},
@@ -141,7 +154,7 @@ func TestSettingsThatAreRefused(t *testing.T) {
 				t.Errorf("%q does not name %s and say %q", err, row.variable, row.says)
 			}
 			if strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("a password can be seen in %q", err)
+				t.Errorf("the value can be seen in %q", err)
 			}
 		})
 	}

@@ -9,8 +9,8 @@ import (
 func TestOnlyTheRuntimesMessagesPass(t *testing.T) {
 	for message, want := range map[string]string{
 		"github.com/aws/aws-lambda-go@v1.55.1/lambda/invoke_loop.go:104: {\"errorType\":\"x: y\"}\n": "{\"errorType\":\"x: y\"}\n",
-		"net/http/transport.go:2345: Unsolicited response starting with \"canary\"; err=<nil>\n":     "net/http/transport.go:2345: a library's message is withheld, since it can quote an answer\n",
-		"canary\n": ": a library's message is withheld, since it can quote an answer\n",
+		"net/http/transport.go:2345: Unsolicited response starting with \"canary\"; err=<nil>\n":     "net/http/transport.go:2345: a library's message is not shown, because it can quote a response\n",
+		"canary\n": ": a library's message is not shown, because it can quote a response\n",
 	} {
 		var out bytes.Buffer
 		if n, err := (libraryLog{&out}).Write([]byte(message)); n != len(message) || err != nil {

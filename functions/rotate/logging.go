@@ -6,9 +6,9 @@ import (
 	"log/slog"
 )
 
-// logHandler writes JSON lines with the invocation's request id. It is not
-// lambdacontext's: that one writes JSON only where Lambda's own log format is
-// JSON, and the log line is part of what users rely on.
+// logHandler writes JSON lines with the invocation's request id. The handler of
+// lambdacontext would not do: it writes JSON only if Lambda's log format is JSON,
+// and users depend on the format of the log line.
 type logHandler struct{ slog.Handler }
 
 func newLogHandler(w io.Writer, level slog.Level) slog.Handler {

@@ -1,5 +1,5 @@
-// Command rotate is the Lambda function: it wires the rotator to AWS and to
-// the token endpoint. It is configured by environment variables, see
+// Command rotate is the Lambda function: it connects the rotator and the doctor to
+// AWS and to the token endpoint. Environment variables configure it; see
 // environment.go.
 package main
 
@@ -63,7 +63,7 @@ func main() {
 		Log:         log,
 	}
 	lambda.Start(func(ctx context.Context, payload json.RawMessage) (any, error) {
-		// Between invocations the process is frozen and idle connections die.
+		// Between invocations Lambda freezes the process, and idle connections break.
 		defer endpoint.CloseIdleConnections()
 		event, err := parseEvent(ctx, payload)
 		if err != nil {
@@ -105,11 +105,11 @@ func requestID(ctx context.Context) string {
 	return ""
 }
 
-// release is what git said of the sources when the Makefile built them.
+// release is git's description of the sources, set by the Makefile.
 var release string
 
-// version is the release, or where the function was built without the Makefile,
-// the module's version as Go recorded it.
+// version is the release, or the module's version as Go recorded it if the function
+// was built without the Makefile.
 func version() string {
 	if release != "" {
 		return release

@@ -32,8 +32,8 @@ func TestRootsAreReadOnce(t *testing.T) {
 	}
 }
 
-// What crypto/x509 makes of it: the bundle, and none of the folders. It reads
-// them once a process, so this test runs in one of its own.
+// crypto/x509 then reads the bundle and none of the folders. It reads them once in a
+// process, so this test starts a process of its own.
 func TestWithoutFoldersTheBundleIsEnough(t *testing.T) {
 	if bundle := os.Getenv("SSL_CERT_FILE"); os.Getenv("SSL_CERT_DIR") == os.DevNull && bundle != "" {
 		pool, err := x509.SystemCertPool()

@@ -12,16 +12,15 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// CallError is a call to AWS that failed. It prints as "OPERATION: CODE" and
-// nothing else, because the messages of the SDK and of the services can hold
-// names, URLs and parts of what was sent. errors.Is and errors.As reach the
-// SDK's error through it.
+// CallError is a failed call to AWS. It prints as "OPERATION: CODE" and nothing
+// else, because the messages of the SDK and of the services can hold names, URLs
+// and parts of the request. errors.Is and errors.As find the SDK's error in it.
 type CallError struct {
 	// Operation is the API's name for the call, such as "PutSecretValue".
 	Operation string
 	// Code is the service's error code, such as "AccessDeniedException", or one
-	// of "timed out", "canceled", "connection failed", "unreadable answer" and
-	// "failed".
+	// of "timed out", "canceled", "connection failed", "unreadable response"
+	// and "failed".
 	Code string
 
 	cause error
@@ -33,8 +32,8 @@ func (e *CallError) Error() string { return e.Operation + ": " + e.Code }
 // Unwrap gives the SDK's error. Do not print it.
 func (e *CallError) Unwrap() error { return e.cause }
 
-// Is matches rotator.ErrDenied and rotator.ErrKey by the code. A key's policy
-// that denies comes as AccessDeniedException, as any other does.
+// Is matches rotator.ErrDenied and rotator.ErrKey by the code. When a key's policy
+// denies the call, the code is AccessDeniedException too.
 func (e *CallError) Is(target error) bool {
 	switch target {
 	case rotator.ErrDenied:
@@ -46,7 +45,7 @@ func (e *CallError) Is(target error) bool {
 	return false
 }
 
-// callError wraps what the SDK returned; nil stays nil.
+// callError wraps the SDK's error; nil stays nil.
 func callError(operation string, err error) error {
 	if err == nil {
 		return nil
@@ -54,8 +53,8 @@ func callError(operation string, err error) error {
 	return &CallError{Operation: operation, Code: codeOf(err), cause: err}
 }
 
-// codeOf goes by types alone. What the service answered comes first: such an
-// answer can be wrapped in one about the attempts running out.
+// codeOf depends on types alone. A service's error goes first: it can be wrapped in
+// one that says that the attempts were used up.
 func codeOf(err error) string {
 	if api, ok := errors.AsType[smithy.APIError](err); ok && isCode(api.ErrorCode()) {
 		return api.ErrorCode()
@@ -71,16 +70,16 @@ func codeOf(err error) string {
 		return "connection failed"
 	}
 	if is[*smithy.DeserializationError](err) || errors.Is(err, errNoValue) {
-		return "unreadable answer"
+		return "unreadable response"
 	}
 	return "failed"
 }
 
-// isCode reports whether an error code can be one. It comes out of an answer,
-// and an answer from a proxy or an emulator can hold anything.
-func isCode(code string) bool {
+// isCode reports whether text may be an error code. It comes from a response, and a
+// proxy's or an emulator's response can hold anything.
+func isCode(text string) bool {
 	const maxLength = 64
-	return code != "" && len(code) <= maxLength && strings.IndexFunc(code, func(r rune) bool {
+	return text != "" && len(text) <= maxLength && strings.IndexFunc(text, func(r rune) bool {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_')
 	}) < 0
 }

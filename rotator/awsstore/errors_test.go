@@ -33,7 +33,7 @@ func TestErrors(t *testing.T) {
 	}{
 		{"no such version", at, reply{errorType: "ParameterVersionNotFound"}, "not found", rotator.ErrNotFound},
 		{"no such parameter", at, reply{errorType: "ParameterNotFound"}, "not found", rotator.ErrNotFound},
-		{"no parameter in the answer", at, reply{}, "GetParameter: unreadable answer", nil},
+		{"no parameter in the answer", at, reply{}, "GetParameter: unreadable response", nil},
 		{"refused version", at, reply{errorType: "AccessDeniedException"}, "GetParameter: AccessDeniedException", nil},
 		{"no such secret", read, reply{errorType: "ResourceNotFoundException"}, "not found", rotator.ErrNotFound},
 		{"a secret without a value, in an emulator", read, reply{body: object{"SecretString": ""}}, "not found", rotator.ErrNotFound},
@@ -52,7 +52,7 @@ func TestErrors(t *testing.T) {
 		{"token secret gone", publish, reply{errorType: "ResourceNotFoundException"}, "PutSecretValue: ResourceNotFoundException", nil},
 		{"secret gone", labels, reply{errorType: "ResourceNotFoundException"}, "DescribeSecret: ResourceNotFoundException", nil},
 		{"answers lost", save, reply{lost: true}, "PutSecretValue: connection failed", io.EOF},
-		{"not JSON", list, reply{raw: "<leaked page>"}, "GetParametersByPath: unreadable answer", nil},
+		{"not JSON", list, reply{raw: "<leaked page>"}, "GetParametersByPath: unreadable response", nil},
 		{"a code that is none", save, reply{errorType: "leaked value, and more"}, "PutSecretValue: failed", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -62,7 +62,44 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// The same for calls that got no answer of the service.
+// A label on an old version stops every write after 100 of them. Its name is in the
+// message, with the command that removes it.
+func TestALabelledVersionIsNamed(t *testing.T) {
+	const name = "/" + prefix + "/default/state"
+	for _, c := range []struct {
+		name    string
+		history func(call) reply
+		says    string
+	}{
+		{"on the second page", func(c call) reply {
+			if c.input["NextToken"] == nil {
+				return reply{body: object{"NextToken": "2", "Parameters": []object{{"Version": 3}}}}
+			}
+			return reply{body: object{"Parameters": []object{{"Version": 4, "Labels": []string{"good", "mine"}}, {"Version": 5, "Labels": []string{"x"}}}}}
+		}, "version 4 of " + name + " has the label good, mine, so that AWS stores no further version; " +
+			"remove the label: aws ssm unlabel-parameter-version --name " + name + " --parameter-version 4 --labels good mine"},
+		{"that may not be seen", answering(reply{errorType: "AccessDeniedException"}), "find it with aws ssm get-parameter-history --name " + name},
+		{"that is none", answering(reply{body: object{"Parameters": []object{{"Version": 4, "Labels": []string{"x; leaked"}}}}}), "find it with aws ssm get-parameter-history --name " + name},
+		{"that is gone again", answering(reply{}), "unlabel-parameter-version --name " + name + " --parameter-version VERSION --labels LABEL"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cloud := newAWS(t, func(asked call) reply {
+				if asked.operation == "GetParameterHistory" {
+					return c.history(asked)
+				}
+				return reply{errorType: "ParameterMaxVersionLimitExceeded"}
+			})
+			err := put(t.Context(), cloud.store())
+			wantError(t, err, "PutParameter: ParameterMaxVersionLimitExceeded", nil)
+			labelled, ok := errors.AsType[*rotator.LabelledVersionError](err)
+			if !ok || !strings.Contains(labelled.Remedy(), c.says) {
+				t.Errorf("%v says %q, want %q", err, labelled.Remedy(), c.says)
+			}
+		})
+	}
+}
+
+// The same for calls that got no response of the service.
 func TestErrorsWithoutAnAnswer(t *testing.T) {
 	t.Run("no answer in time", func(t *testing.T) {
 		cloud := newAWS(t, answering(reply{never: true}))
@@ -132,7 +169,7 @@ func wantError(t *testing.T, err error, want string, is error) {
 	if !ok {
 		return
 	}
-	if _, ok := errors.AsType[*smithy.OperationError](err); !ok && call.Code != "unreadable answer" {
+	if _, ok := errors.AsType[*smithy.OperationError](err); !ok && call.Code != "unreadable response" {
 		t.Errorf("%q does not unwrap to the SDK's error", err)
 	}
 }

@@ -3,7 +3,9 @@ package awsstore
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -16,8 +18,9 @@ import (
 // pageSize is the most that GetParametersByPath gives.
 const pageSize = 10
 
-// List returns the parameters of every connection, pending refresh tokens decrypted. It
-// returns all of them or an error: a part would look like missing connections.
+// List returns the parameters of every connection, with pending refresh tokens
+// decrypted. It returns all of them or an error: a part of them would look as if
+// connections were missing.
 func (s *Store) List(ctx context.Context) ([]rotator.Parameter, error) {
 	pages := ssm.NewGetParametersByPathPaginator(s.parameters(), &ssm.GetParametersByPathInput{
 		Path:           aws.String(s.parameterPath()),
@@ -26,7 +29,7 @@ func (s *Store) List(ctx context.Context) ([]rotator.Parameter, error) {
 		MaxResults:     aws.Int32(pageSize),
 	})
 	var found []rotator.Parameter
-	// A page may be empty and not the last one; only the token tells.
+	// A page may be empty and still not be the last one.
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -48,16 +51,9 @@ func (s *Store) List(ctx context.Context) ([]rotator.Parameter, error) {
 	return found, nil
 }
 
-// WaitToWrite returns when the caller may send one PutParameter, or with ctx's
-// error. Writes are a little over a third of a second apart, the lowest
-// priority first, equals in the order they came. Only this process is counted.
-func (s *Store) WaitToWrite(ctx context.Context, priority rotator.Priority) error {
-	return s.writes.wait(ctx, priority)
-}
-
-// Put writes a String parameter and returns its new version. PutParameter has
-// no idempotency token: when an answer is lost and the SDK sends the call
-// again, the version counts both writes.
+// Put writes a String parameter and returns its new version. PutParameter has no
+// idempotency token: when a response is lost and the SDK repeats the call, the
+// version counts both writes.
 func (s *Store) Put(ctx context.Context, connection string, kind rotator.Kind, value string) (int64, error) {
 	out, err := s.parameters().PutParameter(ctx, &ssm.PutParameterInput{
 		Name:      aws.String(s.parameterName(connection, kind)),
@@ -66,14 +62,14 @@ func (s *Store) Put(ctx context.Context, connection string, kind rotator.Kind, v
 		Overwrite: aws.Bool(true),
 	})
 	if err != nil {
-		return 0, callError("PutParameter", err)
+		return 0, s.putError(ctx, connection, kind, err)
 	}
 	return out.Version, nil
 }
 
 // At returns the value of one version of a String parameter.
-// rotator.ErrNotFound: there is no such parameter or version, or it is one of
-// those pruned after 100 later ones.
+// rotator.ErrNotFound means that there is no such parameter or version, or that
+// AWS has deleted it after 100 later ones.
 func (s *Store) At(ctx context.Context, connection string, kind rotator.Kind, version int64) (string, error) {
 	name := s.parameterName(connection, kind) + ":" + strconv.FormatInt(version, 10)
 	out, err := s.parameters().GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(name)})
@@ -89,9 +85,9 @@ func (s *Store) At(ctx context.Context, connection string, kind rotator.Kind, ve
 	return aws.ToString(out.Parameter.Value), nil
 }
 
-// PutPending writes the pending refresh token as a SecureString under the account's aws/ssm
-// key, which needs no KMS permission. For about 30 s after DeletePending a new
-// one may be refused: repeating is the caller's.
+// PutPending writes the pending refresh token as a SecureString with the account's
+// key aws/ssm, which needs no KMS permission. For about 30 s after DeletePending
+// AWS may reject a new one. The caller repeats the call.
 func (s *Store) PutPending(ctx context.Context, connection string, document secret.Value) error {
 	return s.putSecure(ctx, connection, rotator.KindPending, document.Reveal())
 }
@@ -103,10 +99,34 @@ func (s *Store) putSecure(ctx context.Context, connection string, kind rotator.K
 		Value:     aws.String(value),
 		Overwrite: aws.Bool(true),
 	})
-	return callError("PutParameter", err)
+	return s.putError(ctx, connection, kind, err)
 }
 
-// DeletePending removes the pending refresh token. One that does not exist is no error.
+// putError wraps the error of a PutParameter. If a version's label is the cause, it
+// looks for the label, so that the message can name it.
+func (s *Store) putError(ctx context.Context, connection string, kind rotator.Kind, err error) error {
+	if !is[*types.ParameterMaxVersionLimitExceeded](err) {
+		return callError("PutParameter", err)
+	}
+	labelled := &rotator.LabelledVersionError{Parameter: s.parameterName(connection, kind), Cause: callError("PutParameter", err)}
+	pages := ssm.NewGetParameterHistoryPaginator(s.parameters(), &ssm.GetParameterHistoryInput{Name: aws.String(labelled.Parameter)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return labelled // the message then says how to find the label
+		}
+		for _, version := range page.Parameters {
+			if len(version.Labels) > 0 && !slices.ContainsFunc(version.Labels, notALabel) {
+				labelled.Version, labelled.Labels = version.Version, version.Labels
+				return labelled
+			}
+		}
+	}
+	return labelled
+}
+
+// DeletePending deletes the pending refresh token. It is no error when there is
+// none.
 func (s *Store) DeletePending(ctx context.Context, connection string) error {
 	return s.deleteParameter(ctx, connection, rotator.KindPending)
 }
@@ -121,5 +141,11 @@ func (s *Store) deleteParameter(ctx context.Context, connection string, kind rot
 	return callError("DeleteParameter", err)
 }
 
-// errNoValue is an answer without the one thing that was asked for.
-var errNoValue = errors.New("answer without a value")
+// notALabel reports whether text has a character that AWS does not allow in a
+// label. The message puts labels into a command.
+func notALabel(text string) bool {
+	return text == "" || !isCode(strings.ReplaceAll(text, "-", "_"))
+}
+
+// errNoValue is the error of a response without the value that was requested.
+var errNoValue = errors.New("response without a value")

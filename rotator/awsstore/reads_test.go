@@ -47,7 +47,7 @@ func (s *slowAWS) store() *awsstore.Store {
 	}, prefix)
 }
 
-func TestManyReadsTakeTurns(t *testing.T) {
+func TestReadsAtTheSameTimeAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, began := &slowAWS{}, time.Now()
 		store := slow.store()
@@ -66,7 +66,7 @@ func TestManyReadsTakeTurns(t *testing.T) {
 	})
 }
 
-// Whose time runs out while waiting is not sent, and takes nobody's turn.
+// A read whose time ends while it waits is not sent and takes no slot.
 func TestAReadThatGivesUpWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := (&slowAWS{}).store()

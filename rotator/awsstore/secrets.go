@@ -12,16 +12,16 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// The staging labels that Secrets Manager moves by itself.
+// The staging labels that Secrets Manager moves itself.
 const (
 	labelCurrent  = "AWSCURRENT"
 	labelPrevious = "AWSPREVIOUS"
 )
 
-// Read returns the current version of the connection's credentials secret. Of
-// many at once some wait for others. rotator.ErrNotFound: there is no such secret,
-// or no value in it yet. A value stored as SecretBinary is a *rotator.Error with
-// rotator.CredentialsUnread.
+// Read returns the current version of the connection's credentials secret. At most
+// 32 reads run at the same time, and the others wait. rotator.ErrNotFound means
+// that there is no such secret, or no value in it yet. For a value stored as
+// SecretBinary the error is a *rotator.Error with rotator.CredentialsUnread.
 func (s *Store) Read(ctx context.Context, connection string) (rotator.SecretVersion, error) {
 	select {
 	case s.reads <- struct{}{}:
@@ -42,10 +42,10 @@ func (s *Store) Read(ctx context.Context, connection string) (rotator.SecretVers
 	if len(out.SecretBinary) > 0 {
 		return rotator.SecretVersion{}, &rotator.Error{
 			Code:    rotator.CredentialsUnread,
-			Message: "the credentials secret holds binary data: store the JSON as a SecretString (aws secretsmanager put-secret-value --secret-string file://…)",
+			Message: "the credentials secret has a binary value; store the JSON as a SecretString (aws secretsmanager put-secret-value --secret-string file://credentials.json)",
 		}
 	}
-	// AWS has no empty values; emulators show a secret without a value so.
+	// AWS has no empty values, but an emulator may answer so for a secret without one.
 	if aws.ToString(out.SecretString) == "" {
 		return rotator.SecretVersion{}, rotator.ErrNotFound
 	}
@@ -57,13 +57,15 @@ func (s *Store) Read(ctx context.Context, connection string) (rotator.SecretVers
 }
 
 // Save writes document as the current version of the credentials secret, under
-// an id of 32 to 64 characters. The same id and document again change nothing.
+// an id of 32 to 64 characters. A repeated call with the same id and document
+// changes nothing.
 func (s *Store) Save(ctx context.Context, connection, versionID string, document secret.Value) error {
 	return s.putSecret(ctx, s.credentialsName(connection), versionID, document)
 }
 
 // Publish writes document as the current version of the token secret, under an
-// id of 32 to 64 characters. The same id and document again change nothing.
+// id of 32 to 64 characters. A repeated call with the same id and document changes
+// nothing.
 func (s *Store) Publish(ctx context.Context, connection, versionID string, document secret.Value) error {
 	return s.putSecret(ctx, s.tokenName(connection), versionID, document)
 }
@@ -78,7 +80,7 @@ func (s *Store) putSecret(ctx context.Context, name, versionID string, document 
 }
 
 // Labels returns the current and the previous version of the credentials
-// secret; a label that no version bears is "".
+// secret, "" for a label that no version has.
 func (s *Store) Labels(ctx context.Context, connection string) (rotator.VersionLabels, error) {
 	out, err := s.secrets().DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{
 		SecretId: aws.String(s.credentialsName(connection)),
@@ -99,11 +101,11 @@ func (s *Store) Labels(ctx context.Context, connection string) (rotator.VersionL
 }
 
 // RestorePrevious makes version "to" of the credentials secret current again if
-// "from" still is, and returns rotator.ErrMoved when it is not. Naming "from"
-// is what makes Secrets Manager compare before it sets
-// (UpdateSecretVersionStage, RemoveFromVersionId). ErrMoved also comes when
-// this very call moved it, its answer was lost and the SDK asked again: either
-// way "from" is not current any more.
+// "from" is still current, and returns rotator.ErrMoved if it is not. Because the
+// call names "from", Secrets Manager compares before it sets
+// (UpdateSecretVersionStage, RemoveFromVersionId). ErrMoved also comes when this
+// call succeeded, its response was lost and the SDK repeated it. In both cases
+// "from" is no longer current.
 func (s *Store) RestorePrevious(ctx context.Context, connection, from, to string) error {
 	_, err := s.secrets().UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
 		SecretId:            aws.String(s.credentialsName(connection)),

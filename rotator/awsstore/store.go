@@ -1,9 +1,9 @@
-// Package awsstore keeps connections in AWS: secrets in Secrets Manager;
+// Package awsstore stores connections in AWS: secrets in Secrets Manager, and
 // configs, states, leases and pending refresh tokens in Parameter Store.
 //
-// A Store belongs to one stack and may be used by many goroutines. It decides
-// nothing: it repeats no write of its own accord beyond the SDK's attempts at
-// one call, and a write that failed may have happened all the same.
+// A Store belongs to one stack. Its methods may be called concurrently. It decides
+// nothing: it repeats no write beyond the SDK's attempts at one call. A write that
+// failed may have happened.
 //
 // No error that it returns prints a value, a message or a URL; see CallError.
 package awsstore
@@ -23,35 +23,30 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// Between two heartbeats the process is frozen, and the connections it holds
-// may be dead when it thaws, without a sign of it. So one attempt of a call is
-// short enough for another to follow, and a connection that has idled for most
-// of a heartbeat is not used again: net/http measures that by the wall clock,
-// which goes on during a freeze.
+// Between two heartbeats Lambda freezes the process, and afterwards its network
+// connections may be dead without a sign. So one attempt of a call is short enough
+// for another to follow, and a connection that was idle for a third of a heartbeat
+// is not used again: net/http measures that by the wall clock, which goes on while
+// the process is frozen.
 const (
 	attemptTimeout = 5 * time.Second
 	idleTimeout    = 20 * time.Second
 )
 
-// Parameter Store takes 3 writes a second for the whole account and region by
-// default (AWS General Reference, Systems Manager quotas). Staying just under
-// it leaves a little to others.
-const writeSpacing = time.Second * 10 / 29
+// concurrentReads is how many credentials are read at the same time. Each read has
+// a network connection and buffers of its own, and a thousand of them need more
+// memory than the function has.
+const concurrentReads = 32
 
-// mostReads is how many credentials are read at the same time. Where many
-// connections are due, each read in flight would have a connection and buffers of
-// its own, and a thousand of them more memory than the function is given.
-const mostReads = 32
-
-// Store is everything that the rotator keeps in AWS.
+// Store is everything that the rotator stores in AWS.
 type Store struct {
 	prefix string
-	// The clients are made when first needed: a heartbeat with nothing to do
-	// lists parameters and should not pay for a Secrets Manager client.
+	// The clients are created at first use: a heartbeat with nothing to do lists
+	// parameters and needs no Secrets Manager client.
 	parameters func() *ssm.Client
 	secrets    func() *secretsmanager.Client
 	writes     *writeLimiter
-	reads      chan struct{} // holds one value for each read under way
+	reads      chan struct{} // holds one value for each read in progress
 }
 
 var (
@@ -64,13 +59,13 @@ var (
 )
 
 // New returns the store of the stack whose names begin with prefix, such as
-// "reltio-token-rotator/STACK": no slash before or after. It makes no call. An
-// HTTP client in cfg is used as it is, unless it is the SDK's own without a
-// timeout, which is what config.LoadDefaultConfig leaves there.
+// "reltio-token-rotator/STACK", without a slash before or after. It makes no call.
+// An HTTP client in cfg is used as it is, unless it is the SDK's own without a
+// timeout, as config.LoadDefaultConfig returns it.
 func New(cfg aws.Config, prefix string) *Store {
 	cfg.HTTPClient = withTimeouts(cfg.HTTPClient)
-	// The SDK complains to standard error about answers that it cannot read, and
-	// quotes them: what comes out of an answer stays in the returned error.
+	// The SDK logs responses that it cannot read to standard error, and quotes them.
+	// A response's text stays in the returned error.
 	cfg.Logger = logging.Nop{}
 	return &Store{
 		prefix:     prefix,
@@ -79,7 +74,7 @@ func New(cfg aws.Config, prefix string) *Store {
 			return secretsmanager.NewFromConfig(cfg)
 		}),
 		writes: newWriteLimiter(writeSpacing),
-		reads:  make(chan struct{}, mostReads),
+		reads:  make(chan struct{}, concurrentReads),
 	}
 }
 
@@ -96,7 +91,7 @@ func withTimeouts(client aws.HTTPClient) aws.HTTPClient {
 	})
 }
 
-// The names are fixed: policies, the stack and people's own scripts use them.
+// The names are fixed: policies, the stack and operators' scripts use them.
 
 func (s *Store) parameterPath() string { return "/" + s.prefix }
 
@@ -112,8 +107,8 @@ func (s *Store) tokenName(connection string) string {
 	return s.prefix + "/" + connection + "/token"
 }
 
-// parseParameterName takes a parameter's name apart. It is not ok with names
-// that are not a connection's: other kinds and other depths.
+// parseParameterName splits a parameter's name. It is not ok for a name that is not
+// a connection's: of another kind or another depth.
 func (s *Store) parseParameterName(name string) (connection string, kind rotator.Kind, ok bool) {
 	rest, ok := strings.CutPrefix(name, s.parameterPath()+"/")
 	if !ok {

@@ -14,6 +14,8 @@ type connectionChecker struct {
 	*Doctor
 	rotator.Connection
 	now time.Time
+	// writes says that the connection is in the sample to which the doctor writes.
+	writes bool
 }
 
 // check makes all checks but that of the token host. The context cleanup ends

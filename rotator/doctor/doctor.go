@@ -101,7 +101,7 @@ const (
 	// time, so that a large stack stays below its account's request limits.
 	concurrentConnections = 10
 	// defaultTimeout is the time of a check where the context has no deadline.
-	defaultTimeout = 120 * time.Second
+	defaultTimeout = 180 * time.Second
 	// reportReserve is the part of that time that is kept for the report, and
 	// cleanupReserve the part that is kept for deleting what was written.
 	reportReserve  = 2 * time.Second
@@ -173,7 +173,7 @@ func (d *Doctor) checkAll(ctx, cleanup context.Context, now time.Time, all []rot
 		running.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			checker := &connectionChecker{Doctor: d, Connection: c, now: now}
+			checker := &connectionChecker{Doctor: d, Connection: c, now: now, writes: inSample(i, len(all))}
 			found[i] = safely(CheckConfig, func() []Check { return checker.check(ctx, cleanup) })
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,13 +23,19 @@ type fakeStack struct {
 	description rotator.SecretDescription
 	current     bool // what a labelled write becomes
 	calls       chan string
+	connections []string
+	// writeSpacing is the time between two parameter writes.
+	writeSpacing time.Duration
+	mu           sync.Mutex
+	nextWrite    time.Time
 }
 
 func newFakeStack() *fakeStack {
 	return &fakeStack{
 		fails:       func(string) error { return nil },
 		description: rotator.SecretDescription{Current: "v1", Labels: map[string][]string{"v1": {"AWSCURRENT"}}},
-		calls:       make(chan string, 100),
+		calls:       make(chan string, 100_000),
+		connections: []string{"default"},
 	}
 }
 
@@ -39,7 +46,11 @@ func (s *fakeStack) call(format string, args ...any) error {
 }
 
 func (s *fakeStack) List(context.Context) ([]rotator.Parameter, error) {
-	return []rotator.Parameter{{Connection: "default", Kind: rotator.KindConfig, Value: secret.New("{}"), Version: 1}}, s.call("list")
+	var listing []rotator.Parameter
+	for _, name := range s.connections {
+		listing = append(listing, rotator.Parameter{Connection: name, Kind: rotator.KindConfig, Value: secret.New("{}"), Version: 1})
+	}
+	return listing, s.call("list")
 }
 
 func (s *fakeStack) Read(context.Context, string) (rotator.SecretVersion, error) {
@@ -65,8 +76,26 @@ func (s *fakeStack) RemoveLabel(_ context.Context, _ string, kind rotator.Secret
 func (s *fakeStack) ParameterName(connection string, kind rotator.Kind) string {
 	return "/" + connection + "/" + string(kind)
 }
-func (s *fakeStack) WaitToWrite(context.Context, rotator.Priority) error { return s.call("wait") }
-func (s *fakeStack) PutCheck(context.Context, string) error              { return s.call("put check") }
+
+// WaitToWrite lets one caller write every writeSpacing.
+func (s *fakeStack) WaitToWrite(ctx context.Context, _ rotator.Priority) error {
+	s.mu.Lock()
+	now := time.Now()
+	if s.nextWrite.Before(now) {
+		s.nextWrite = now
+	}
+	wait := s.nextWrite.Sub(now)
+	s.nextWrite = s.nextWrite.Add(s.writeSpacing)
+	s.mu.Unlock()
+	select {
+	case <-time.After(wait):
+		return s.call("wait")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *fakeStack) PutCheck(context.Context, string) error { return s.call("put check") }
 
 func (s *fakeStack) DeleteCheck(context.Context, string) error { return s.call("delete check") }
 

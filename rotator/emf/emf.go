@@ -1,6 +1,6 @@
-// Package emf writes a run's metrics as log lines that CloudWatch Logs turns
-// into metrics: the embedded metric format. It needs no call, no permission and
-// no client, only that the lines reach a log group as they are.
+// Package emf writes a run's metrics as log lines in the embedded metric format,
+// from which CloudWatch Logs extracts metrics. It needs no call, no permission and
+// no client: the lines only have to reach a log group unchanged.
 //
 // See "Specification: Embedded metric format" in the CloudWatch user guide.
 package emf
@@ -18,11 +18,11 @@ const (
 	namespace = "ReltioTokenRotator"
 	dimension = "Stack"
 
-	// maxValues is the most values that the format takes for a metric in a line.
+	// maxValues is how many values of a metric the format allows in a line.
 	maxValues = 100
 )
 
-// The units, by CloudWatch's names. It has none for days.
+// The units, in CloudWatch's words. CloudWatch has none for days.
 const (
 	unitCount        = "Count"
 	unitSeconds      = "Seconds"
@@ -36,13 +36,13 @@ type Writer struct {
 	stack string
 }
 
-// New returns a writer of lines to w, the function's standard output, with the
-// stack's name as their dimension.
+// New returns a Writer of lines to w, the function's standard output. The dimension
+// is the stack's name.
 func New(w io.Writer, stack string) *Writer { return &Writer{w: w, stack: stack} }
 
-// Write writes one run's metrics as of now, each line in one call of the
-// underlying Write so that no other log line can cut it in two. More than 100
-// values of a metric go on in further lines, which leave the counts out.
+// Write writes one run's metrics with the time now. Each line is one call of the
+// underlying Write, so that no other log line can be written into it. If a metric
+// has more than 100 values, the others follow in further lines, without the counts.
 func (w *Writer) Write(now time.Time, m rotator.Metrics) error {
 	for _, line := range w.lines(now, m) {
 		encoded, err := json.Marshal(line)
@@ -88,8 +88,8 @@ func (w *Writer) lines(now time.Time, m rotator.Metrics) []map[string]any {
 	return lines
 }
 
-// line is one JSON object: the values at its root, and the directive under
-// "_aws" that names those to be made metrics of.
+// line is one JSON object: the values at its root, and under "_aws" the directive
+// that names the metrics among them.
 type line struct {
 	root      map[string]any
 	directive *directive
@@ -124,8 +124,8 @@ func (l line) add(name, unit string, value any) {
 	l.directive.Metrics = append(l.directive.Metrics, definition{name, unit})
 }
 
-// addCounts adds every count that is known, also where it is 0: an alarm takes
-// a missing count for missing data.
+// addCounts adds every count that is known, also if it is 0: for an alarm a missing
+// count is missing data.
 func (l line) addCounts(m rotator.Metrics) {
 	l.add("Heartbeats", unitCount, m.Heartbeats)
 	l.add("Refreshes", unitCount, m.Refreshes)

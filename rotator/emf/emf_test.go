@@ -48,7 +48,7 @@ func (w *writes) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// lines writes m and returns what CloudWatch would read out of each line.
+// lines writes m and returns what CloudWatch would extract from each line.
 func lines(t *testing.T, m rotator.Metrics) []map[string][]float64 {
 	t.Helper()
 	var out writes
@@ -65,8 +65,8 @@ func lines(t *testing.T, m rotator.Metrics) []map[string][]float64 {
 	return read
 }
 
-// extract reads a line as the specification says that CloudWatch does, and
-// fails the test wherever CloudWatch would drop the line or a part of it.
+// extract reads a line as the specification says that CloudWatch does, and fails the
+// test if CloudWatch would drop the line or a part of it.
 func extract(t *testing.T, line []byte) map[string][]float64 {
 	t.Helper()
 	const maxLine, maxMetrics, maxValues, maxDimensions = 256 << 10, 100, 100, 30
@@ -164,7 +164,7 @@ func TestCounts(t *testing.T) {
 		m    rotator.Metrics
 		want map[string][]float64
 	}{
-		{"as they are", counted, map[string][]float64{
+		{"every count", counted, map[string][]float64{
 			"Heartbeats": {1}, "RefreshOverdue": {2}, "ActionRequired": {3}, "NoCredentials": {4},
 			"Refreshes": {5}, "Failures": {6}, "Throttles": {7},
 		}},
@@ -172,7 +172,7 @@ func TestCounts(t *testing.T) {
 			"Heartbeats": {0}, "RefreshOverdue": {0}, "ActionRequired": {0}, "NoCredentials": {0},
 			"Refreshes": {0}, "Failures": {0}, "Throttles": {0},
 		}},
-		{"nothing that only a listing tells", blind, map[string][]float64{
+		{"no count that needs a listing", blind, map[string][]float64{
 			"Heartbeats": {0}, "Refreshes": {5}, "Failures": {6}, "Throttles": {7},
 		}},
 	} {

@@ -12,9 +12,9 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// Whatever a server says: either a token that can be used comes out, or one
-// sentence under a code that fits the status, and nothing of what it said.
-func FuzzReply(f *testing.F) {
+// Whatever a server answers: the result is either a usable token, or one message
+// under a code that fits the status, with nothing of the server's text.
+func FuzzResponse(f *testing.F) {
 	// "@" stands for a token that the server echoes.
 	for _, body := range []string{
 		tokenReply,
@@ -28,7 +28,7 @@ func FuzzReply(f *testing.F) {
 		`{"error":"invalid_client @"}`,
 		`{"error":"@"}`, `<html>@</html>`, `"@"`, `null`, ``, "\xff", `[[[[`,
 	} {
-		for _, status := range []int{200, 302, 400, 401, 429, 503} {
+		for _, status := range []int{200, 302, 400, 401, 403, 408, 429, 502, 503} {
 			for choice := range allGrants {
 				f.Add(status, "Basic realm=@", body, uint8(choice))
 			}
@@ -38,45 +38,49 @@ func FuzzReply(f *testing.F) {
 		const echo = "gXq7echo"
 		grant := allGrants[int(choice)%len(allGrants)]
 		body = strings.ReplaceAll(body, "@", echo)
-		got := reply{status: status, body: []byte(body), header: header(
+		got := response{sent: true, status: status, body: []byte(body), header: header(
 			"Www-Authenticate", strings.ReplaceAll(challenge, "@", echo),
 			"Retry-After", strings.ReplaceAll(challenge, "@", echo),
 		)}
-		answer, failure := judge(grant, "auth.reltio.com", got)
+		answer, failure := meaning(grant, "auth.reltio.com", got)
 
 		if failure == nil {
 			wantUsable(t, answer, got)
 			return
 		}
-		if (answer != rotator.TokenResponse{}) {
-			t.Errorf("got %+v beside %v", answer, failure)
+		wantNoToken(t, answer)
+		if refresh := answer.RefreshToken.Reveal(); refresh != "" && (status < 200 || status > 299 || strings.Trim(refresh, visible()) != "") {
+			t.Errorf("got refresh token %q out of status %d", refresh, status)
 		}
 		if !slices.Contains(codesFor(status, grant), failure.Code) {
 			t.Errorf("got %s for status %d of %s", failure.Code, status, grant)
 		}
-		if want := fmt.Sprintf("auth.reltio.com answered %d", status); !strings.HasPrefix(failure.Message, want) || !strings.HasSuffix(failure.Message, ".") {
+		if want := fmt.Sprintf("auth.reltio.com answered %d", status); !strings.HasPrefix(failure.Message, want) || strings.HasSuffix(failure.Message, ".") {
 			t.Errorf("got message %q", failure.Message)
 		}
 		if strings.Contains(fmt.Sprintf("%#v", failure), echo) || failure.Cause != nil {
 			t.Errorf("what the server said is shown in %#v", failure)
 		}
-		succeeded := status >= 200 && status <= 299 // the server says, and may have acted on it
-		if failure.TokenEnded && (status != 401 && !succeeded || grant != rotator.GrantTypeRefreshToken) {
-			t.Errorf("got TokenEnded for status %d of %s", status, grant)
+		// A 2xx, a lost answer and an expired refresh token may have ended a token,
+		// and client credentials never do.
+		ended := failure.Code == rotator.AnswerLost || failure.Code == rotator.BadResponse && status >= 200 && status <= 299
+		expired := failure.Code == rotator.RefreshTokenRejected && status == 401
+		if want := ended && grant != rotator.GrantTypeClientCredentials; failure.TokenEnded != want && !expired {
+			t.Errorf("got TokenEnded %t for status %d of %s", failure.TokenEnded, status, grant)
 		}
-		if failure.RetryAfter != 0 && status != 429 && status != 503 {
+		if failure.RetryAfter != 0 && failure.Code != rotator.Throttled && failure.Code != rotator.ServerError {
 			t.Errorf("got RetryAfter for status %d", status)
 		}
 	})
 }
 
 // wantUsable checks an answer against the reply as an independent reader sees it.
-func wantUsable(t *testing.T, answer rotator.TokenResponse, got reply) {
+func wantUsable(t *testing.T, answer rotator.TokenResponse, got response) {
 	t.Helper()
 	var fields map[string]any
-	reader := json.NewDecoder(bytes.NewReader(got.body))
+	reader := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(got.body, []byte("\xef\xbb\xbf"))))
 	reader.UseNumber() // 1e400 is a number too
-	if err := reader.Decode(&fields); err != nil || got.status < 200 || got.status > 299 || len(got.body) > maxReply {
+	if err := reader.Decode(&fields); err != nil || got.status < 200 || got.status > 299 || len(got.body) > maxResponse {
 		t.Fatalf("got a token out of status %d, %q", got.status, got.body)
 	}
 	token := answer.AccessToken.Reveal()
@@ -89,7 +93,7 @@ func wantUsable(t *testing.T, answer rotator.TokenResponse, got reply) {
 	if !strings.EqualFold(answer.TokenType, "bearer") {
 		t.Errorf("got token type %q", answer.TokenType)
 	}
-	if e := answer.ExpiresIn; e < 0 || e > 1e9*time.Second || e%time.Second != 0 {
+	if e := answer.ExpiresIn; e < 0 || e > longestWait || e%time.Second != 0 {
 		t.Errorf("got ExpiresIn %v", e)
 	}
 	if e := fields["error"]; e != nil && e != "" {
@@ -106,24 +110,28 @@ func visible() string {
 	return characters.String()
 }
 
-// codesFor returns the codes that a whole reply with this status may have.
+// codesFor returns the codes that a whole response with this status may have.
 func codesFor(status int, grant rotator.GrantType) []rotator.Code {
-	codes := []rotator.Code{rotator.BadResponse} // too large
+	var codes []rotator.Code
 	switch {
 	case status == 429:
-		return append(codes, rotator.Throttled)
-	case status >= 500 && status <= 599:
-		return append(codes, rotator.ServerError)
+		return []rotator.Code{rotator.Throttled}
+	case status == 503:
+		return []rotator.Code{rotator.ServerError, rotator.AnswerLost}
+	case status == 408, status >= 500 && status <= 599:
+		return []rotator.Code{rotator.AnswerLost}
 	case status >= 400 && status <= 499:
-		codes = append(codes, rotator.RequestRejected, rotator.ClientRejected)
+		codes = []rotator.Code{rotator.RequestRejected, rotator.ClientRejected}
+		if grant == rotator.GrantTypeRefreshToken {
+			codes = append(codes, rotator.RefreshTokenRejected)
+		}
 	case status < 200 || status > 299:
-		return codes
+		return []rotator.Code{rotator.BadResponse}
+	default:
+		codes = []rotator.Code{rotator.BadResponse}
 	}
-	switch {
-	case grant == rotator.GrantTypePassword:
+	if grant == rotator.GrantTypePassword {
 		codes = append(codes, rotator.LoginRejected)
-	case grant == rotator.GrantTypeRefreshToken && (status == 400 || status == 401):
-		codes = append(codes, rotator.RefreshTokenRejected)
 	}
 	return codes
 }

@@ -1,46 +1,42 @@
 package reltio
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"syscall"
 	"time"
 
 	"reltio-token-rotator/rotator"
 )
 
-// Reach reports whether a token request would get through to the token URL's
-// host: it resolves the name, connects and, for https, shakes hands and checks
-// the certificate as a request does, and then hangs up without sending one. It
-// returns what it saw. Its errors are *[rotator.Error] and name the step that
-// failed: DNS, TCP, TLS or certificate.
-func (e *Endpoint) Reach(ctx context.Context, tokenURL string) (seen string, err error) {
+// Reach reports whether a token request would reach the token URL's host: it
+// resolves the name, connects and, for https, does the handshake and verifies the
+// certificate as a request does, and then closes the connection without sending a
+// request. It returns what it found. Its errors are *[rotator.Error] and name the
+// step that failed: DNS, TCP, TLS or certificate.
+func (e *Endpoint) Reach(ctx context.Context, tokenURL string) (found string, err error) {
 	target, failure := parseTarget(tokenURL)
 	if failure != nil {
 		return "", failure
 	}
-	secure := target.Scheme == "https"
-	port := cmp.Or(target.Port(), map[bool]string{true: "443", false: "80"}[secure])
-	address := net.JoinHostPort(target.Hostname(), port)
-
-	connection, err := e.connect(ctx, address)
+	connection, err := e.connect(ctx, address(target))
 	if err != nil {
-		return "", notReached(address, port, stepOf(err, "TCP"), err)
+		return "", notReached(target, stepOf(err, "TCP"), err)
 	}
 	defer func() { _ = connection.Close() }()
-	if !secure {
-		return address + " accepts connections; plain http, so there is no certificate.", nil
+	if target.Scheme != "https" {
+		return address(target) + " accepts connections; it is plain http, so there is no certificate", nil
 	}
-	session, err := e.shakeHands(ctx, connection, target.Hostname())
+	session, err := e.handshake(ctx, connection, target.Hostname())
 	if err != nil {
-		return "", notReached(address, port, stepOf(err, "TLS"), err)
+		return "", notReached(target, stepOf(err, "TLS"), err)
 	}
 	until := session.PeerCertificates[0].NotAfter.UTC().Format(time.DateOnly)
-	return fmt.Sprintf("%s is reached: DNS, TCP, %s and its certificate, valid until %s, are good.", address, tls.VersionName(session.Version), until), nil
+	return fmt.Sprintf("%s was reached: DNS, TCP, %s and its certificate, valid until %s, work", address(target), tls.VersionName(session.Version), until), nil
 }
 
 func (e *Endpoint) connect(ctx context.Context, address string) (net.Conn, error) {
@@ -49,7 +45,7 @@ func (e *Endpoint) connect(ctx context.Context, address string) (net.Conn, error
 	return e.own.DialContext(ctx, "tcp", address)
 }
 
-func (e *Endpoint) shakeHands(ctx context.Context, connection net.Conn, host string) (tls.ConnectionState, error) {
+func (e *Endpoint) handshake(ctx context.Context, connection net.Conn, host string) (tls.ConnectionState, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.own.TLSHandshakeTimeout)
 	defer cancel()
 	config := e.own.TLSClientConfig.Clone()
@@ -59,8 +55,8 @@ func (e *Endpoint) shakeHands(ctx context.Context, connection net.Conn, host str
 	return client.ConnectionState(), err
 }
 
-// stepOf says at which step a connection failed; step is the one that was
-// under way.
+// stepOf names the step at which a connection failed. The argument step is the one
+// that was in progress.
 func stepOf(err error, step string) string {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return "DNS"
@@ -71,25 +67,21 @@ func stepOf(err error, step string) string {
 	return step
 }
 
-// notReached says what to look at, nearest first.
-func notReached(address, port, step string, err error) *rotator.Error {
-	const way = "in a VPC the subnets need a route for 0.0.0.0/0 to a NAT gateway (a function has no public address of its own)"
+// notReached says what to check, the likeliest cause first.
+func notReached(target *url.URL, step string, err error) *rotator.Error {
 	reason, advice := whyUnreachable(err)
-	switch step {
-	case "DNS":
-		advice = "check how token_url (TokenUrl in the stack) is spelt; in a VPC, that it has enableDnsSupport"
-	case "TCP":
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			advice = "nothing listens there; check the host and port in token_url (TokenUrl in the stack), and whether a firewall refuses for it"
-			break
-		}
-		advice = way + ", and security group and network ACL must let TCP " + port + " out"
-	case "TLS":
-		advice = "what answers there does not speak TLS 1.2 or newer; check the port in token_url (TokenUrl in the stack), and whether a proxy or firewall is in between"
+	switch {
+	case step == "DNS":
+		advice = "check the spelling of token_url (TokenUrl in the stack), and in a VPC that enableDnsSupport is on"
+	case step == "TCP" && errors.Is(err, syscall.ECONNREFUSED):
+		advice = "nothing listens there; check the host and port in token_url (TokenUrl in the stack), and whether a firewall refuses the connection"
+	case step == "TCP":
+		_, port, _ := net.SplitHostPort(address(target))
+		advice = "in a VPC the subnets need a route for 0.0.0.0/0 to a NAT gateway (a function has no public address of its own), " +
+			"and the security group and network ACL must let TCP " + port + " out"
+	case step == "TLS" && !speaksNoTLS(err):
+		advice = "the server does not speak TLS 1.2 or newer; check the port in token_url (TokenUrl in the stack), and whether a proxy or firewall answers in its place"
 	}
-	return &rotator.Error{
-		Code:    rotator.Unreachable,
-		Message: fmt.Sprintf("%s is not reached (%s: %s): %s.", address, step, reason, advice),
-		Cause:   err,
-	}
+	message := fmt.Sprintf("%s was not reached (%s: %s); %s", address(target), step, reason, advice)
+	return &rotator.Error{Code: rotator.Unreachable, Message: message, Cause: err}
 }

@@ -16,8 +16,8 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// Reach says at which step a connection fails, and how to mend it. What a token
-// request would be refused for is found, and no request is sent.
+// Reach names the step at which a connection fails and says what to do. It finds
+// what a token request would fail at, and sends none.
 func TestReach(t *testing.T) {
 	requests := startServer(t, answering(200, nil, tokenReply))
 	secure := httptest.NewUnstartedServer(answering(200, nil, tokenReply))
@@ -47,15 +47,15 @@ func TestReach(t *testing.T) {
 		says   string
 		wrong  bool
 	}{
-		{"http", requests.url, Config{}, requests.host + " accepts connections; plain http", false},
+		{"http", requests.url, Config{}, requests.host + " accepts connections; it is plain http", false},
 		{"https", secure.URL + "/oauth/token", Config{Roots: trusted}, "DNS, TCP, TLS 1.3 and its certificate, valid until ", false},
-		{"the port that a URL means", "https://example.com/oauth/token", Config{Roots: trusted, Dial: to(secure)}, "example.com:443 is reached", false},
-		{"no such name", "https://auth.reltio.com/", Config{Dial: noNames}, "auth.reltio.com:443 is not reached (DNS: its name was not resolved): check how token_url", true},
-		{"nothing listens", closed.URL, Config{}, "(TCP: the connection was refused): nothing listens there; check the host and port in token_url", true},
+		{"the port that a URL means", "https://example.com/oauth/token", Config{Roots: trusted, Dial: to(secure)}, "example.com:443 was reached", false},
+		{"no such name", "https://auth.reltio.com/", Config{Dial: noNames}, "auth.reltio.com:443 was not reached (DNS: its name was not resolved); check the spelling of token_url", true},
+		{"nothing listens", closed.URL, Config{}, "(TCP: the connection was refused); nothing listens there; check the host and port in token_url", true},
 		{"nobody's certificate", secure.URL, Config{}, "(certificate: its certificate was not accepted: its authority is unknown)", true},
-		{"another host's certificate", "https://auth.reltio.com/", Config{Roots: trusted, Dial: to(secure)}, "(certificate: its certificate was not accepted: it is another host's)", true},
-		{"TLS 1.1", old.URL, Config{Roots: trusted}, "(TLS: the connection failed): what answers there does not speak TLS 1.2 or newer", true},
-		{"no TLS", strings.Replace(requests.url, "http:", "https:", 1), Config{}, "(TLS: the connection failed)", true},
+		{"another host's certificate", "https://auth.reltio.com/", Config{Roots: trusted, Dial: to(secure)}, "(certificate: its certificate was not accepted: it is for another host)", true},
+		{"TLS 1.1", old.URL, Config{Roots: trusted}, "(TLS: the connection failed); the server does not speak TLS 1.2 or newer", true},
+		{"no TLS", strings.Replace(requests.url, "http:", "https:", 1), Config{}, "(TLS: the server does not speak TLS); check the port in token_url", true},
 		{"no URL", "://leak", Config{}, "token_url is not a URL", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestReach(t *testing.T) {
 				t.Fatalf("saw %q, %v", seen, err)
 			}
 			wantSaid(t, failure, c.says)
-			if !strings.HasSuffix(failure.Message, ".") || strings.Contains(failure.Message, "leak") {
+			if strings.HasSuffix(failure.Message, ".") || strings.Contains(failure.Message, "leak") {
 				t.Errorf("the message is %q", failure.Message)
 			}
 		})
@@ -81,8 +81,8 @@ func TestReach(t *testing.T) {
 	}
 }
 
-// A host that is silent costs 10 s, whether it does not accept or does not
-// shake hands.
+// A host that does not answer takes 10 s, whether it does not accept the
+// connection or does not do the handshake.
 func TestReachEndsInTime(t *testing.T) {
 	for step, dial := range map[string]func(context.Context) (net.Conn, error){
 		"TCP": func(ctx context.Context) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() },

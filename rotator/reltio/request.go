@@ -1,8 +1,10 @@
 package reltio
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -12,56 +14,58 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// maxReply is the most that is read of a reply's header and of its body. A
-// token reply has about 300 bytes, some kilobytes with a JWT.
-const maxReply = 64 << 10
+// maxResponse is how many bytes of a response's header and of its body are read.
+// A token response has about 300 bytes, and some kilobytes with a JWT.
+const maxResponse = 64 << 10
 
-// reply is a whole answer of the token endpoint.
-type reply struct {
-	status int
+// response is what came back for one request.
+type response struct {
+	// sent reports whether the request may have been sent.
+	sent   bool
+	status int // 0 if there was no response
 	header http.Header
-	body   []byte // maxReply+1 bytes long where there was more
+	body   []byte // maxResponse+1 bytes long if there was more
 }
 
-// exchange sends the request once and reads the whole reply. It talks to the
-// transport and not through an http.Client: a client follows redirects and
-// takes credentials from URLs, a transport does neither.
-func (e *Endpoint) exchange(ctx context.Context, target *url.URL, request rotator.TokenRequest) (reply, *rotator.Error) {
+// exchange sends the request once and reads the whole response. It calls the
+// transport and not an http.Client: a client follows redirects and takes
+// credentials from URLs, and a transport does neither.
+func (e *Endpoint) exchange(ctx context.Context, target *url.URL, request rotator.TokenRequest) (response, *rotator.Error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	// From the moment there is a connection the request may have gone out.
+	// From the moment when there is a connection, the request may have been sent.
 	var sent atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) },
 	})
 
-	response, err := e.transport.RoundTrip(httpRequest(ctx, target, request))
+	r, err := e.transport.RoundTrip(httpRequest(ctx, target, request))
 	if err != nil {
 		if sent.Load() {
-			return reply{}, answerLost(target.Host, err)
+			return response{sent: true}, cut(request.GrantType, target.Host, err)
 		}
-		return reply{}, unreachable(target.Host, err)
+		return response{}, unreachable(target, err)
 	}
-	defer func() { _ = response.Body.Close() }()
-	answered := reply{status: response.StatusCode, header: response.Header}
-	if answered.status < http.StatusOK {
-		// After "101 Switching Protocols" the body is the bare connection, and
-		// reading it could last for ever.
-		return answered, nil
+	defer func() { _ = r.Body.Close() }()
+	got := response{sent: true, status: r.StatusCode, header: r.Header}
+	if got.status < http.StatusOK {
+		// After "101 Switching Protocols" the body is the bare connection, and a
+		// read from it may never end.
+		return got, nil
 	}
-	answered.body, err = io.ReadAll(io.LimitReader(response.Body, maxReply+1))
+	got.body, err = io.ReadAll(io.LimitReader(r.Body, maxResponse+1))
 	if err != nil {
-		// Whatever the status: a cut reply is not known to mean what it says.
-		return answered, answerLost(target.Host, err)
+		// Whatever the status: a response that was cut may not mean what it says.
+		return got, cut(request.GrantType, target.Host, err)
 	}
-	return answered, nil
+	return got, nil
 }
 
 // httpRequest builds the POST of RFC 6749 section 4.3.2, 4.4.2 or 6.
 //
 // The Basic header carries the client id and secret as they are. RFC 6749
 // section 2.3.1 wants both form-encoded first, but Reltio's server does not
-// decode them, so that a secret with "+", "/" or "%" would be refused with 401.
+// decode them and would reject a secret with "+", "/" or "%" with 401.
 //
 // Without the Accept header some errors come back as HTML pages.
 func httpRequest(ctx context.Context, target *url.URL, request rotator.TokenRequest) *http.Request {
@@ -81,7 +85,7 @@ func httpRequest(ctx context.Context, target *url.URL, request rotator.TokenRequ
 	return r
 }
 
-// form encodes the body, in which every character of a token survives.
+// form encodes the body. Every character of a token survives the encoding.
 func form(request rotator.TokenRequest) string {
 	values := url.Values{"grant_type": {string(request.GrantType)}}
 	switch request.GrantType {
@@ -98,15 +102,21 @@ func form(request rotator.TokenRequest) string {
 	return values.Encode()
 }
 
-// parseTarget parses the token URL. The settings refuse a wrong one earlier
-// and know more about it; here nothing is sent where it cannot be right.
+// address is the target's host and port.
+func address(target *url.URL) string {
+	port := cmp.Or(target.Port(), map[string]string{"https": "443", "http": "80"}[target.Scheme])
+	return net.JoinHostPort(target.Hostname(), port)
+}
+
+// parseTarget parses the token URL. The settings reject a wrong one earlier and
+// with a better message; here nothing is sent to a URL that cannot be right.
 func parseTarget(tokenURL string) (*url.URL, *rotator.Error) {
 	target, err := url.Parse(tokenURL)
 	if err != nil || (target.Scheme != "https" && target.Scheme != "http") || target.Hostname() == "" {
-		// The parser's error quotes the URL, user information included.
+		// The parser's error quotes the URL with its user information.
 		return nil, &rotator.Error{
 			Code:    rotator.ConfigInvalid,
-			Message: "token_url is not a URL that a request can be sent to: correct it, as in https://auth.reltio.com/oauth/token.",
+			Message: "token_url is not a URL that a request can be sent to; correct it, for example to https://auth.reltio.com/oauth/token",
 		}
 	}
 	return target, nil

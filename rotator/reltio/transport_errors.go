@@ -8,39 +8,46 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"syscall"
 
 	"reltio-token-rotator/rotator"
 )
 
-// notStarted is the failure of a call for which there was no time to send
-// anything; cause is the context's error.
+// notStarted is the failure of a call that had no time to send anything. The
+// cause is the context's error.
 func notStarted(host string, cause error) *rotator.Error {
 	return &rotator.Error{
 		Code: rotator.Unreachable,
-		Message: fmt.Sprintf("No token request was sent to %s, since this run had no time left for one: "+
-			"the next heartbeat tries again; fewer connections in a stack leave more time for each.", host),
+		Message: fmt.Sprintf("no token request was sent to %s, because this run had less than %v left for a response; "+
+			"the next heartbeat tries again; fewer connections in a stack leave more time for each", host, attemptTimeout),
 		Cause: cause,
 	}
 }
 
 // unreachable is the failure of an attempt that ended before there was a
-// connection, so that nothing was sent.
-func unreachable(host string, err error) *rotator.Error {
+// connection. Nothing was sent.
+func unreachable(target *url.URL, err error) *rotator.Error {
 	reason, advice := whyUnreachable(err)
-	return &rotator.Error{
-		Code:    rotator.Unreachable,
-		Message: fmt.Sprintf("%s could not be reached (%s): %s.", host, reason, advice),
-		Cause:   err,
+	message := fmt.Sprintf("%s could not be reached (%s); %s", target.Host, reason, advice)
+	if speaksNoTLS(err) {
+		message = fmt.Sprintf("the server at %s does not speak TLS; %s", address(target), advice)
 	}
+	return &rotator.Error{Code: rotator.Unreachable, Message: message, Cause: err}
 }
 
-// whyUnreachable puts a dial or TLS error into words of its own, and says
-// where to look first.
+// speaksNoTLS reports whether the server's first bytes were no TLS record, as from
+// a port for plain http.
+func speaksNoTLS(err error) bool {
+	_, ok := errors.AsType[tls.RecordHeaderError](err)
+	return ok
+}
+
+// whyUnreachable says what a dial or TLS error means, and what to check first.
 func whyUnreachable(err error) (reason, advice string) {
 	const (
-		network     = "check token_url and the function's way to the internet (DNS, routes, security groups)"
-		certificate = "check token_url, and whether something on the way answers in the server's place"
+		network     = "check token_url and the function's network path to the internet (DNS, routes, security groups)"
+		certificate = "check token_url, and whether a proxy or firewall answers in the server's place"
 	)
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return "its name was not resolved", network
@@ -48,8 +55,11 @@ func whyUnreachable(err error) (reason, advice string) {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return "the connection was refused", network
 	}
+	if speaksNoTLS(err) {
+		return "the server does not speak TLS", "check the port in token_url, and whether a proxy or firewall answers in the server's place"
+	}
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return "its certificate was not accepted: it is another host's", certificate
+		return "its certificate was not accepted: it is for another host", certificate
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
 		return "its certificate was not accepted: it has expired or is not valid yet", certificate
@@ -64,28 +74,34 @@ func whyUnreachable(err error) (reason, advice string) {
 		return "timed out", network
 	}
 	if errors.Is(err, context.Canceled) {
-		return "this run was ended first", "the next heartbeat tries again"
+		return "this run was canceled first", "the next heartbeat tries again"
 	}
 	return "the connection failed", network
 }
 
-// answerLost is the failure of an attempt that ended after the request may
-// have gone out and before the reply was whole. The server may have executed
-// it, and may still.
-func answerLost(host string, err error) *rotator.Error {
-	reason := "the reply was cut short or is not HTTP"
+// cut is the failure of an attempt that ended after the request may have been sent
+// and before the response was complete.
+func cut(grant rotator.GrantType, host string, err error) *rotator.Error {
+	reason := "the response was cut off or is not HTTP"
 	switch {
 	case timedOut(err):
 		reason = "timed out"
 	case errors.Is(err, context.Canceled):
-		reason = "this run was ended first"
+		reason = "this run was canceled first"
+	}
+	return answerLost(grant, fmt.Sprintf("the response of %s to a token request was lost (%s)", host, reason), withoutQuotes(err))
+}
+
+// answerLost is the failure of a request that the server may have executed, or may
+// still execute.
+func answerLost(grant rotator.GrantType, what string, cause error) *rotator.Error {
+	advice := "the next heartbeat tries again"
+	if mayEndToken(grant) {
+		advice = "the published token may have expired; the next heartbeat requests another"
 	}
 	return &rotator.Error{
-		Code: rotator.AnswerLost,
-		Message: fmt.Sprintf("The answer of %s to a token request was lost (%s): the published token may have ended, "+
-			"the next heartbeat asks for another; where this stays, check the network and Reltio's status.", host, reason),
-		TokenEnded: true,
-		Cause:      withoutQuotes(err),
+		Code: rotator.AnswerLost, TokenEnded: mayEndToken(grant), Cause: cause,
+		Message: what + "; " + advice + "; if it continues, check the network and Reltio's status page",
 	}
 }
 
@@ -94,9 +110,9 @@ func timedOut(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-// withoutQuotes returns the part of an error that names a kind of failure, nil
-// when there is none. The rest of net/http's errors quote the malformed reply,
-// and a reply can hold a token.
+// withoutQuotes returns the part of an error that names a kind of failure, nil if
+// there is none. The other errors of net/http quote the malformed response, which
+// can hold a token.
 func withoutQuotes(err error) error {
 	if network, ok := errors.AsType[net.Error](err); ok {
 		return network

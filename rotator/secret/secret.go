@@ -1,4 +1,8 @@
 // Package secret boxes values that must never be printed.
+//
+// Format and MarshalText are why no verb of fmt, no log handler and no JSON
+// encoder shows the text; the pointer in Value is why the field of an unexported
+// struct does not show it either.
 package secret
 
 import (
@@ -9,14 +13,13 @@ import (
 	"io"
 )
 
-// redacted is what every way of printing a Value shows.
+// redacted is printed in place of every Value.
 const redacted = "[redacted]"
 
 // Value boxes a token, a client secret, a password, or a document that holds
 // one. Every way of printing it with fmt, log/slog or encoding/json gives
-// "[redacted]". The text is behind a pointer because fmt does not call the
-// methods of unexported fields: it prints an address there. The zero Value is
-// empty.
+// "[redacted]". The text is behind a pointer, because fmt does not call the methods
+// of unexported fields and prints an address there. The zero Value is empty.
 type Value struct{ text *string }
 
 // New boxes text. It trims nothing.
@@ -39,15 +42,14 @@ func (v Value) Reveal() string {
 // Empty reports whether there is no text.
 func (v Value) Empty() bool { return v.text == nil }
 
-// Equal reports whether both hold the same text. For texts of one length the
-// comparison takes constant time.
+// Equal reports whether both hold the same text. The comparison of texts of one
+// length takes constant time.
 func (v Value) Equal(other Value) bool {
 	return subtle.ConstantTimeCompare([]byte(v.Reveal()), []byte(other.Reveal())) == 1
 }
 
-// Fingerprint returns the first 16 hex digits of the text's SHA-256, which show
-// whether a secret has changed and do not reveal it. It is "" for an empty
-// Value.
+// Fingerprint returns the first 16 hex digits of the text's SHA-256. They show
+// whether a secret has changed and do not reveal it. It is "" for an empty Value.
 func (v Value) Fingerprint() string {
 	if v.Empty() {
 		return ""

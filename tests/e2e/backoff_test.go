@@ -72,7 +72,7 @@ func TestManyFailuresDoNotMakeALiveTokenUncertain(t *testing.T) {
 		s.seed("default", s.credentials())
 		s.beat()
 		expiry := s.State("default").ExpiresAt
-		s.always(fakereltio.Status(502))
+		s.always(fakereltio.StatusRetryAfter(503, "0"))
 		for range 8 {
 			time.Sleep(time.Minute)
 			s.invoke(forced("default")).wantFailed("default", rotator.ServerError)
@@ -92,7 +92,7 @@ func TestManyFailuresDoNotMakeALiveTokenUncertain(t *testing.T) {
 func TestALongOutageIsNotRecordedAgainAndAgain(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
-		s.always(fakereltio.Status(502))
+		s.always(fakereltio.StatusRetryAfter(503, "0"))
 		for range 30 {
 			s.beat().wantFailed("default", rotator.ServerError)
 			time.Sleep(time.Minute)

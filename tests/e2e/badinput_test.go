@@ -205,7 +205,8 @@ func TestAStateThatOverflows(t *testing.T) {
 			simulateAWS(t, fakeaws.Options{}, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.seed("default", s.credentials())
 				s.AWS.PutParameter(harness.ParameterName("default", "state"), document)
-				s.Reltio.Script(fakereltio.Status(503), fakereltio.Status(503), fakereltio.Status(503))
+				unavailable := fakereltio.StatusRetryAfter(503, "0")
+				s.Reltio.Script(unavailable, unavailable, unavailable)
 				s.beat().wantFailed("default", rotator.ServerError)
 				if state := s.State("default"); state.Error != rotator.ServerError || state.Failures < 1 {
 					t.Errorf("the result is not recorded: %+v", state)

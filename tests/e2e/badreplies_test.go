@@ -21,8 +21,9 @@ func TestExpiresInOfAnyKind(t *testing.T) {
 	for value, lifetime := range map[string]time.Duration{
 		`,"expires_in":3599`: 3599 * time.Second, `,"expires_in":"3599"`: 3599 * time.Second, `,"expires_in":3599.9`: 3599 * time.Second,
 		`,"expires_in":86400`: 24 * time.Hour, `,"expires_in":1e9`: 24 * time.Hour, // as long as a token is believed to live
+		`,"expires_in":2147483647`: 24 * time.Hour, `,"expires_in":9223372036854775`: 24 * time.Hour, `,"expires_in":"1e12"`: 24 * time.Hour, `,"expires_in":1e400`: 24 * time.Hour,
 		``: 0, `,"expires_in":null`: 0, `,"expires_in":""`: 0, `,"expires_in":0`: 0, `,"expires_in":"0"`: 0, `,"expires_in":0.9`: 0,
-		`,"expires_in":-1`: 0, `,"expires_in":1e12`: 0, `,"expires_in":1e400`: 0, `,"expires_in":"NaN"`: 0, `,"expires_in":NaN`: 0,
+		`,"expires_in":-1`: 0, `,"expires_in":"NaN"`: 0, `,"expires_in":NaN`: 0,
 		`,"expires_in":"soon"`: 0, `,"expires_in":true`: 0, `,"expires_in":[3599]`: 0,
 		`,"expires_in":3599,"expires_in":0`: 0, `,"expires_in":0,"expires_in":3599`: 3599 * time.Second,
 	} {
@@ -41,7 +42,7 @@ func TestExpiresInOfAnyKind(t *testing.T) {
 					return
 				}
 				r.want("default", rotator.Refreshed)
-				if token.AccessToken != "b7fdb6e5-2f57" || !token.ExpiresAt.Equal(asked.Add(lifetime)) {
+				if token.AccessToken != "b7fdb6e5-2f57" || token.ExpiresIn != int64(lifetime/time.Second) || !token.ExpiresAt.Equal(asked.Add(lifetime)) {
 					t.Errorf("%+v was published, want it to live for %v", token, lifetime)
 				}
 			})
@@ -69,7 +70,7 @@ func TestTokensOfAnyShape(t *testing.T) {
 		"an access token twice":             {body: `{"access_token":"first","access_token":"b7fdb6e5","expires_in":3599}`, access: "b7fdb6e5"},
 		"and then none":                     {body: `{"access_token":"b7fdb6e5","access_token":null,"expires_in":3599}`},
 		"a key in other letters":            {body: `{"ACCESS_TOKEN":"b7fdb6e5","expires_in":3599}`},
-		"a byte order mark":                 {body: bom + `{"access_token":"b7fdb6e5","expires_in":3599}`},
+		"a byte order mark":                 {body: bom + `{"access_token":"b7fdb6e5","expires_in":3599}`, access: "b7fdb6e5"},
 		"two objects":                       {body: `{"access_token":"b7fdb6e5","expires_in":3599}{}`},
 		"UTF-16":                            {body: "\xff\xfe{\x00}\x00"},
 	} {

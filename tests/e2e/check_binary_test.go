@@ -56,7 +56,7 @@ func TestCheckByTheRealFunction(t *testing.T) {
 	d.AWS.Inject(fakeaws.Fault{Operation: "PutSecretValue", Name: "/credentials", Code: "AccessDeniedException", Times: -1})
 	d.check(t, check).wantWrong(map[string]string{
 		"credentials": "not a JSON object", "grant": "first", "refresh_token_age": "first",
-		"credentials_write": "PutSecretValue: AccessDeniedException", "token_host": "127.0.0.1:1 is not reached (TCP: the connection was refused)",
+		"credentials_write": "PutSecretValue: AccessDeniedException", "token_host": "127.0.0.1:1 was not reached (TCP: the connection was refused)",
 	})
 	if len(d.Reltio.Requests()) > 0 {
 		t.Errorf("it asked for a token: %v", d.Reltio.Requests())

@@ -42,7 +42,7 @@ func TestCheckOfAWorkingConnection(t *testing.T) {
 		}
 		c.says(doctor.CheckGrant, "refresh_token would be used")
 		c.says(doctor.CheckRefreshTokenAge, "0 days, it expires on 2000-01-29")
-		c.says(doctor.CheckTokenHost, "auth.reltio.com:443 is reached: DNS, TCP, TLS 1.3 and its certificate, valid until 2001-01-01")
+		c.says(doctor.CheckTokenHost, "auth.reltio.com:443 was reached: DNS, TCP, TLS 1.3 and its certificate, valid until 2001-01-01")
 		calls := map[string]int{
 			"GetParametersByPath": 1, "GetSecretValue": 1, "DescribeSecret": 2, "PutSecretValue": 2,
 			"UpdateSecretVersionStage": 2, "PutParameter": 1, "DeleteParameter": 1,
@@ -135,19 +135,19 @@ func TestCheckFinds(t *testing.T) {
 		{"a host that is not allowed", configured(`{"token_url":"https://auth.reltio.example/oauth/token"}`), invalid("host auth.reltio.example is not within TOKEN_HOSTS (reltio.com)")},
 		{
 			"a host that does not exist", configured(`{"token_url":"https://auht.reltio.com/oauth/token"}`),
-			map[string]string{"token_host": "auht.reltio.com:443 is not reached (DNS: its name was not resolved): check how token_url"},
+			map[string]string{"token_host": "auht.reltio.com:443 was not reached (DNS: its name was not resolved); check the spelling of token_url"},
 		},
 		{
 			"no route to the host", func(s *fixture) { s.Network.NoRoute = true },
-			map[string]string{"token_host": "auth.reltio.com:443 is not reached (TCP: timed out): in a VPC the subnets need a route for 0.0.0.0/0 to a NAT gateway"},
+			map[string]string{"token_host": "auth.reltio.com:443 was not reached (TCP: timed out); in a VPC the subnets need a route for 0.0.0.0/0 to a NAT gateway"},
 		},
 		{
 			"a host that refuses", func(s *fixture) { s.Network.Refuse = true },
-			map[string]string{"token_host": "(TCP: the connection was refused): nothing listens there"},
+			map[string]string{"token_host": "(TCP: the connection was refused); nothing listens there"},
 		},
 		{
 			"a host without TLS", func(s *fixture) { s.Network.Plain = true },
-			map[string]string{"token_host": "(TLS: the connection failed): what answers there does not speak TLS 1.2"},
+			map[string]string{"token_host": "(TLS: the server does not speak TLS); check the port in token_url"},
 		},
 		{
 			"a certificate that is not trusted", func(s *fixture) { s.Network.Untrusted = true },
@@ -155,7 +155,7 @@ func TestCheckFinds(t *testing.T) {
 		},
 		{
 			"another host's certificate", certificate(func(c *x509.Certificate) { c.DNSNames = []string{"proxy.example"} }),
-			map[string]string{"token_host": "it is another host's): check token_url, and whether something on the way"},
+			map[string]string{"token_host": "it is for another host); check token_url, and whether a proxy"},
 		},
 		{
 			"an expired certificate", certificate(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }),

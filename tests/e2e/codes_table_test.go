@@ -69,46 +69,62 @@ func reply(status int, body string) fakereltio.Fault {
 var passing = []failure{
 	{
 		name: "429", breaks: faulty(fakereltio.Throttled("")), repairs: repair,
-		code: rotator.Throttled, sends: 3, tries: everyHeartbeat, says: "asked again later",
+		code: rotator.Throttled, sends: 3, tries: everyHeartbeat, says: "tries again later",
 	},
 	{
 		name: "429 with a Retry-After that a run can wait for", breaks: faulty(fakereltio.Throttled("5")), repairs: repair,
-		code: rotator.Throttled, sends: 3, tries: everyHeartbeat, says: "asked again later",
+		code: rotator.Throttled, sends: 3, tries: everyHeartbeat, says: "tries again later",
 	},
 	{
 		name: "429 with a Retry-After beyond the run", breaks: faulty(fakereltio.Throttled("170")), repairs: repair,
-		code: rotator.Throttled, sends: 1, tries: []int{0, 3, 6}, says: "asked again later",
+		code: rotator.Throttled, sends: 1, tries: []int{0, 3, 6}, says: "tries again later",
 	},
 	{
 		name: "429 with a Retry-After of a day, of which an hour is believed", breaks: faulty(fakereltio.Throttled("86400")), repairs: repair,
-		code: rotator.Throttled, sends: 1, tries: onceAnHour, says: "asked again later",
+		code: rotator.Throttled, sends: 1, tries: onceAnHour, says: "tries again later",
 	},
 	{
 		name: "429 with a Retry-After as a date", repairs: repair,
 		breaks: func(s *fixture) {
 			s.always(fakereltio.Throttled(time.Now().Add(4 * time.Minute).UTC().Format(http.TimeFormat)))
 		},
-		code: rotator.Throttled, sends: 1, tries: []int{0, 4, 5, 6, 7}, says: "asked again later",
+		code: rotator.Throttled, sends: 1, tries: []int{0, 4, 5, 6, 7}, says: "tries again later",
 	},
 	{
-		name: "500, which Reltio asks not to repeat", breaks: faulty(fakereltio.Status(500)), repairs: repair,
-		code: rotator.ServerError, sends: 2, tries: everyHeartbeat, says: "every heartbeat tries again",
+		name: "503 with a Retry-After that a run can wait for", breaks: faulty(fakereltio.StatusRetryAfter(503, "5")), repairs: repair,
+		code: rotator.ServerError, sends: 3, tries: everyHeartbeat, says: "tries again later",
 	},
 	{
-		name: "502", breaks: faulty(fakereltio.Status(502)), repairs: repair,
-		code: rotator.ServerError, sends: 3, tries: everyHeartbeat, says: "every heartbeat tries again",
+		name: "503 with a Retry-After beyond the run", breaks: faulty(fakereltio.StatusRetryAfter(503, "170")), repairs: repair,
+		code: rotator.ServerError, sends: 1, tries: []int{0, 3, 6}, says: "tries again later",
 	},
 	{
-		name: "503", breaks: faulty(fakereltio.Status(503)), repairs: repair,
-		code: rotator.ServerError, sends: 3, tries: everyHeartbeat, says: "every heartbeat tries again",
+		name: "408", breaks: faulty(fakereltio.Status(408)), repairs: repair,
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may have expired",
 	},
 	{
-		name: "503 with Retry-After", breaks: faulty(fakereltio.StatusRetryAfter(503, "170")), repairs: repair,
-		code: rotator.ServerError, sends: 1, tries: []int{0, 3, 6}, says: "every heartbeat tries again",
+		name: "500, after which the server may go on", breaks: faulty(fakereltio.Status(500)), repairs: repair,
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may have expired",
 	},
 	{
-		name: "599", breaks: faulty(fakereltio.Status(599)), repairs: repair,
-		code: rotator.ServerError, sends: 3, tries: everyHeartbeat, says: "every heartbeat tries again",
+		name: "502 of a gateway", breaks: faulty(fakereltio.Status(502)), repairs: repair,
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may have expired",
+	},
+	{
+		name: "503 without Retry-After", breaks: faulty(fakereltio.Status(503)), repairs: repair,
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may have expired",
+	},
+	{
+		name: "504 of a gateway", breaks: faulty(fakereltio.Status(504)), repairs: repair,
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may have expired",
+	},
+	{
+		name: "524 of a gateway", breaks: faulty(fakereltio.Status(524)), repairs: repair,
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may have expired",
+	},
+	{
+		name: "500 with an OAuth code", breaks: faulty(fakereltio.OAuthError(500, "invalid_grant", "Invalid refresh token")), repairs: repair,
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may have expired",
 	},
 	{
 		name: "a host that DNS does not know", breaks: configured(`{"token_url":"https://gone.reltio.com/oauth/token"}`), repairs: configured("{}"),
@@ -152,11 +168,11 @@ var passing = []failure{
 	},
 	{
 		name: "a 200 with an error inside", breaks: faulty(fakereltio.ErrorInside()), repairs: repair,
-		code: rotator.BadResponse, sends: 1, tries: backOff, says: "check that token_url",
+		code: rotator.BadResponse, sends: 1, ended: true, tries: backOff, says: "check that token_url",
 	},
 	{
 		name: "an MFA challenge to a refresh", breaks: faulty(reply(200, `{"state_token":"5a1d0c6e","expires_in":599}`)), repairs: repair,
-		code: rotator.BadResponse, sends: 1, tries: backOff, says: "MFA",
+		code: rotator.BadResponse, sends: 1, ended: true, tries: backOff, says: "MFA",
 	},
 	{
 		name: "a redirect", breaks: faulty(fakereltio.Redirect(307, "https://elsewhere.reltio.com/oauth/token")), repairs: repair,
@@ -201,6 +217,16 @@ var rejections = []failure{
 		code:   rotator.RefreshTokenRejected, sends: 1, tries: onceAnHour, says: "log in to Reltio again",
 	},
 	{
+		name: "invalid_grant with 401", repairs: repair, operator: true, awaits: true,
+		breaks: faulty(fakereltio.OAuthError(401, "invalid_grant", "Invalid refresh token")),
+		code:   rotator.RefreshTokenRejected, sends: 1, tries: onceAnHour, says: "log in to Reltio again",
+	},
+	{
+		name: "invalid_grant with 403", repairs: repair, operator: true, awaits: true,
+		breaks: faulty(fakereltio.OAuthError(403, "invalid_grant", "Invalid refresh token")),
+		code:   rotator.RefreshTokenRejected, sends: 1, tries: onceAnHour, says: "log in to Reltio again",
+	},
+	{
 		name: "a refresh token that has expired", repairs: repair, operator: true, awaits: true, ended: true,
 		breaks: faulty(fakereltio.OAuthError(401, "invalid_token", "Invalid refresh token (expired)")),
 		code:   rotator.RefreshTokenRejected, sends: 1, tries: onceAnHour, says: "log in to Reltio again",
@@ -221,7 +247,7 @@ var rejections = []failure{
 			s.Reltio.SetOptions(func(o *fakereltio.Options) { o.Grants = []string{"password"} })
 		},
 		repairs: func(s *fixture) { s.Reltio.SetOptions(func(o *fakereltio.Options) { o.Grants = nil }) },
-		code:    rotator.ClientRejected, sends: 1, tries: onceAnHour, says: "have the grant refresh_token allowed",
+		code:    rotator.ClientRejected, sends: 1, tries: onceAnHour, says: "have the grant type refresh_token allowed",
 	},
 	{
 		name: "unauthorized_client", repairs: repair, operator: true, awaits: true,
@@ -229,9 +255,14 @@ var rejections = []failure{
 		code:   rotator.ClientRejected, sends: 1, tries: onceAnHour, says: "correct client_id and client_secret",
 	},
 	{
+		name: "a refused refresh token and a refused login, with 401", repairs: repair, operator: true, awaits: true, logsIn: true, ended: false,
+		breaks: faulty(fakereltio.OAuthError(401, "invalid_grant", "Bad credentials")),
+		code:   rotator.LoginRejected, sends: 2, tries: neverAgain, says: "write username and password to the credentials secret",
+	},
+	{
 		name: "a refused refresh token and a refused login", repairs: repair, operator: true, awaits: true, logsIn: true, ended: false,
 		breaks: faulty(fakereltio.OAuthError(400, "invalid_grant", "Bad credentials")),
-		code:   rotator.LoginRejected, sends: 2, tries: neverAgain, says: "write username and password into the credentials secret",
+		code:   rotator.LoginRejected, sends: 2, tries: neverAgain, says: "write username and password to the credentials secret",
 	},
 }
 
@@ -277,6 +308,11 @@ var atHome = []failure{
 		name: "a config that sends credentials elsewhere", operator: true,
 		breaks: configured(`{"token_url":"https://reltio.com.example.org/oauth/token"}`), repairs: configured("{}"),
 		code: rotator.ConfigInvalid, tries: everyHeartbeat, says: "not within TOKEN_HOSTS",
+	},
+	{
+		name: "a config whose URL has a query", operator: true,
+		breaks: configured(`{"token_url":"https://auth.reltio.com/oauth/token?grant_type=client_credentials"}`), repairs: configured("{}"),
+		code: rotator.ConfigInvalid, tries: everyHeartbeat, says: "has a query or a fragment",
 	},
 	{
 		name: "a config that sends credentials in the clear", operator: true,

@@ -96,7 +96,7 @@ func TestADeadTokenReport(t *testing.T) {
 			s.beat()
 			time.Sleep(2 * time.Minute)
 			s.Reltio.EndAccessTokens()
-			s.always(fakereltio.Status(502))
+			s.always(fakereltio.StatusRetryAfter(503, "0"))
 			s.invoke(deadToken("default", published(s))).wantFailed("default", rotator.ServerError)
 			if s.State("default").ExpiresAt.After(time.Now()) {
 				t.Error("the token still counts as good")

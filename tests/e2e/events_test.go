@@ -47,7 +47,7 @@ func TestRefreshIsAHeartbeatForThoseNamed(t *testing.T) {
 func TestRefreshReturnsItsReportWhateverItSays(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
-		s.always(fakereltio.Status(502))
+		s.always(fakereltio.StatusRetryAfter(503, "0"))
 		r := s.invoke(refresh("default"))
 		r.wantFailed("default", rotator.ServerError)
 		if r.err != nil {
@@ -151,7 +151,7 @@ func TestForce(t *testing.T) {
 	})
 	t.Run("that fails outside the window leaves the old token due when it was", func(t *testing.T) {
 		for _, fault := range []fakereltio.Fault{
-			fakereltio.Status(502), fakereltio.Redirect(307, "https://elsewhere.reltio.com/"), fakereltio.FirewallPage(),
+			fakereltio.StatusRetryAfter(503, "0"), fakereltio.Redirect(307, "https://elsewhere.reltio.com/"), fakereltio.FirewallPage(),
 			fakereltio.OAuthError(400, "invalid_grant", ""),
 		} {
 			simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {

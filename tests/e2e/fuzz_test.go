@@ -78,7 +78,7 @@ type judged struct {
 
 func judge(status int, body string) judged {
 	var fields map[string]any
-	if status > 299 || json.Unmarshal([]byte(body), &fields) != nil {
+	if status > 299 || json.Unmarshal([]byte(strings.TrimPrefix(body, bom)), &fields) != nil {
 		return judged{}
 	}
 	visible := func(name string) string {

@@ -214,7 +214,7 @@ func TestOneLoginACredentialsVersionUntilOneSucceeds(t *testing.T) {
 
 func TestALoginThatWasNotExecutedIsNoLogin(t *testing.T) {
 	for name, fault := range map[string]fakereltio.Fault{
-		"429": fakereltio.Throttled(""), "503": fakereltio.Status(503),
+		"429": fakereltio.Throttled(""), "503": fakereltio.StatusRetryAfter(503, "0"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {

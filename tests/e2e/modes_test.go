@@ -75,7 +75,7 @@ func TestSameTokenUntilExpired(t *testing.T) {
 			s.seeded("default", s.credentials())
 			s.beat().want("default", rotator.Unchanged)
 			time.Sleep(time.Until(s.State("default").ExpiresAt.Add(-30 * time.Second)))
-			s.always(fakereltio.Status(502))
+			s.always(fakereltio.StatusRetryAfter(503, "0"))
 			s.beat().wantFailed("default", rotator.ServerError)
 			s.recover()
 			time.Sleep(time.Minute)
@@ -89,7 +89,7 @@ func TestAnOverdueRefreshIsCounted(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		expiry := s.State("default").ExpiresAt
-		s.always(fakereltio.Status(502))
+		s.always(fakereltio.StatusRetryAfter(503, "0"))
 		for _, left := range []time.Duration{7 * time.Minute, 5*time.Minute + time.Second, 4 * time.Minute, 10 * time.Second, -time.Minute} {
 			time.Sleep(time.Until(expiry.Add(-left)))
 			r := s.beat()
@@ -148,13 +148,13 @@ func TestWhatCertainlyWasNotExecutedIsRepeatedInTheRun(t *testing.T) {
 		throttles float64
 	}{
 		"after 429 and 503": {
-			[]fakereltio.Fault{fakereltio.Throttled("2"), fakereltio.Status(503)},
+			[]fakereltio.Fault{fakereltio.Throttled("2"), fakereltio.StatusRetryAfter(503, "0")},
 			[]string{"refresh_token → 429 (throttled)", "refresh_token → 503 (status 503)", "refresh_token → 200"},
 			1,
 		},
-		"once after a 500": {
-			[]fakereltio.Fault{fakereltio.Status(500)},
-			[]string{"refresh_token → 500 (status 500)", "refresh_token → 200"},
+		"after a 503 that says when": {
+			[]fakereltio.Fault{fakereltio.StatusRetryAfter(503, "5")},
+			[]string{"refresh_token → 503 (status 503)", "refresh_token → 200"},
 			0,
 		},
 	} {

@@ -29,7 +29,7 @@ func TestNoGoroutineOutlivesTheHandler(t *testing.T) {
 		{"the check of the save is slow", func(d *deployment) {
 			d.AWS.Inject(fakeaws.Fault{Operation: "DescribeSecret", When: fakeaws.Slow, Latency: 4 * time.Second})
 		}},
-		{"the token endpoint is down at first", func(d *deployment) { d.Reltio.Script(fakereltio.Status(503)) }},
+		{"the token endpoint is down at first", func(d *deployment) { d.Reltio.Script(fakereltio.StatusRetryAfter(503, "0")) }},
 		{"the token endpoint is slow", func(d *deployment) { d.Reltio.Script(fakereltio.SlowAnswer(2 * time.Second)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -40,7 +40,7 @@ import (
 )
 
 // Timeout is the function's, as the template sets it.
-const Timeout = 120 * time.Second
+const Timeout = 180 * time.Second
 
 // Harness is one stack and what it talks to. Its fields may be changed before
 // the first heartbeat.

@@ -57,6 +57,13 @@ var courses = map[string]func(s *fixture, broken func()){
 		s.force()
 		s.beat()
 	},
+	// A label on an old version of the lease blocks every write.
+	"labelled": func(s *fixture, broken func()) {
+		s.beat()
+		s.AWS.Inject(fakeaws.Fault{Operation: "PutParameter", Name: "/lease", Code: "ParameterMaxVersionLimitExceeded", Times: -1})
+		broken()
+		s.force()
+	},
 	// Another run leases at the same time.
 	"raced": func(s *fixture, broken func()) {
 		s.beat()
@@ -89,6 +96,7 @@ var calls = []struct{ operation, name, way string }{
 	{"DescribeSecret", "/credentials", "from pending"},
 	{"UpdateSecretVersionStage", "/credentials", "overtaken"},
 	{"GetParameter", "/lease", "raced"},
+	{"GetParameterHistory", "/lease", "labelled"},
 	{"DeleteParameter", "/pending", "from pending"},
 }
 

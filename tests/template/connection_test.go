@@ -24,9 +24,15 @@ func emea(t *testing.T, parameters map[string]string) stack {
 // An added connection has the same resources as the first one, under another
 // name. The permissions of the function and of jobs depend on these names.
 func TestAddedConnectionIsLikeTheFirst(t *testing.T) {
-	for _, parameters := range []map[string]string{nil, {"KmsKeyArn": key}, {"CreateSecrets": "false"}} {
+	for _, parameters := range []map[string]string{
+		nil,
+		{"KmsKeyArn": key},
+		{"CreateSecrets": "false"},
+		{"KmsKeyArn": key, "ReaderPrincipals": "210987654321"},
+		{"KmsKeyArn": key, "ReaderPrincipals": "210987654321", "CreateSecrets": "false"},
+	} {
 		first, added := newStack(t, parameters), emea(t, parameters)
-		for _, id := range []string{"CredentialsSecret", "TokenSecret", "Config", "State", "Lease", "ReaderPolicy"} {
+		for _, id := range []string{"CredentialsSecret", "TokenSecret", "Config", "State", "Lease", "ReaderPolicy", "TokenReaders"} {
 			want, got := first.resource(t, id), added.resource(t, id)
 			delete(want, "DependsOn")
 			delete(got, "DependsOn")
@@ -53,7 +59,7 @@ func TestAddedConnectionIsLikeTheFirst(t *testing.T) {
 
 func TestAddedConnectionHasNothingElse(t *testing.T) {
 	got := slices.Sorted(maps.Keys(emea(t, nil).template["Resources"].(object)))
-	want := []string{"Config", "CredentialsSecret", "Lease", "ReaderPolicy", "State", "TokenSecret"}
+	want := []string{"Config", "CredentialsSecret", "Lease", "ReaderPolicy", "State", "TokenReaders", "TokenSecret"}
 	if !slices.Equal(got, want) {
 		t.Errorf("connection.yaml has %v, want %v", got, want)
 	}
@@ -81,6 +87,7 @@ func TestConnectionParameterValues(t *testing.T) {
 		{"Stack", []string{"reltio-tokens", "A1"}, []string{"", "a/b", "-a", "1a", "a_b"}},
 		{"Connection", []string{"emea", "0", "a-b-c", strings.Repeat("a", 32)}, []string{"", "EMEA", "-a", "a/b", "a_b", "a b", strings.Repeat("a", 33)}},
 		{"KmsKeyArn", []string{"", key}, []string{"alias/my-key"}},
+		{"ReaderPrincipals", readersAccepted(), readersRejected()},
 	} {
 		pattern := regexp.MustCompile(parameters[test.parameter].(object)["AllowedPattern"].(string))
 		for _, value := range test.accepted {

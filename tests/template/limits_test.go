@@ -52,10 +52,10 @@ var documented = map[string]struct {
 func TestValuesFitForTheLongestNames(t *testing.T) {
 	parameters := map[string]string{
 		"KmsKeyArn": longestKey, "AlarmEmail": "a@example.com", "SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1",
-		"PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
+		"PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary", "ReaderPrincipals": "210987654321",
 	}
 	main := translated(t, parameters)
-	added := newStackOf(t, "connection.yaml", map[string]string{"Stack": longestStack, "Connection": longestConnection, "KmsKeyArn": longestKey})
+	added := newStackOf(t, "connection.yaml", map[string]string{"Stack": longestStack, "Connection": longestConnection, "KmsKeyArn": longestKey, "ReaderPrincipals": "210987654321"})
 	schemas := readSchemas(t)
 	for file, s := range map[string]stack{"template.yaml": main, "connection.yaml": added} {
 		maps.Copy(s.Pseudo, longestPseudo)

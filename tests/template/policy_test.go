@@ -23,6 +23,7 @@ func TestPermissionsAreThese(t *testing.T) {
 		"Allow ssm:GetParametersByPath on " + parameter + ", " + parameter + "/*",
 		"Allow ssm:PutParameter on " + parameter + "/*/state, " + parameter + "/*/lease, " + parameter + "/*/pending, " + parameter + "/*/check",
 		"Allow ssm:GetParameter on " + parameter + "/*/lease",
+		"Allow ssm:GetParameterHistory on " + parameter + "/*/state, " + parameter + "/*/lease, " + parameter + "/*/pending",
 		"Allow ssm:DeleteParameter on " + parameter + "/*/pending, " + parameter + "/*/check",
 		"Allow secretsmanager:GetSecretValue, secretsmanager:PutSecretValue, secretsmanager:DescribeSecret, secretsmanager:UpdateSecretVersionStage on " +
 			secret + "/*/credentials-??????",

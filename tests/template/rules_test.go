@@ -12,6 +12,7 @@ func TestRules(t *testing.T) {
 	const (
 		network = "Set both SubnetIds and SecurityGroupIds, for a function in a VPC, or neither."
 		email   = "AlarmEmail subscribes to the topic that the stack creates. With ExistingAlarmTopicArn, leave it empty and subscribe to that topic."
+		readers = "ReaderPrincipals needs KmsKeyArn, because other accounts cannot use the AWS managed key of Secrets Manager."
 		topic   = "arn:aws:sns:eu-west-1:123456789012:alarms"
 	)
 	for _, test := range []struct {
@@ -25,6 +26,8 @@ func TestRules(t *testing.T) {
 		{map[string]string{"AlarmEmail": "a@example.com"}, nil},
 		{map[string]string{"ExistingAlarmTopicArn": topic}, nil},
 		{map[string]string{"AlarmEmail": "a@example.com", "ExistingAlarmTopicArn": topic}, []string{email}},
+		{map[string]string{"ReaderPrincipals": "210987654321", "KmsKeyArn": key}, nil},
+		{map[string]string{"ReaderPrincipals": "210987654321"}, []string{readers}},
 	} {
 		if got := newStack(t, test.parameters).Violated(); !slices.Equal(got, test.violated) {
 			t.Errorf("%v violates %q, want %q", test.parameters, got, test.violated)
@@ -32,6 +35,9 @@ func TestRules(t *testing.T) {
 	}
 	if got := emea(t, map[string]string{"Connection": "default"}).Violated(); len(got) != 1 {
 		t.Errorf("the connection default violates %q", got)
+	}
+	if got := emea(t, map[string]string{"ReaderPrincipals": "210987654321"}).Violated(); !slices.Equal(got, []string{readers}) {
+		t.Errorf("readers without a key violate %q", got)
 	}
 	if got := emea(t, nil).Violated(); got != nil {
 		t.Errorf("the connection emea violates %q", got)

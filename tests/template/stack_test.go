@@ -17,7 +17,7 @@ func heartbeat(t *testing.T, s stack) object {
 func TestFunction(t *testing.T) {
 	function := newStack(t, nil).properties(t, "RotateFunction")
 	want := object{
-		"Runtime": "provided.al2023", "Architectures": []any{"x86_64"}, "MemorySize": "128", "Timeout": "120",
+		"Runtime": "provided.al2023", "Architectures": []any{"x86_64"}, "MemorySize": "128", "Timeout": "180",
 		"Role": "RotateRole.Arn",
 		// No retries: the next heartbeat is the retry.
 		"EventInvokeConfig": object{"MaximumRetryAttempts": "0", "MaximumEventAgeInSeconds": "60"},
@@ -173,6 +173,7 @@ func TestParameterValues(t *testing.T) {
 			[]string{"", key, "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-1234abcd"},
 			[]string{"alias/my-key", "arn:aws:kms:eu-west-1:123456789012:alias/my-key", "11111111-2222-3333-4444-555555555555"},
 		},
+		{"ReaderPrincipals", readersAccepted(), readersRejected()},
 		{"AlarmEmail", []string{"", "oncall@example.com", "a.b+c@d-e.example.co.uk"}, []string{"oncall", "a@b", "a@b.c, d@e.f", "A <a@b.c>"}},
 		{"SubnetIds", []string{"", "subnet-0123abcd", "subnet-1,subnet-2"}, []string{"vpc-1", "subnet-", "Subnet-1", "subnet-1, subnet-2", "subnet-1,", ","}},
 		{"SecurityGroupIds", []string{"", "sg-0123abcd", "sg-1,sg-2"}, []string{"default", "sg-", "sg-1 sg-2", "sg-1,"}},

@@ -73,13 +73,13 @@ func TestScheduleInvokesTheFunctionAndNotTheAlias(t *testing.T) {
 func TestEverythingIsTagged(t *testing.T) {
 	without := map[string]bool{ // these types have no tags in CloudFormation
 		"AWS::IAM::ManagedPolicy": true, "AWS::Lambda::Alias": true, "AWS::Lambda::EventInvokeConfig": true, "AWS::Scheduler::Schedule": true,
-		"AWS::SNS::Subscription": true, "AWS::SNS::TopicPolicy": true,
+		"AWS::SecretsManager::ResourcePolicy": true, "AWS::SNS::Subscription": true, "AWS::SNS::TopicPolicy": true,
 	}
 	for file, s := range map[string]stack{
 		"template.yaml": translated(t, map[string]string{"AlarmEmail": "a@example.com"}), "connection.yaml": emea(t, nil),
 	} {
 		for id, raw := range s.template["Resources"].(object) {
-			if kind := raw.(object)["Type"].(string); without[kind] {
+			if kind := raw.(object)["Type"].(string); without[kind] || s.resource(t, id) == nil {
 				continue
 			}
 			tagged := false

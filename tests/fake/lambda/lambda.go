@@ -55,7 +55,7 @@ type Config struct {
 	// Qualifier is the alias or version through which the function is invoked; none
 	// when empty.
 	Qualifier string
-	// Timeout of an invocation; 120 s when zero.
+	// Timeout of an invocation; 180 s when zero.
 	Timeout time.Duration
 	// Freeze stops a process between invocations (SIGSTOP), as Lambda does.
 	Freeze bool
@@ -112,7 +112,7 @@ func Start(config Config) (*Function, error) {
 	if config.Binary == "" {
 		return nil, errors.New("no binary was named")
 	}
-	config.Timeout = cmp.Or(config.Timeout, 120*time.Second)
+	config.Timeout = cmp.Or(config.Timeout, 180*time.Second)
 	if config.Output == nil {
 		config.Output = func(Line) {}
 	}

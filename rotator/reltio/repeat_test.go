@@ -83,15 +83,17 @@ func TestRepeats(t *testing.T) {
 		{"throttled, then a token", of(429, 200), 2, "", 1},
 		{"throttled twice, then a token", of(429, 429, 200), 3, "", 2},
 		{"throttled for good", of(429), 3, rotator.Throttled, 3},
-		{"502, then a token", of(502, 200), 2, "", 0},
-		{"5xx for good", of(502, 503, 504), 3, rotator.ServerError, 0},
-		{"500 is sent again once", of(500, 200), 2, "", 0},
-		{"and only once", of(500, 500, 200), 2, rotator.ServerError, 0},
-		{"however far apart", of(500, 502, 500, 200), 3, rotator.ServerError, 0},
-		{"a 502 after a 500 is another matter", of(500, 502, 200), 3, "", 0},
+		{"503 that says when, then a token", []step{{503, "1"}, granted}, 2, "", 0},
+		{"503 that says when, for good", []step{{503, "1"}}, 3, rotator.ServerError, 0},
+		{"503 that says nothing", of(503, 200), 1, rotator.AnswerLost, 0},
+		{"500", of(500, 200), 1, rotator.AnswerLost, 0},
+		{"502", of(502, 200), 1, rotator.AnswerLost, 0},
+		{"504", of(504, 200), 1, rotator.AnswerLost, 0},
+		{"524", of(524, 200), 1, rotator.AnswerLost, 0},
+		{"502 after a repeat", of(429, 502, 200), 2, rotator.AnswerLost, 1},
 		{"nothing sent, then a token", []step{nothingSent, granted}, 2, "", 0},
 		{"nothing sent for good", []step{nothingSent}, 3, rotator.Unreachable, 0},
-		{"the last failure is told", []step{{status: 429}, {status: 502}, nothingSent}, 3, rotator.Unreachable, 1},
+		{"the last failure is returned", []step{{status: 429}, {503, "1"}, nothingSent}, 3, rotator.Unreachable, 1},
 		{"an answer lost ends it", []step{lost, granted}, 1, rotator.AnswerLost, 0},
 		{"also after a repeat", []step{nothingSent, lost, granted}, 2, rotator.AnswerLost, 0},
 		{"the throttling before it is counted", []step{{status: 429}, lost, granted}, 2, rotator.AnswerLost, 1},
@@ -99,7 +101,7 @@ func TestRepeats(t *testing.T) {
 		{"401 ends it", of(401, 200), 1, rotator.RequestRejected, 0},
 		{"a redirect ends it", of(302, 200), 1, rotator.BadResponse, 0},
 		{"a reply that is none ends it", of(299, 200), 1, rotator.BadResponse, 0},
-		{"408 does not say that nothing was executed", of(408, 200), 1, rotator.RequestRejected, 0},
+		{"408 does not say that nothing was executed", of(408, 200), 1, rotator.AnswerLost, 0},
 	}
 	for _, test := range tests {
 		for _, grant := range allGrants {
@@ -118,6 +120,15 @@ func TestRepeats(t *testing.T) {
 					} else {
 						wantFailure(t, answer, err, test.code)
 					}
+					sent := 0
+					for i := range network.at {
+						if test.steps[min(i, len(test.steps)-1)] != nothingSent {
+							sent++
+						}
+					}
+					if len(answer.Durations) != sent {
+						t.Errorf("got %d durations, want one for each of the %d requests that were sent", len(answer.Durations), sent)
+					}
 					if len(network.at) != test.attempts || answer.Throttled != test.throttled {
 						t.Errorf("got %d attempts, %d throttled, want %d, %d", len(network.at), answer.Throttled, test.attempts, test.throttled)
 					}
@@ -127,8 +138,8 @@ func TestRepeats(t *testing.T) {
 	}
 }
 
-// How long the server's Retry-After holds back the second attempt, within a
-// call that has 50 s.
+// How long the server's Retry-After delays the second attempt, within a call that
+// has 50 s. No attempt starts without the 20 s that a response may take.
 func TestWaitsAsLongAsTheServerAsks(t *testing.T) {
 	tests := []struct {
 		name       string
@@ -137,17 +148,17 @@ func TestWaitsAsLongAsTheServerAsks(t *testing.T) {
 		wait       time.Duration // and up to 0.5 s more
 		giveUp     time.Duration // RetryAfter of the error returned at once
 	}{
-		{"429 without a wish", 429, "", 0, 0},
+		{"429 without a value", 429, "", 0, 0},
 		{"429, in seconds", 429, "7", 7 * time.Second, 0},
 		{"503, in seconds", 503, "7", 7 * time.Second, 0},
 		{"429, as a date", 429, "Sat, 01 Jan 2000 00:00:07 GMT", 7 * time.Second, 0},
-		{"as long as leaves room for an answer", 429, "44", 44 * time.Second, 0},
-		{"longer", 429, "46", 0, 46 * time.Second},
-		{"longer, 503", 503, "46", 0, 46 * time.Second},
-		{"longer than an hour", 429, "86400", 0, time.Hour},
-		{"what is no wish", 429, "soon", 0, 0},
-		{"other 5xx have none", 502, "46", 0, 0},
-		{"500 neither", 500, "46", 0, 0},
+		{"429, in part of a second", 429, "6.5", 7 * time.Second, 0},
+		{"as long as leaves 20 s for a response", 429, "29", 29 * time.Second, 0},
+		{"longer", 429, "31", 0, 31 * time.Second},
+		{"longer, 503", 503, "31", 0, 31 * time.Second},
+		{"a day", 429, "86400", 0, 24 * time.Hour},
+		{"for ever", 429, "99999999999999999999999", 0, longestWait},
+		{"a value that cannot be read", 429, "soon", 0, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -223,8 +234,8 @@ func TestRateLimitOfAHost(t *testing.T) {
 	})
 }
 
-// A call whose time ends before its turn sends nothing, and says so.
-func TestNoTimeForATurn(t *testing.T) {
+// A call that has no time for a response sends nothing, and says so.
+func TestNoTimeForARequest(t *testing.T) {
 	ended, end := context.WithCancel(context.Background())
 	end()
 	tests := []struct {
@@ -236,8 +247,8 @@ func TestNoTimeForATurn(t *testing.T) {
 		{"it would come too late", func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(ctx, time.Second)
 		}, context.DeadlineExceeded, 0},
-		{"it would leave less than 5 s for an answer", func(ctx context.Context) (context.Context, context.CancelFunc) {
-			return context.WithTimeout(ctx, 14*time.Second)
+		{"it would leave less than 20 s for a response", func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 29*time.Second)
 		}, context.DeadlineExceeded, 0},
 		{"cancelled while waiting", func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(ctx)
@@ -263,7 +274,7 @@ func TestNoTimeForATurn(t *testing.T) {
 				start := time.Now()
 				answer, err := endpoint.RequestToken(ctx, newRequest(rotator.GrantTypeRefreshToken, anyURL))
 				failure := wantFailure(t, answer, err, rotator.Unreachable)
-				wantSaid(t, failure, "No token request was sent to auth.reltio.com")
+				wantSaid(t, failure, "no token request was sent to auth.reltio.com")
 				if failure.TokenEnded || !errors.Is(err, test.cause) {
 					t.Errorf("got TokenEnded %t, cause %v", failure.TokenEnded, failure.Cause)
 				}
@@ -279,7 +290,7 @@ func TestNoTimeForATurn(t *testing.T) {
 	}
 }
 
-// A failure that is known is told rather than that the time ran out after it.
+// A known failure is returned, and not that the time ran out after it.
 func TestTimeEndsBetweenAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &script{steps: []step{{429, "30"}, granted}}

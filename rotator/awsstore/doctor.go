@@ -11,11 +11,11 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// What is here is the doctor's: it shows and tries, and never changes a current
+// This file has the calls that only the doctor makes. None of them changes a current
 // value.
 
-// checkParameter is the check parameter's value, for whoever finds it.
-const checkParameter = "written by a check, of no use afterwards"
+// checkParameter is the check parameter's value, for an operator who finds it.
+const checkParameter = "written by a check and not used afterwards"
 
 // SecretName is the name of one of the connection's secrets.
 func (s *Store) SecretName(connection string, kind rotator.SecretKind) string {
@@ -31,7 +31,7 @@ func (s *Store) ParameterName(connection string, kind rotator.Kind) string {
 }
 
 // Describe returns what a secret shows without its value.
-// rotator.ErrNotFound: there is no such secret.
+// rotator.ErrNotFound means that there is no such secret.
 func (s *Store) Describe(ctx context.Context, connection string, kind rotator.SecretKind) (rotator.SecretDescription, error) {
 	out, err := s.secrets().DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{
 		SecretId: aws.String(s.SecretName(connection, kind)),
@@ -53,10 +53,10 @@ func (s *Store) Describe(ctx context.Context, connection string, kind rotator.Se
 	return about, nil
 }
 
-// PutLabelled writes document as a version, under an id of 32 to 64 characters,
-// that bears label and does not become current, unless it is the secret's first
-// one: Secrets Manager then adds AWSCURRENT, and current is true. Where a
-// version of that id exists nothing is written, whatever is in it.
+// PutLabelled writes document as a version with label, under an id of 32 to 64
+// characters. The version does not become current, unless it is the secret's first
+// one: Secrets Manager then adds AWSCURRENT, and current is true. If a version with
+// that id exists, nothing is written, whatever it holds.
 func (s *Store) PutLabelled(ctx context.Context, connection string, kind rotator.SecretKind, versionID, label, document string) (current bool, err error) {
 	out, err := s.secrets().PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
 		SecretId:           aws.String(s.SecretName(connection, kind)),
@@ -65,7 +65,7 @@ func (s *Store) PutLabelled(ctx context.Context, connection string, kind rotator
 		VersionStages:      []string{label},
 	})
 	if is[*types.ResourceExistsException](err) {
-		return false, nil // of another text: an earlier release wrote it
+		return false, nil // with another text, which an earlier release wrote
 	}
 	if err != nil {
 		return false, callError("PutSecretValue", err)
@@ -73,8 +73,8 @@ func (s *Store) PutLabelled(ctx context.Context, connection string, kind rotator
 	return slices.Contains(out.VersionStages, labelCurrent), nil
 }
 
-// RemoveLabel takes label off a version. One that does not bear it, or that is
-// not there, is no error.
+// RemoveLabel removes label from a version. It is no error when the version does not
+// have it or does not exist.
 func (s *Store) RemoveLabel(ctx context.Context, connection string, kind rotator.SecretKind, versionID, label string) error {
 	_, err := s.secrets().UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
 		SecretId:            aws.String(s.SecretName(connection, kind)),
@@ -87,12 +87,12 @@ func (s *Store) RemoveLabel(ctx context.Context, connection string, kind rotator
 	return callError("UpdateSecretVersionStage", err)
 }
 
-// PutCheck writes the check parameter as PutPending writes the pending refresh token.
+// PutCheck writes the check parameter as PutPending writes a pending refresh token.
 func (s *Store) PutCheck(ctx context.Context, connection string) error {
 	return s.putSecure(ctx, connection, rotator.KindCheck, checkParameter)
 }
 
-// DeleteCheck removes the check parameter. One that does not exist is no error.
+// DeleteCheck deletes the check parameter. It is no error when it does not exist.
 func (s *Store) DeleteCheck(ctx context.Context, connection string) error {
 	return s.deleteParameter(ctx, connection, rotator.KindCheck)
 }

@@ -27,7 +27,7 @@ func TestRequestsOfTheCheck(t *testing.T) {
 		}}},
 		{"PutCheck", putCheck, call{"PutParameter", object{
 			"Name": "/" + prefix + "/default/check", "Type": "SecureString", "Overwrite": true,
-			"Value": "written by a check, of no use afterwards",
+			"Value": "written by a check and not used afterwards",
 		}}},
 		{"DeleteCheck", deleteCheck, call{"DeleteParameter", object{"Name": "/" + prefix + "/default/check"}}},
 	} {

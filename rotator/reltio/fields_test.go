@@ -92,18 +92,22 @@ func TestTokens(t *testing.T) {
 // parse reads one more field beside a good access token.
 func parse(t *testing.T, field string) rotator.TokenResponse {
 	t.Helper()
-	got, failure := parseGrant(rotator.GrantTypeRefreshToken, "", []byte(`{"access_token":"a",`+field+`}`))
+	got, failure := success(rotator.GrantTypeRefreshToken, "", []byte(`{"access_token":"a",`+field+`}`))
 	if failure != nil {
 		t.Fatal(failure)
 	}
 	return got
 }
 
+// However long a lifetime is, it is one. The engine believes 24 h of it.
 func TestExpiresIn(t *testing.T) {
+	const longest = 1 << 32 * time.Second
 	for value, want := range map[string]time.Duration{
 		`3599`: 3599 * time.Second, `"3599"`: 3599 * time.Second, `3599.0`: 3599 * time.Second, `3.599e3`: 3599 * time.Second,
 		`3599.9`: 3599 * time.Second, `"3599.9"`: 3599 * time.Second, `0.9`: 0, `0`: 0, `-0`: 0,
-		`1e9`: 1e9 * time.Second, `1000000001`: 0, `1e400`: 0, `-1`: 0, `-0.5`: 0,
+		`86400`: 24 * time.Hour, `1e9`: 1e9 * time.Second, `2147483647`: 2147483647 * time.Second,
+		`9223372036854775`: longest, `"9223372036854775807"`: longest, `1e400`: longest, `9.2E+18`: longest,
+		`-1`: 0, `-0.5`: 0, `-1e400`: 0,
 		`null`: 0, `""`: 0, `"soon"`: 0, `"NaN"`: 0, `"Inf"`: 0, `"0x10"`: 0, `" 1"`: 0, `"1_0"`: 0, `true`: 0, `[1]`: 0, `{}`: 0,
 	} {
 		if got := parse(t, `"expires_in":`+value).ExpiresIn; got != want {
@@ -134,7 +138,7 @@ func TestTokenType(t *testing.T) {
 		}
 	}
 	for _, value := range []string{`"mac"`, `"bearer "`, `1`, `["bearer"]`, `{}`, `false`} {
-		answer, failure := parseGrant(rotator.GrantTypeRefreshToken, "", []byte(`{"access_token":"a","token_type":`+value+`}`))
+		answer, failure := success(rotator.GrantTypeRefreshToken, "", []byte(`{"access_token":"a","token_type":`+value+`}`))
 		if failure == nil || failure.Code != rotator.BadResponse {
 			t.Errorf("token_type %s: got %+v, %v", value, answer, failure)
 		}
@@ -152,26 +156,26 @@ func TestRefreshTokenThatCannotBeOne(t *testing.T) {
 
 func TestAccessTokenThatCannotBeOne(t *testing.T) {
 	for _, body := range []string{
-		`{}`, `null`, `[]`, `"a"`, `7`, `{"access_token":"a"}x`, `{"access_token":"a"`, "\xef\xbb\xbf" + `{"access_token":"a"}`,
+		`{}`, `null`, `[]`, `"a"`, `7`, `{"access_token":"a"}x`, `{"access_token":"a"`, "\xef\xbb\xbf\xef\xbb\xbf" + `{"access_token":"a"}`,
 		`{"access_token":null}`, `{"access_token":""}`, `{"access_token":7}`, `{"access_token":["a"]}`, `{"access_token":{"a":1}}`,
 		`{"access_token":"a\n"}`, `{"access_token":"a\u0000"}`, `{"access_token":"é"}`, `{"access_token":"\u007f"}`,
 		"{\"access_token\":\"a\xff\"}", `{"access_token":"\ud800"}`,
 		`{"ACCESS_TOKEN":"a"}`, `{"Access_Token":"a"}`, `{"access-token":"a"}`,
 	} {
-		answer, failure := parseGrant(rotator.GrantTypeRefreshToken, "", []byte(body))
-		if failure == nil || failure.Code != rotator.BadResponse || (answer != rotator.TokenResponse{}) {
+		answer, failure := success(rotator.GrantTypeRefreshToken, "", []byte(body))
+		if failure == nil || failure.Code != rotator.BadResponse || !answer.AccessToken.Empty() || !failure.TokenEnded {
 			t.Errorf("%s: got %+v, %v", body, answer, failure)
 		}
 	}
-	edges := `{"access_token":" !~","access_token_":"x"}`
-	if answer, failure := parseGrant(rotator.GrantTypeRefreshToken, "", []byte(edges)); failure != nil || answer.AccessToken.Reveal() != " !~" {
+	edges := "\xef\xbb\xbf" + `{"access_token":" !~","access_token_":"x"}`
+	if answer, failure := success(rotator.GrantTypeRefreshToken, "", []byte(edges)); failure != nil || answer.AccessToken.Reveal() != " !~" {
 		t.Errorf("got %q, %v for %s", answer.AccessToken.Reveal(), failure, edges)
 	}
 }
 
 func TestLargestReply(t *testing.T) {
-	body := tokenReply + strings.Repeat(" ", maxReply-len(tokenReply))
+	body := tokenReply + strings.Repeat(" ", maxResponse-len(tokenReply))
 	if _, err := grantOnce(t.Context(), startServer(t, answering(200, nil, body)), rotator.GrantTypeRefreshToken); err != nil {
-		t.Errorf("a reply of exactly 64 KiB: %v", err)
+		t.Errorf("a response of exactly 64 KiB: %v", err)
 	}
 }

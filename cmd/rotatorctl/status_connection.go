@@ -135,8 +135,8 @@ func (o *operator) connectionStatus(name string, kinds map[string]string) connec
 		c.Problems = append(c.Problems, sentence(state.Error, state.Error.Advice(), state.NotBefore, o))
 	}
 	o.setStatuses(&c, state)
-	unseeded := c.IssuedAt.IsZero() && state.Error == "" && !slices.ContainsFunc(c.Sets, func(s setStatus) bool { return s.Error != "" })
-	if unseeded && readable {
+	noCredentials := c.IssuedAt.IsZero() && state.Error == "" && !slices.ContainsFunc(c.Sets, func(s setStatus) bool { return s.Error != "" })
+	if noCredentials && readable {
 		c.Problems = append(c.Problems, "It waits for credentials: "+o.like("seed", "connection", name))
 	}
 	if _, pending := kinds["pending"]; pending {

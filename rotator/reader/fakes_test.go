@@ -24,7 +24,7 @@ const (
 	apiURL     = "https://api.reltio.com/entities"
 )
 
-// world is the secret, the API and the function, each as simple as can be.
+// harness is the secret, the API and the function, each as simple as can be.
 type harness struct {
 	t *testing.T
 	*reader.Source

@@ -119,17 +119,17 @@ func TestA401(t *testing.T) {
 }
 
 func TestAReport(t *testing.T) {
-	ended := func(w *harness) { w.get(); w.grant("nobody's"); w.wantReads(1) }
-	mend := func(w *harness) func() error {
+	ended := func(w *harness) { w.get(); w.grant("of another login"); w.wantReads(1) }
+	repair := func(w *harness) func() error {
 		return func() error {
 			w.grant("t2")
 			w.publish("t2", time.Hour)
 			return nil
 		}
 	}
-	play(t, "mends a token that was ended early", func(t *testing.T, w *harness) {
+	play(t, "replaces a token that was ended early", func(t *testing.T, w *harness) {
 		ended(w)
-		w.onReport = mend(w)
+		w.onReport = repair(w)
 		began := time.Now()
 		if got := w.get(); got != http.StatusOK {
 			t.Errorf("status %d", got)
@@ -144,7 +144,7 @@ func TestAReport(t *testing.T) {
 	})
 	play(t, "of many jobs at once is one", func(t *testing.T, w *harness) {
 		ended(w)
-		w.onReport = mend(w)
+		w.onReport = repair(w)
 		var jobs sync.WaitGroup
 		for range 20 {
 			jobs.Go(func() {
@@ -158,7 +158,7 @@ func TestAReport(t *testing.T) {
 	})
 	play(t, "may return before the function has ended", func(t *testing.T, w *harness) {
 		ended(w)
-		w.onReport = func() error { w.at(3*time.Second, func() { _ = mend(w)() }); return nil }
+		w.onReport = func() error { w.at(3*time.Second, func() { _ = repair(w)() }); return nil }
 		if got := w.get(); got != http.StatusOK {
 			t.Errorf("status %d", got)
 		}
@@ -174,7 +174,7 @@ func TestAReport(t *testing.T) {
 		w.wantReads(80)
 		w.wantReports(1)
 		time.Sleep(20 * time.Second)
-		w.onReport = mend(w)
+		w.onReport = repair(w)
 		if got := w.get(); got != http.StatusOK {
 			t.Errorf("status %d", got)
 		}

@@ -65,7 +65,7 @@ func TestTheGoReaderKeepsTheRules(t *testing.T) {
 	for _, r := range rules(t) {
 		t.Run(r.ID, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := &world{t: t, kind: kind{name: "go", threads: true}, apiURL: "https://api.reltio.com", otherURL: "https://other.example/"}
+				w := &fixture{t: t, kind: kind{name: "go", threads: true}, apiURL: "https://api.reltio.com", otherURL: "https://other.example/"}
 				w.job = &goReader{network: fake.Transport(map[string]http.Handler{
 					"secretsmanager.us-east-1.amazonaws.com": http.HandlerFunc(w.aws),
 					"lambda.us-east-1.amazonaws.com":         http.HandlerFunc(w.aws),
@@ -97,17 +97,17 @@ func TestTheReadersKeepTheRules(t *testing.T) {
 	}
 }
 
-// benches are a few processes of a kind with a world each: a scenario waits more
+// benches are a few processes of a kind with a fixture each: a scenario waits more
 // than it works.
-type benches struct{ free chan *world }
+type benches struct{ free chan *fixture }
 
 func newBenches(t *testing.T, k kind) *benches {
 	t.Helper()
 	const n = 4
-	b := &benches{free: make(chan *world, n)}
+	b := &benches{free: make(chan *fixture, n)}
 	var starting sync.WaitGroup
 	for range n {
-		w := &world{kind: k, clock: filepath.Join(t.TempDir(), "ahead")}
+		w := &fixture{kind: k, clock: filepath.Join(t.TempDir(), "ahead")}
 		w.reset(t)
 		serve := func(handler http.HandlerFunc) string {
 			server := httptest.NewServer(handler)
@@ -123,14 +123,14 @@ func newBenches(t *testing.T, k kind) *benches {
 	return b
 }
 
-func (b *benches) take(t *testing.T) *world {
+func (b *benches) take(t *testing.T) *fixture {
 	w := <-b.free
 	w.reset(t)
 	w.job.(*process).output.forget()
 	return w
 }
 
-func (b *benches) give(w *world) { b.free <- w }
+func (b *benches) give(w *fixture) { b.free <- w }
 
 // goReader is the Go reader in this process.
 type goReader struct {

@@ -6,15 +6,15 @@ import (
 )
 
 // scenarios are the lines of behaviour.json, each as what a reader goes through.
-var scenarios = map[string]func(w *world){
-	"at-use": func(w *world) {
+var scenarios = map[string]func(w *fixture){
+	"at-use": func(w *fixture) {
 		w.start("-")
 		w.wantReads(0, 0)
 		w.get("200")
 		w.get("200")
 		w.wantReads(1, 1)
 	},
-	"five-minutes": func(w *world) {
+	"five-minutes": func(w *fixture) {
 		w.start("-")
 		w.get("200")
 		w.advance(290 * time.Second)
@@ -24,7 +24,7 @@ var scenarios = map[string]func(w *world){
 		w.get("200")
 		w.wantReads(1, 1)
 	},
-	"valid-until": func(w *world) {
+	"valid-until": func(w *fixture) {
 		w.start("-")
 		w.publishFor("t1", time.Minute, time.Hour)
 		w.get("200")
@@ -48,7 +48,7 @@ var scenarios = map[string]func(w *world){
 		w.get("200")
 		w.wantReads(0, 0)
 	},
-	"read-fails": func(w *world) {
+	"read-fails": func(w *fixture) {
 		w.start("-")
 		w.get("200")
 		w.deny(true)
@@ -64,7 +64,7 @@ var scenarios = map[string]func(w *world){
 		w.wantReads(1, 1)
 		w.wantSeen("t1", "t1", "t1", "t1")
 	},
-	"expired": func(w *world) {
+	"expired": func(w *fixture) {
 		w.start("-")
 		w.publishFor("t1", 0, time.Minute)
 		w.get("200")
@@ -85,7 +85,7 @@ var scenarios = map[string]func(w *world){
 		w.get("200")
 		w.wantSeen("t2")
 	},
-	"on-401": func(w *world) {
+	"on-401": func(w *fixture) {
 		w.start("-")
 		w.get("200")
 		w.accept("t2")
@@ -96,7 +96,7 @@ var scenarios = map[string]func(w *world){
 		w.get("200")
 		w.wantReads(0, 0)
 	},
-	"five-seconds": func(w *world) {
+	"five-seconds": func(w *fixture) {
 		w.start("-")
 		w.get("200")
 		w.accept("t2")
@@ -112,7 +112,7 @@ var scenarios = map[string]func(w *world){
 		w.wantReads(3, 12)
 		w.wantSeen("t1", "t1", "t2", "t2")
 	},
-	"once": func(w *world) {
+	"once": func(w *fixture) {
 		w.start("-")
 		w.get("200")
 		w.accept("t3")
@@ -120,7 +120,7 @@ var scenarios = map[string]func(w *world){
 		w.get("401")
 		w.wantSeen("t1", "t1", "t2")
 	},
-	"body": func(w *world) {
+	"body": func(w *fixture) {
 		w.start("-")
 		w.get("200")
 		w.accept("t2")
@@ -130,7 +130,7 @@ var scenarios = map[string]func(w *world){
 		w.call("once", "/", "200")
 		w.wantSeen("t2 body")
 	},
-	"refused": func(w *world) {
+	"refused": func(w *fixture) {
 		w.start("-")
 		w.get("200")
 		w.accept("t2")
@@ -140,7 +140,7 @@ var scenarios = map[string]func(w *world){
 		w.get("200")
 		w.wantSeen("t2")
 	},
-	"only-401": func(w *world) {
+	"only-401": func(w *fixture) {
 		w.start("rotate")
 		w.get("200")
 		w.call("text", "/forbidden", "403")
@@ -148,7 +148,7 @@ var scenarios = map[string]func(w *world){
 		w.wantReads(1, 1)
 		w.wantReports(0)
 	},
-	"report": func(w *world) {
+	"report": func(w *fixture) {
 		w.start("rotate")
 		w.get("200")
 		w.accept("none")
@@ -164,7 +164,7 @@ var scenarios = map[string]func(w *world){
 			w.t.Errorf("reported %s, want %s", got, want)
 		}
 	},
-	"report-fails": func(w *world) {
+	"report-fails": func(w *fixture) {
 		w.start("-")
 		w.get("200")
 		w.accept("none")
@@ -177,7 +177,7 @@ var scenarios = map[string]func(w *world){
 		w.report(nil)
 		w.get("401")
 	},
-	"report-known": func(w *world) {
+	"report-known": func(w *fixture) {
 		w.start("rotate")
 		w.get("200")
 		w.accept("none")
@@ -186,7 +186,7 @@ var scenarios = map[string]func(w *world){
 		w.get("401")
 		w.wantReports(0)
 	},
-	"once-a-minute": func(w *world) {
+	"once-a-minute": func(w *fixture) {
 		w.start("rotate")
 		w.get("200")
 		w.accept("none")
@@ -203,7 +203,7 @@ var scenarios = map[string]func(w *world){
 		w.get("200")
 		w.wantReports(2)
 	},
-	"mute": func(w *world) {
+	"mute": func(w *fixture) {
 		w.start("rotate")
 		w.get("200")
 		w.accept("none") // whatever the token
@@ -219,7 +219,7 @@ var scenarios = map[string]func(w *world){
 		w.wantReports(2)
 		w.wantSeen("t1", "t1", "t2", "t2", "t2", "t3")
 	},
-	"other-host": func(w *world) {
+	"other-host": func(w *fixture) {
 		w.start("rotate")
 		w.get("200")
 		w.report(func() {})
@@ -236,7 +236,7 @@ var scenarios = map[string]func(w *world){
 			w.t.Errorf("the other host got %q", w.elsewhere)
 		}
 	},
-	"threads": func(w *world) {
+	"threads": func(w *fixture) {
 		const n = 20
 		w.start("rotate")
 		w.calls("get", "/", "200", n)
@@ -256,7 +256,7 @@ var scenarios = map[string]func(w *world){
 			w.wantReports(1)
 		}
 	},
-	"no-token": func(w *world) {
+	"no-token": func(w *fixture) {
 		for _, document := range []string{
 			`{"client_id":"` + secretValue + `","refresh_token":"` + secretValue + `"}`, secretValue, `["` + secretValue + `"]`,
 			`{"access_token":"","expires_at":"2100-01-01T00:00:00Z"}`, `{"access_token":"` + secretValue + `"}`,
@@ -268,7 +268,7 @@ var scenarios = map[string]func(w *world){
 			w.wantSeen()
 		}
 	},
-	"nothing-shown": func(w *world) {
+	"nothing-shown": func(w *fixture) {
 		w.start("rotate")
 		w.get("200")
 		w.accept("none")

@@ -48,7 +48,7 @@ type simulation struct {
 func newSimulation(t *testing.T) *simulation {
 	s := &simulation{Harness: harness.New(t,
 		fakeaws.Options{WritesPerSecond: 3, Latency: 20 * time.Millisecond},
-		// The old token is dead two seconds before the answer with the new one.
+		// The old token is refused from two seconds before the answer with the new one.
 		fakereltio.Options{RaceWindow: 2 * time.Second},
 	)}
 	s.Discard()

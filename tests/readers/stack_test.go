@@ -66,7 +66,7 @@ func deploy(t *testing.T) *stack {
 	s := &stack{
 		reports: map[string]int{},
 		aws:     fakeaws.New(fakeaws.Options{WritesPerSecond: 3, Latency: 10 * time.Millisecond}),
-		// The old token is dead a while before the answer with the new one.
+		// The old token is refused a while before the answer with the new one.
 		reltio: fakereltio.New(fakereltio.Options{RaceWindow: 400 * time.Millisecond}),
 	}
 	mux := http.NewServeMux()

@@ -30,7 +30,7 @@ import software.amazon.awssdk.http.urlconnection.UrlConnectionHttpClient;
 import software.amazon.awssdk.services.lambda.LambdaClient;
 import software.amazon.awssdk.services.secretsmanager.SecretsManagerClient;
 
-/** A job with ReltioClient. It carries out the orders of standard input: see job in world_test.go. */
+/** A job with ReltioClient. It carries out the orders of standard input: see job in fixture_test.go. */
 final class Job {
     private static final String SECRET = System.getenv("RELTIO_SECRET");
     private static final String AHEAD = System.getenv("CLOCK_AHEAD");

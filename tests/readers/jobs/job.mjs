@@ -1,4 +1,4 @@
-// A job with reltioFetch. It carries out the orders of standard input: see job in world_test.go.
+// A job with reltioFetch. It carries out the orders of standard input: see job in fixture_test.go.
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { inspect } from "node:util";

@@ -1,4 +1,4 @@
-"""A job with ReltioAuth. It carries out the orders of standard input: see job in world_test.go."""
+"""A job with ReltioAuth. It carries out the orders of standard input: see job in fixture_test.go."""
 
 import logging
 import os

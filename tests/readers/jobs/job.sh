@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # A job with reltio.sh. It carries out the orders of standard input: see reader in
-# world_test.go.
+# fixture_test.go.
 set -eu
 # shellcheck source=examples/shell/reltio.sh
 . "$RELTIO_SH"

@@ -16,9 +16,9 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// world is the secret, the function and the API of one job, each as simple
+// fixture is the secret, the function and the API of one job, each as simple
 // as can be, and the reader's clock.
-type world struct {
+type fixture struct {
 	t    *testing.T
 	job  job
 	kind kind
@@ -55,17 +55,17 @@ type job interface {
 	printed() string
 }
 
-// secretValue begins everything in a world that must not be printed.
+// secretValue begins everything in a fixture that must not be printed.
 const secretValue = "s3cr3t-value-"
 
 // now is the reader's clock.
-func (w *world) now() time.Time {
+func (w *fixture) now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return time.Now().Add(w.ahead)
 }
 
-func (w *world) advance(d time.Duration) {
+func (w *fixture) advance(d time.Duration) {
 	w.t.Helper()
 	if w.clock == "" {
 		time.Sleep(d)
@@ -80,10 +80,10 @@ func (w *world) advance(d time.Duration) {
 }
 
 // publish writes a token that lives for an hour, without valid_until.
-func (w *world) publish(token string) { w.publishFor(token, 0, time.Hour) }
+func (w *fixture) publish(token string) { w.publishFor(token, 0, time.Hour) }
 
 // publishFor writes a token; valid_until is left out where it is 0.
-func (w *world) publishFor(token string, validFor, life time.Duration) {
+func (w *fixture) publishFor(token string, validFor, life time.Duration) {
 	now := w.now().UTC()
 	fields := map[string]any{
 		"access_token": secretValue + token, "token_type": "bearer", "scope": "", "expires_in": int(life.Seconds()),
@@ -96,37 +96,37 @@ func (w *world) publishFor(token string, validFor, life time.Duration) {
 	w.put(string(document))
 }
 
-func (w *world) put(document string) {
+func (w *fixture) put(document string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.document = document
 }
 
 // accept makes a token the only one that the API accepts.
-func (w *world) accept(token string) {
+func (w *fixture) accept(token string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.alive = secretValue + token
 }
 
-func (w *world) deny(denied bool) {
+func (w *fixture) deny(denied bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.denied = denied
 }
 
 // report says what the function does when it is invoked.
-func (w *world) report(do func()) {
+func (w *fixture) report(do func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.onReport = do
 }
 
 // after does something a while later.
-func (w *world) after(d time.Duration, do func()) { time.AfterFunc(d, do) }
+func (w *fixture) after(d time.Duration, do func()) { time.AfterFunc(d, do) }
 
 // aws is Secrets Manager and Lambda.
-func (w *world) aws(rw http.ResponseWriter, r *http.Request) {
+func (w *fixture) aws(rw http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	if strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/") {
 		w.invoke(rw, r, string(body))
@@ -153,7 +153,7 @@ func (w *world) aws(rw http.ResponseWriter, r *http.Request) {
 }
 
 // invoke is the function, which only its alias report lets a job into.
-func (w *world) invoke(rw http.ResponseWriter, r *http.Request, event string) {
+func (w *fixture) invoke(rw http.ResponseWriter, r *http.Request, event string) {
 	w.mu.Lock()
 	w.reports = append(w.reports, event)
 	do := w.onReport
@@ -168,7 +168,7 @@ func (w *world) invoke(rw http.ResponseWriter, r *http.Request, event string) {
 }
 
 // api is Reltio's.
-func (w *world) api(rw http.ResponseWriter, r *http.Request) {
+func (w *fixture) api(rw http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return // the reader broke off
@@ -189,7 +189,7 @@ func (w *world) api(rw http.ResponseWriter, r *http.Request) {
 }
 
 // other is another host, which refuses and hopes for the token.
-func (w *world) other(rw http.ResponseWriter, r *http.Request) {
+func (w *fixture) other(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.elsewhere = append(w.elsewhere, r.Header.Get("Authorization"))
@@ -197,7 +197,7 @@ func (w *world) other(rw http.ResponseWriter, r *http.Request) {
 }
 
 // start makes the reader of a scenario, with a token t1 that the API accepts.
-func (w *world) start(function string) {
+func (w *fixture) start(function string) {
 	w.t.Helper()
 	w.accept("t1")
 	w.publish("t1")
@@ -207,12 +207,12 @@ func (w *world) start(function string) {
 }
 
 // call sends a request and checks its status.
-func (w *world) call(what, path, want string) {
+func (w *fixture) call(what, path, want string) {
 	w.t.Helper()
 	w.calls(what, path, want, 1)
 }
 
-func (w *world) calls(what, path, want string, n int) {
+func (w *fixture) calls(what, path, want string, n int) {
 	w.t.Helper()
 	got, err := w.job.call(what, w.apiURL+path, n)
 	if err != nil {
@@ -228,10 +228,10 @@ func (w *world) calls(what, path, want string, n int) {
 	}
 }
 
-func (w *world) get(want string) { w.t.Helper(); w.call("get", "/", want) }
+func (w *fixture) get(want string) { w.t.Helper(); w.call("get", "/", want) }
 
 // wantReads checks how often the secret was read since it was asked last.
-func (w *world) wantReads(low, high int) {
+func (w *fixture) wantReads(low, high int) {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -242,7 +242,7 @@ func (w *world) wantReads(low, high int) {
 }
 
 // wantSeen checks what the API got since it was asked last.
-func (w *world) wantSeen(want ...string) {
+func (w *fixture) wantSeen(want ...string) {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -252,7 +252,7 @@ func (w *world) wantSeen(want ...string) {
 	w.seen = nil
 }
 
-func (w *world) wantReports(n int) {
+func (w *fixture) wantReports(n int) {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -261,8 +261,8 @@ func (w *world) wantReports(n int) {
 	}
 }
 
-// reset is a new world for the same process.
-func (w *world) reset(t *testing.T) {
+// reset is a new fixture for the same process.
+func (w *fixture) reset(t *testing.T) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.t, w.ahead, w.document, w.denied, w.alive, w.reads = t, 0, "", false, "", 0
@@ -275,7 +275,7 @@ func (w *world) reset(t *testing.T) {
 }
 
 // check is what holds at the end of every scenario.
-func (w *world) check() {
+func (w *fixture) check() {
 	w.t.Helper()
 	if printed := w.job.printed(); strings.Contains(printed, secretValue) {
 		w.t.Errorf("it printed a part of the secret:\n%s", printed)

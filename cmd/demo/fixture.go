@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -134,12 +133,12 @@ func (st *fixture) environment(tokenURL string) []string {
 	if !s.real {
 		return env
 	}
-	// How this machine reaches the internet.
-	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"} {
-		for _, name := range []string{name, strings.ToLower(name)} {
-			if value, ok := os.LookupEnv(name); ok {
-				env = append(env, name+"="+value)
-			}
+	if s.proxy != "" {
+		env = append(env, "HTTPS_PROXY="+s.proxy)
+	}
+	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
 		}
 	}
 	return env

@@ -207,7 +207,7 @@ func TestWhatIsBrokenEndsBadly(t *testing.T) {
 					st.reltio.Script(fakereltio.Fault{Name: "down", Status: 503, Body: "down"})
 				}
 			},
-			[]string{"failed: server_error", "Not well: ", "the job never saw a live token"},
+			[]string{"failed: answer_lost", "Not well: ", "the job never saw a live token"},
 		},
 		{
 			"credentials that are refused: it ends at once", time.Hour,

@@ -12,6 +12,7 @@
 //	CREDENTIALS=credentials.json   a real client's credentials, as the credentials
 //	TOKEN_URL=https://…            secret holds them, and where to use them
 //	SAVE_TO=file                   where a refresh token goes that the server changed
+//	PROXY=http://host:3128         a proxy to that endpoint; none when left out
 //
 // The credentials file is only read. What is kept of AWS lives in this process
 // and ends with it.

@@ -33,6 +33,7 @@ type settings struct {
 	credentials     string // the document
 	credentialsFile string
 	saveTo          string
+	proxy           string // for the token endpoint; none when empty
 }
 
 // readSettings returns every mistake at once, by the variable's name.
@@ -52,7 +53,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 		}
 		s.runFor = d
 	}
-	s.credentialsFile, s.tokenURL, s.saveTo = getenv("CREDENTIALS"), getenv("TOKEN_URL"), getenv("SAVE_TO")
+	s.credentialsFile, s.tokenURL, s.saveTo, s.proxy = getenv("CREDENTIALS"), getenv("TOKEN_URL"), getenv("SAVE_TO"), getenv("PROXY")
 	switch {
 	case s.credentialsFile != "":
 		s.real = true
@@ -60,6 +61,8 @@ func readSettings(getenv func(string) string) (settings, error) {
 		s.readReal(refuse)
 	case s.tokenURL != "":
 		refuse("TOKEN_URL", "needs CREDENTIALS=file beside it: a client for that endpoint")
+	case s.proxy != "":
+		refuse("PROXY", "needs CREDENTIALS=file and TOKEN_URL beside it: the fake is on this machine")
 	case s.saveTo != "":
 		refuse("SAVE_TO", "needs CREDENTIALS=file and TOKEN_URL beside it: the fake's tokens are worth nothing")
 	}

@@ -29,6 +29,8 @@ func TestSettings(t *testing.T) {
 		{"a real client", map[string]string{"CREDENTIALS": good, "TOKEN_URL": url, "SAVE_TO": filepath.Join(folder, "new.json")}, nil},
 		{"no URL", map[string]string{"CREDENTIALS": good}, []string{"TOKEN_URL"}},
 		{"no credentials", map[string]string{"TOKEN_URL": url}, []string{"TOKEN_URL"}},
+		{"a proxy", map[string]string{"CREDENTIALS": good, "TOKEN_URL": url, "PROXY": "http://proxy:3128"}, nil},
+		{"a proxy to the fake", map[string]string{"PROXY": "http://proxy:3128"}, []string{"PROXY"}},
 		{"nothing to save", map[string]string{"SAVE_TO": "x"}, []string{"SAVE_TO"}},
 		{"unencrypted", map[string]string{"CREDENTIALS": good, "TOKEN_URL": "http://auth.reltio.com/oauth/token"}, []string{"TOKEN_URL"}},
 		{"no such file", map[string]string{"CREDENTIALS": good + "x", "TOKEN_URL": url}, []string{"CREDENTIALS"}},

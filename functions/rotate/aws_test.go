@@ -35,7 +35,7 @@ func TestTheSDKIsConfiguredAsItWouldConfigureItself(t *testing.T) {
 			for name, value := range variables {
 				t.Setenv(name, value)
 			}
-			got, err := awsConfig()
+			got, err := awsConfig(nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +63,7 @@ func TestTheSDKIsConfiguredAsItWouldConfigureItself(t *testing.T) {
 func TestAnEnvironmentThatTheSDKRefuses(t *testing.T) {
 	lambdaGives(t)
 	t.Setenv("AWS_MAX_ATTEMPTS", "three")
-	if _, err := awsConfig(); err == nil {
+	if _, err := awsConfig(nil); err == nil {
 		t.Error("accepted")
 	}
 }
@@ -71,7 +71,7 @@ func TestAnEnvironmentThatTheSDKRefuses(t *testing.T) {
 func TestWithoutCredentialsNothingIsSigned(t *testing.T) {
 	lambdaGives(t)
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
-	cfg, err := awsConfig()
+	cfg, err := awsConfig(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ type environment struct {
 	prefix                 string
 	settings               rotator.Settings
 	tokenRequestsPerSecond int
+	useProxy               bool // HTTPS_PROXY and NO_PROXY apply
 	logLevel               slog.Level
 }
 
@@ -89,6 +90,12 @@ func readEnvironment(getenv func(string) string) (environment, error) {
 	}
 	if endpoint := getenv("AWS_ENDPOINT_URL"); endpoint != "" && !local(endpoint) {
 		refuse("AWS_ENDPOINT_URL", "is for local runs only; use a loopback address or host.docker.internal, or leave it out")
+	}
+	if proxy := getenv("HTTPS_PROXY"); proxy != "" {
+		e.useProxy = true
+		if !isProxy(proxy) {
+			refuse("HTTPS_PROXY", "is not an http or https URL with a host, and without user name, password, path, query and fragment")
+		}
 	}
 	for _, mistake := range e.settings.Mistakes() {
 		refuse(mistake.Variable, "%w", mistake.Err)

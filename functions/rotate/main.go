@@ -32,13 +32,14 @@ func main() {
 		log.Error("the function cannot start: " + err.Error())
 		os.Exit(1)
 	}
-	cfg, err := awsConfig()
+	proxy := httpsProxy(env.useProxy)
+	cfg, err := awsConfig(proxy)
 	if err != nil {
 		log.Error("the function cannot start: the AWS SDK's configuration could not be loaded; check the function's environment")
 		os.Exit(1)
 	}
 	store := awsstore.New(cfg, env.prefix)
-	endpoint := reltio.New(reltio.Config{RequestsPerSecond: env.tokenRequestsPerSecond})
+	endpoint := reltio.New(reltio.Config{RequestsPerSecond: env.tokenRequestsPerSecond, Proxy: proxy})
 	r := &rotator.Rotator{
 		Settings:    env.settings,
 		Version:     version(),

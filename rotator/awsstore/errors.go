@@ -19,8 +19,8 @@ type CallError struct {
 	// Operation is the API's name for the call, such as "PutSecretValue".
 	Operation string
 	// Code is the service's error code, such as "AccessDeniedException", or one
-	// of "timed out", "canceled", "connection failed", "unreadable response"
-	// and "failed".
+	// of "timed out", "canceled", "connection failed", "connection to the proxy
+	// failed", "unreadable response" and "failed".
 	Code string
 
 	cause error
@@ -61,6 +61,9 @@ func codeOf(err error) string {
 	}
 	if errors.Is(err, context.Canceled) {
 		return "canceled"
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" {
+		return "connection to the proxy failed"
 	}
 	if network, ok := errors.AsType[net.Error](err); ok && network.Timeout() ||
 		errors.Is(err, context.DeadlineExceeded) {

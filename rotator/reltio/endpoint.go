@@ -17,6 +17,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -39,6 +40,11 @@ type Config struct {
 	// the package's own transport and in [Endpoint.Reach], for tests.
 	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
 	Roots *x509.CertPool
+	// Proxy returns the proxy of an https request, nil for a direct connection, as
+	// [http.Transport.Proxy]. If Proxy itself is nil, no proxy is used, whatever the
+	// environment says. A proxy gets CONNECT requests alone: TLS and the check of
+	// the certificate are between this process and the token host.
+	Proxy func(*http.Request) (*url.URL, error)
 	// Jitter replaces the random part of the pause before a repeat, which is below
 	// ceiling, for simulations that run the same way each time.
 	Jitter func(ceiling time.Duration) time.Duration
@@ -61,6 +67,7 @@ var _ rotator.TokenEndpoint = (*Endpoint)(nil)
 func New(config Config) *Endpoint {
 	own := newTransport()
 	own.TLSClientConfig.RootCAs = config.Roots
+	own.Proxy, own.OnProxyConnectResponse = config.Proxy, CheckProxyResponse
 	if config.Dial != nil {
 		own.DialContext = config.Dial
 	}

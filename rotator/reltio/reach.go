@@ -17,13 +17,25 @@ import (
 // resolves the name, connects and, for https, does the handshake and verifies the
 // certificate as a request does, and then closes the connection without sending a
 // request. It returns what it found. Its errors are *[rotator.Error] and name the
-// step that failed: DNS, TCP, TLS or certificate.
+// step that failed: DNS, TCP, TLS,
+// certificate or proxy.
 func (e *Endpoint) Reach(ctx context.Context, tokenURL string) (found string, err error) {
 	target, failure := parseTarget(tokenURL)
 	if failure != nil {
 		return "", failure
 	}
-	connection, err := e.connect(ctx, address(target))
+	proxy, err := e.proxyFor(target)
+	if err != nil {
+		return "", notReached(target, "proxy", proxyError(err))
+	}
+	reached := address(target) + " was reached: DNS, TCP, "
+	var connection net.Conn
+	if proxy == nil {
+		connection, err = e.connect(ctx, address(target))
+	} else {
+		reached = address(target) + " was reached through the proxy " + address(proxy) + ": "
+		connection, err = e.connectThrough(ctx, proxy, target)
+	}
 	if err != nil {
 		return "", notReached(target, stepOf(err, "TCP"), err)
 	}
@@ -31,12 +43,13 @@ func (e *Endpoint) Reach(ctx context.Context, tokenURL string) (found string, er
 	if target.Scheme != "https" {
 		return address(target) + " accepts connections; it is plain http, so there is no certificate", nil
 	}
-	session, err := e.handshake(ctx, connection, target.Hostname())
+	secure, err := e.handshake(ctx, connection, target.Hostname())
 	if err != nil {
 		return "", notReached(target, stepOf(err, "TLS"), err)
 	}
+	session := secure.ConnectionState()
 	until := session.PeerCertificates[0].NotAfter.UTC().Format(time.DateOnly)
-	return fmt.Sprintf("%s was reached: DNS, TCP, %s and its certificate, valid until %s, work", address(target), tls.VersionName(session.Version), until), nil
+	return fmt.Sprintf("%s%s and its certificate, valid until %s, work", reached, tls.VersionName(session.Version), until), nil
 }
 
 func (e *Endpoint) connect(ctx context.Context, address string) (net.Conn, error) {
@@ -45,19 +58,21 @@ func (e *Endpoint) connect(ctx context.Context, address string) (net.Conn, error
 	return e.own.DialContext(ctx, "tcp", address)
 }
 
-func (e *Endpoint) handshake(ctx context.Context, connection net.Conn, host string) (tls.ConnectionState, error) {
+func (e *Endpoint) handshake(ctx context.Context, connection net.Conn, host string) (*tls.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.own.TLSHandshakeTimeout)
 	defer cancel()
 	config := e.own.TLSClientConfig.Clone()
 	config.ServerName = host
 	client := tls.Client(connection, config)
-	err := client.HandshakeContext(ctx)
-	return client.ConnectionState(), err
+	return client, client.HandshakeContext(ctx)
 }
 
 // stepOf names the step at which a connection failed. The argument step is the one
 // that was in progress.
 func stepOf(err error, step string) string {
+	if isProxyError(err) {
+		return "proxy"
+	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return "DNS"
 	}

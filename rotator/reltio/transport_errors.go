@@ -36,19 +36,22 @@ func unreachable(target *url.URL, err error) *rotator.Error {
 	return &rotator.Error{Code: rotator.Unreachable, Message: message, Cause: err}
 }
 
-// speaksNoTLS reports whether the server's first bytes were no TLS record, as from
-// a port for plain http.
+// speaksNoTLS reports whether the token host's first bytes were no TLS record, as
+// from a port for plain http.
 func speaksNoTLS(err error) bool {
 	_, ok := errors.AsType[tls.RecordHeaderError](err)
-	return ok
+	return ok && !isProxyError(err)
 }
 
 // whyUnreachable says what a dial or TLS error means, and what to check first.
 func whyUnreachable(err error) (reason, advice string) {
 	const (
-		network     = "check token_url and the function's network path to the internet (DNS, routes, security groups)"
+		network     = "check token_url and the function's network path to the internet (DNS, routes, security groups, proxy)"
 		certificate = "check token_url, and whether a proxy or firewall answers in the server's place"
 	)
+	if isProxyError(err) {
+		return whyProxy(err)
+	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return "its name was not resolved", network
 	}

@@ -174,6 +174,12 @@ func TestParameterValues(t *testing.T) {
 			[]string{"alias/my-key", "arn:aws:kms:eu-west-1:123456789012:alias/my-key", "11111111-2222-3333-4444-555555555555"},
 		},
 		{"ReaderPrincipals", readersAccepted(), readersRejected()},
+		{
+			"HttpsProxy",
+			[]string{"", "http://proxy.example.com:3128", "https://proxy", "http://10.0.0.1:8080/"},
+			[]string{"proxy:3128", "http://user:password@proxy:3128", "http://user@proxy", "http://proxy/path", "http://proxy?x=1", "socks5://proxy", "http://", "http://proxy:"},
+		},
+		{"NoProxy", []string{"", "amazonaws.com", ".example.com,10.0.0.0/8,host:443,fd00::/8"}, []string{"*", "a, b", "a,", "*.example.com"}},
 		{"AlarmEmail", []string{"", "oncall@example.com", "a.b+c@d-e.example.co.uk"}, []string{"oncall", "a@b", "a@b.c, d@e.f", "A <a@b.c>"}},
 		{"SubnetIds", []string{"", "subnet-0123abcd", "subnet-1,subnet-2"}, []string{"vpc-1", "subnet-", "Subnet-1", "subnet-1, subnet-2", "subnet-1,", ","}},
 		{"SecurityGroupIds", []string{"", "sg-0123abcd", "sg-1,sg-2"}, []string{"default", "sg-", "sg-1 sg-2", "sg-1,"}},

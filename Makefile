@@ -41,7 +41,7 @@ PROGRAMS    := $(SAM_CLI) \
 .DEFAULT_GOAL := help
 .PHONY: help run test simulate bench ci-quick ci lint lint-go lint-templates vulncheck fmt tools
 .PHONY: build deploy deploy-local invoke-local clean build-RotateFunction
-.PHONY: delete seed status refresh logs check add-connection remove-connection version
+.PHONY: delete seed status refresh logs check add-connection remove-connection probe version
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { n = split($$2, line, "|"); printf "  make %-17s %s\n", $$1, line[1]; \
@@ -112,7 +112,7 @@ define rotatorctl
 endef
 yes = $(if $(filter true 1 yes,$(1)),$(2))
 values = $(if $(PARAMETERS),-parameters "$$PARAMETERS") $(if $(TAGS),-tags "$$TAGS")
-export STACK CONNECTION PARAMETERS TAGS FILE SET SINCE TOKEN_URL
+export STACK CONNECTION PARAMETERS TAGS FILE SET SINCE TOKEN_URL CREDENTIALS API_URL SAVE_TO
 
 deploy: ## deploy or update a stack|STACK=name [PARAMETERS="AlarmEmail=..."]|[TAGS="owner=..."] [YES=true]
 	$(call rotatorctl,deploy,$(values) -check-only)
@@ -148,6 +148,11 @@ add-connection: ## add a connection, for another tenant or user|STACK=name CONNE
 
 remove-connection: ## delete a connection and its secrets|STACK=name CONNECTION=name|[KEEP_SECRETS=true] [YES=true]
 	$(call rotatorctl,remove-connection,$(call yes,$(YES),-yes) $(call yes,$(KEEP_SECRETS),-keep-secrets))
+
+probe: ## what a Reltio tenant does; needs no AWS account|CREDENTIALS=credentials.json [TOKEN_URL=https://...]|[API_URL=https://...] [SAVE_TO=file] [YES=true]
+	@go build -ldflags "-X main.release=$(VERSION)" -o .build/rotatorctl ./cmd/rotatorctl
+	@.build/rotatorctl probe $(if $(CREDENTIALS),-credentials "$$CREDENTIALS") $(if $(TOKEN_URL),-token-url "$$TOKEN_URL") \
+		$(if $(API_URL),-api-url "$$API_URL") $(if $(SAVE_TO),-save-to "$$SAVE_TO") $(call yes,$(YES),-yes)
 
 version: ## the version of rotatorctl
 	@go run -ldflags "-X main.release=$(VERSION)" ./cmd/rotatorctl version

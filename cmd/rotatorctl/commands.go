@@ -33,6 +33,7 @@ func commands() []command {
 		{name: "logs", summary: "show what the function logged", flags: logsFlags, run: (*operator).logs},
 		{name: "add-connection", summary: "add a connection, or update one", flags: addFlags, before: (*operator).checkAdd, run: (*operator).addConnection},
 		{name: "remove-connection", summary: "remove a connection and its secrets", flags: removeFlags, run: (*operator).removeConnection},
+		{name: "probe", summary: "find out what a Reltio tenant does; needs no AWS account", flags: probeFlags, run: (*operator).probe, offline: true},
 		{name: "version", summary: "print the version", run: (*operator).version, offline: true},
 	}
 }
@@ -51,7 +52,7 @@ type options struct {
 	stack, region, profile, source string
 	connection, set                string
 	file                           string
-	tokenURL                       string
+	tokenURL, apiURL, saveTo       string
 	parameters, tags               pairs
 	since                          time.Duration
 	follow, metrics, verbose       bool

@@ -98,10 +98,13 @@ func (o *operator) sayIfShort(r result) {
 	if life <= 0 || life >= shortLife {
 		return
 	}
-	every := life - max(min(life/2, life-15*time.Minute), 2*time.Minute)
-	if every <= 0 {
-		every = time.Minute
-	}
-	o.trouble("", "These tokens live %s, so the token secret takes a version every %s: %d in 24 hours. Secrets Manager keeps about 100 and deletes none within 24 hours; beyond that it may refuse to write. Have the client's access token lifetime set to 30 minutes or more in Reltio.",
+	o.trouble("", "%s", shortLifeAdvice(life))
+}
+
+// shortLifeAdvice is the sum: a refresh as late as the function allows itself.
+func shortLifeAdvice(life time.Duration) string {
+	life = max(life.Round(time.Minute), time.Minute)
+	every := max(life-max(min(life/2, life-15*time.Minute), 2*time.Minute), time.Minute)
+	return fmt.Sprintf("These tokens live %s, so the token secret takes a version every %s: %d in 24 hours. Secrets Manager keeps about 100 and deletes none within 24 hours; beyond that it may refuse to write. Have the client's access token lifetime set to 30 minutes or more in Reltio.",
 		span(life), span(every), int(24*time.Hour/every))
 }

@@ -3,6 +3,7 @@ package rotatorctl_test
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -182,5 +183,24 @@ func TestDeployingAtATerminal(t *testing.T) {
 	s.after("Deploy these changes?", "y\r")
 	if err := s.end(); err != nil || a.stacks["new"] == nil || a.stacks["new"].parameters["AlarmEmail"] != "me@example.com" {
 		t.Errorf("%v:\n%s", err, s.text())
+	}
+}
+
+// The probe asks before it ends a token.
+func TestProbeAsks(t *testing.T) {
+	w := newTenant(t, reltio.Options{}, map[string]any{"refresh_token": "login"})
+	probe := func(answer string) *screen {
+		cmd := exec.CommandContext(t.Context(), rotatorctl.Path(t), "probe", "-credentials", "credentials.json", "-token-url", w.web.URL+"/oauth/token")
+		cmd.Dir, cmd.Env = w.home, []string{"HOME=" + w.home, "TMPDIR=" + w.home, "TERM=xterm"}
+		s := atTerminal(t, cmd)
+		s.after("It ends the token that they have out", "")
+		s.after("Go on? [y/N]", answer)
+		return s
+	}
+	if err := probe("\r").end(); err == nil || len(w.Requests()) > 0 {
+		t.Errorf("declined: %v, %d token requests", err, len(w.Requests()))
+	}
+	if s := probe("y\r"); s.end() != nil || len(w.Requests()) != 2 {
+		t.Errorf("%d token requests:\n%s", len(w.Requests()), s.text())
 	}
 }

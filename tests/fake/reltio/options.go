@@ -62,6 +62,12 @@ type Options struct {
 	JWT bool
 	// MFA answers the password grant with a challenge instead of a token.
 	MFA bool
+	// CheckEndpoint opens /oauth/check_token to clients; it answers 403 otherwise,
+	// as the library does unless it is told.
+	CheckEndpoint bool
+	// OneToken: a login or refresh of any user or client ends the access tokens of
+	// all others, so that no two credential sets are independent.
+	OneToken bool
 	// EchoRefreshToken puts a rejected refresh token into error_description and
 	// WWW-Authenticate, as 2.3.8 and 2.4.1 do.
 	EchoRefreshToken bool

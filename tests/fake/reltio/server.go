@@ -11,6 +11,7 @@ import (
 
 const (
 	tokenPath = "/oauth/token"
+	checkPath = "/oauth/check_token"
 	// maxForm bounds a token request's body.
 	maxForm = 1 << 20
 )
@@ -49,6 +50,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveToken(w, r, s.takeFault())
 	case "/api/whoami":
 		s.serveWhoami(w, r)
+	case checkPath:
+		s.serveCheck(w, r)
 	default:
 		htmlPage(http.StatusNotFound).write(w, 0)
 	}

@@ -123,6 +123,11 @@ func (st *store) renew(client, value, scope string, o Options, now time.Time) (*
 }
 
 func (st *store) issue(of owner, scope string, refresh *refreshToken, o Options, now time.Time) *accessToken {
+	if o.OneToken {
+		for _, other := range st.access {
+			st.end(other, now)
+		}
+	}
 	token := &accessToken{
 		owner: of, scope: scope, refresh: refresh,
 		issued: now, expires: now.Add(o.Lifetime), stateless: o.JWT,

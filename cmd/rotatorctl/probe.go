@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/reltio"
+	"reltio-token-rotator/rotator/secret"
+)
+
+// defaultTokenURL is Reltio's token endpoint, as in template.yaml.
+const defaultTokenURL = "https://auth.reltio.com/oauth/token"
+
+func probeFlags(flags *flag.FlagSet, o *options) {
+	flags.StringVar(&o.file, "credentials", "", "JSON `file` with the credentials, as for seed")
+	flags.StringVar(&o.tokenURL, "token-url", defaultTokenURL, "token endpoint as a `URL`")
+	flags.StringVar(&o.apiURL, "api-url", "", "`URL` of an API that takes the tokens, to which GET is harmless")
+	flags.StringVar(&o.saveTo, "save-to", "", "`file` for the credentials with a changed refresh token (CREDENTIALS.new)")
+	yesFlag(flags, o)
+}
+
+// prober makes the token requests and sees what they do.
+type prober struct {
+	*operator
+	endpoint rotator.TokenEndpoint
+	// transport counts and limits the token requests.
+	transport *countingTransport
+	saver     *refreshTokenSaver
+	alive     *aliveness
+}
+
+// countingTransport sends at most so many token requests.
+type countingTransport struct {
+	next       http.RoundTripper
+	sent, most int
+}
+
+func (t *countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t.sent >= t.most {
+		return nil, errors.New("no further token request is sent")
+	}
+	t.sent++
+	return t.next.RoundTrip(r)
+}
+
+// probe is rotatorctl probe: what a Reltio tenant does with these credentials.
+func (o *operator) probe(ctx context.Context) error {
+	if o.file == "" {
+		return errors.New("name the file with the credentials: make probe CREDENTIALS=credentials.json (-credentials)")
+	}
+	for _, raw := range []string{o.tokenURL, o.apiURL} {
+		if err := checkURL(raw); err != nil {
+			return err
+		}
+	}
+	document, err := readCredentials(o.file, o.errors)
+	if err != nil {
+		return err
+	}
+	sets, err := setsOf(document)
+	if err != nil {
+		return err
+	}
+	saver, err := newRefreshTokenSaver(o.file, o.saveTo, document)
+	if err != nil {
+		return err
+	}
+	if err := o.confirmProbe(ctx, len(sets)); err != nil {
+		return err
+	}
+	transport := &countingTransport{next: newProbeTransport(), most: 2 + 2*len(sets)}
+	p := &prober{
+		operator: o, transport: transport, saver: saver,
+		endpoint: reltio.New(reltio.Config{RequestsPerSecond: 1, Transport: transport}),
+		alive:    newAliveness(o.tokenURL, o.apiURL),
+	}
+	seen := p.watch(ctx, sets)
+	p.report(seen)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return wrongIf(seen.failed())
+}
+
+// checkURL takes https, and http for this machine alone.
+func checkURL(raw string) error {
+	if raw == "" {
+		return nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return errors.New("the URL is not one such as " + defaultTokenURL)
+	}
+	settings := rotator.Settings{TokenURL: raw, TokenHosts: []string{u.Hostname()}, RefreshBefore: 10 * time.Minute, Heartbeat: time.Minute}
+	for _, mistake := range settings.Mistakes() {
+		if mistake.Variable == "TOKEN_URL" {
+			return fmt.Errorf("the URL of %s: %w", u.Hostname(), mistake.Err)
+		}
+	}
+	return nil
+}
+
+// newProbeTransport is for a workstation, so it uses its proxy.
+func newProbeTransport() http.RoundTripper {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	// One connection for one request: net/http sends a request on a kept one
+	// again by itself.
+	transport.DisableKeepAlives = true
+	transport.Protocols = new(http.Protocols)
+	transport.Protocols.SetHTTP1(true)
+	return transport
+}
+
+func (o *operator) confirmProbe(ctx context.Context, sets int) error {
+	o.say("This sends up to %d token requests with these credentials. It ends the token that they have out: jobs that use it get 401 until they have a new one. Do not run it with the credentials of a running rotator: use a user of its own.", 2+2*sets)
+	if o.yes {
+		return nil
+	}
+	sure, err := o.confirm(ctx, "Go on? [y/N] ", "y")
+	if err != nil {
+		return err
+	}
+	if !sure {
+		return errors.New("nothing was requested")
+	}
+	return nil
+}
+
+// request sends one token request. A refresh token that came is saved before
+// anything else is done, whatever else is wrong with the answer.
+func (p *prober) request(ctx context.Context, s *observed, grant rotator.GrantType) (rotator.TokenResponse, error) {
+	if p.transport.sent >= p.transport.most {
+		return rotator.TokenResponse{}, fmt.Errorf("%d token requests were sent, which is the limit", p.transport.sent)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	defer cancel()
+	answer, err := p.endpoint.RequestToken(ctx, rotator.TokenRequest{
+		TokenURL: p.tokenURL, GrantType: grant, ClientID: s.credentials.clientID, ClientSecret: s.credentials.clientSecret,
+		RefreshToken: s.credentials.refreshToken, Username: s.credentials.username, Password: s.credentials.password,
+	})
+	came := answer.RefreshToken
+	if !came.Empty() && came.Reveal() != s.credentials.refreshToken.Reveal() {
+		had := !s.credentials.refreshToken.Empty()
+		if grant == rotator.GrantTypeRefreshToken {
+			s.refreshTokenChanged = yes
+		}
+		s.credentials.refreshToken = came
+		if had || s.credentials.username.Empty() {
+			if saveErr := p.saver.save(s.credentials.name, came); saveErr != nil {
+				return answer, fmt.Errorf("the refresh token changed and could not be saved, so log in again and seed: %w", saveErr)
+			}
+		}
+	} else if err == nil && grant == rotator.GrantTypeRefreshToken && s.refreshTokenChanged == unknown {
+		s.refreshTokenChanged = no
+	}
+	return answer, err
+}
+
+// known is what was seen: yes, no, or not known.
+type known int
+
+const (
+	unknown known = iota
+	no
+	yes
+)
+
+func knownIf(b bool) known {
+	if b {
+		return yes
+	}
+	return no
+}
+
+// observed is what was seen of one credential set.
+type observed struct {
+	credentials credentialSet
+	grant       rotator.GrantType
+	failure     error
+	// lifetime is that of a new access token; atLeast where only one that was
+	// given again was seen.
+	lifetime            time.Duration
+	atLeast             bool
+	jwt                 bool
+	refreshTokenLife    time.Duration
+	hasRefreshToken     bool
+	newToken            known // a further request gives a new access token
+	refreshTokenChanged known
+	oldTokenLives       known
+	why                 string // how oldTokenLives was seen, or why it was not
+	token               secret.Value
+}

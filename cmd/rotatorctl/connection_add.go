@@ -92,7 +92,7 @@ func (o *operator) addConnection(ctx context.Context) error {
 	case err != nil:
 		return err
 	default:
-		if err := o.execute(ctx, p); err != nil {
+		if err := o.updated(ctx, o.connection, p); err != nil {
 			return fmt.Errorf("%w\nRepeat this when the cause is removed: %s", err, o.like("add-connection", "connection", o.connection))
 		}
 	}

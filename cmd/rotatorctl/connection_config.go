@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -114,4 +115,38 @@ func (o *operator) writeConfig(ctx context.Context, config string) error {
 		return fmt.Errorf("the connection exists without its settings: %w\nTo write them, repeat this: %s", said(err), o.like("add-connection", "connection", o.connection))
 	}
 	return nil
+}
+
+// updated executes the update of a stack and sees that the connection's config
+// outlives it: CloudFormation writes the template's {} over it when the stack's
+// tags change, which it passes on to the parameter.
+func (o *operator) updated(ctx context.Context, connection string, p proposal) error {
+	if p.change.create {
+		return o.execute(ctx, p)
+	}
+	config := func(ctx context.Context) (string, error) {
+		all, err := o.list(ctx, o.parameter(connection, ""))
+		return all[connection]["config"], said(err)
+	}
+	before, err := config(ctx)
+	if err != nil {
+		return err
+	}
+	failure := o.execute(ctx, p)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	after, err := config(ctx)
+	if err == nil && after != before && after == "{}" {
+		name := o.parameter(connection, "config")
+		_, err = o.aws.parameters.PutParameter(ctx, &ssm.PutParameterInput{
+			Name: &name, Value: &before, Type: types.ParameterTypeString, Overwrite: aws.Bool(true),
+		})
+		if err == nil {
+			o.say("CloudFormation wrote {} over the config of %s, because tags changed; the config is restored.", connection)
+		}
+	}
+	if err != nil {
+		return errors.Join(failure, fmt.Errorf("the config of %s may have been reset to {}; it was: %s\n%w", connection, before, said(err)))
+	}
+	return failure
 }

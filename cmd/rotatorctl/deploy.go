@@ -84,7 +84,7 @@ func (o *operator) deploy(ctx context.Context) error {
 		}
 		return errors.New("nothing was changed")
 	}
-	if err := o.execute(ctx, p); err != nil {
+	if err := o.updated(ctx, defaultConnection, p); err != nil {
 		return o.explain(err, create)
 	}
 	return o.deployedNow(ctx, create)

@@ -129,27 +129,27 @@ func (p *prober) again(ctx context.Context, s *observed) {
 	}
 }
 
-func isJWT(token secret.Value) bool { return jwtClaims(token) != nil }
+func isJWT(token secret.Value) bool { return jwtPayload(token) != nil }
 
 // jwtLife is what is left of a JWT's life; zero where that cannot be known.
 func jwtLife(token secret.Value) time.Duration {
-	var claims struct{ Exp int64 }
-	if json.Unmarshal(jwtClaims(token), &claims) != nil || claims.Exp == 0 {
+	var fields struct{ Exp int64 }
+	if json.Unmarshal(jwtPayload(token), &fields) != nil || fields.Exp == 0 {
 		return 0
 	}
-	return time.Until(time.Unix(claims.Exp, 0))
+	return time.Until(time.Unix(fields.Exp, 0))
 }
 
-func jwtClaims(token secret.Value) []byte {
+func jwtPayload(token secret.Value) []byte {
 	parts := strings.Split(token.Reveal(), ".")
 	if len(parts) != 3 {
 		return nil
 	}
-	claims, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil || !json.Valid(claims) {
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || !json.Valid(payload) {
 		return nil
 	}
-	return claims
+	return payload
 }
 
 // reason is why a set failed, in words that hold nothing secret.

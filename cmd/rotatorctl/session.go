@@ -119,6 +119,9 @@ func denied(err error) bool {
 
 // said is what AWS answered, in one line: the call, the code and the text.
 func said(err error) error {
+	if err == nil {
+		return nil
+	}
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
 		return err

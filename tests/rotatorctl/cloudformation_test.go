@@ -1,6 +1,7 @@
 package rotatorctl_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -167,6 +168,11 @@ func (a *account) executeChangeSet(s *fakeStack) {
 	}
 	for key, value := range s.changeSet {
 		s.parameters[key] = value
+	}
+	if !create && !same(s.changeTags, s.tags) {
+		// As AWS: the stack's tags are the parameter's too, and with them it
+		// writes the template's value again.
+		a.AWS.PutParameter(harness.ParameterName(cmp.Or(s.connection, "default"), "config"), "{}")
 	}
 	s.tags, s.status = s.changeTags, "UPDATE_COMPLETE"
 	if create {

@@ -2,7 +2,7 @@ package reltio
 
 import "net/http"
 
-// serveCheck is the library's CheckTokenEndpoint: 200 with the token's claims, or
+// serveCheck is the library's CheckTokenEndpoint: 200, or
 // 400 for a token that is not accepted.
 func (s *Server) serveCheck(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()

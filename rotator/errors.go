@@ -172,7 +172,7 @@ func firstOf(errs ...error) *Error {
 	return nil
 }
 
-// remedy says what a person can do about a call to AWS that failed.
+// remedy says what an operator can do about a call to AWS that failed.
 func remedy(err error, what string) string {
 	if labelled, ok := errors.AsType[*LabelledVersionError](err); ok {
 		return labelled.Remedy()

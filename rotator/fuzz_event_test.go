@@ -92,7 +92,7 @@ func wantNoMoreThanAsked(t *testing.T, event Event) {
 	}
 	for _, name := range event.Connections {
 		if name != "default" {
-			t.Errorf("nobody was told that %q is unknown", name)
+			t.Errorf("the error does not say that %q is unknown", name)
 		}
 	}
 	want := 1

@@ -51,7 +51,7 @@ func (c Connection) open(now time.Time) bool {
 // leased reports whether another run is at work on the connection.
 func (c Connection) leased(now time.Time) bool { return c.open(now) && now.Before(c.Lease.Until) }
 
-// abandoned reports whether a run ended without a record, so that nobody knows
+// abandoned reports whether a run ended without a record, so that it is not known
 // which token is published.
 func (c Connection) leaseExpired(now time.Time) bool {
 	return c.open(now) && !now.Before(c.Lease.Until)

@@ -123,7 +123,7 @@ type CredentialsSaver interface {
 	RestorePrevious(ctx context.Context, connection, from, to string) error
 }
 
-// Escrow keeps a refresh token that Secrets Manager would not take.
+// Pending stores a refresh token that Secrets Manager would not take.
 type Pending interface {
 	// PutPending writes the SecureString parameter.
 	PutPending(ctx context.Context, connection string, document secret.Value) error

@@ -3,7 +3,7 @@
 //
 // A Rotator runs once a heartbeat. Each run lists what is known of every
 // connection, decides with one clock reading which are due, and takes each due
-// one through the story in rotate.go. Nothing is kept in memory between runs.
+// one through refresh.go. Nothing is kept in memory between runs.
 //
 // The package talks to AWS and to the token endpoint through the small
 // interfaces that stand beside their users; the subpackages implement them.

@@ -273,7 +273,7 @@ func TestLabels(t *testing.T) {
 		{"no version", nil, rotator.VersionLabels{}},
 		{"one version", object{versionA: []string{"AWSCURRENT"}}, rotator.VersionLabels{Current: versionA}},
 		{
-			"two versions, one with a label of somebody's own",
+			"two versions, one with a label of an operator's own",
 			object{versionA: []string{"AWSPREVIOUS"}, versionB: []string{"MINE", "AWSCURRENT"}, "c": []string{"OTHER"}},
 			rotator.VersionLabels{Current: versionB, Previous: versionA},
 		},

@@ -12,7 +12,7 @@ import (
 // if the header is absent or is neither a number of seconds nor a date (RFC 9110
 // section 10.2.3). How long of that is honored is the caller's decision.
 func retryAfter(value string, now time.Time) (wait time.Duration, ok bool) {
-	value = strings.Join(strings.Fields(value), " ")
+	value = strings.TrimSpace(value) // time.Parse accepts several blanks between the parts
 	if value != "" && strings.Trim(value, "0123456789.") == "" {
 		seconds, err := strconv.ParseFloat(value, 64)
 		if err != nil && !math.IsInf(seconds, 1) {

@@ -10,7 +10,7 @@ import (
 	"reltio-token-rotator/rotator/awsstore"
 )
 
-// What the doctor asks of AWS. No write of it names or moves AWSCURRENT.
+// The doctor's calls. None of its writes names or moves AWSCURRENT.
 func TestRequestsOfTheCheck(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -52,14 +52,14 @@ func TestErrorsOfTheCheck(t *testing.T) {
 		is    error
 	}{
 		{"no such secret", describe, reply{errorType: "ResourceNotFoundException"}, "not found", rotator.ErrNotFound},
-		{"may not look", describe, reply{errorType: "AccessDeniedException"}, "DescribeSecret: AccessDeniedException", rotator.ErrDenied},
-		{"the day's version is of another text", putLabelled, reply{errorType: "ResourceExistsException"}, "", nil},
-		{"may not write", putLabelled, reply{errorType: "AccessDeniedException"}, "PutSecretValue: AccessDeniedException", rotator.ErrDenied},
-		{"key gone", putLabelled, reply{errorType: "EncryptionFailure"}, "PutSecretValue: EncryptionFailure", rotator.ErrKey},
+		{"no permission to describe", describe, reply{errorType: "AccessDeniedException"}, "DescribeSecret: AccessDeniedException", rotator.ErrDenied},
+		{"the day's version has another text", putLabelled, reply{errorType: "ResourceExistsException"}, "", nil},
+		{"no permission to write", putLabelled, reply{errorType: "AccessDeniedException"}, "PutSecretValue: AccessDeniedException", rotator.ErrDenied},
+		{"key lost", putLabelled, reply{errorType: "EncryptionFailure"}, "PutSecretValue: EncryptionFailure", rotator.ErrKey},
 		{"key disabled", putCheck, reply{errorType: "KMSDisabledException"}, "PutParameter: KMSDisabledException", rotator.ErrKey},
-		{"the label is not there", removeLabel, reply{errorType: "InvalidParameterException"}, "", nil},
-		{"the version is not there", removeLabel, reply{errorType: "ResourceNotFoundException"}, "", nil},
-		{"may not move labels", removeLabel, reply{errorType: "AccessDeniedException"}, "UpdateSecretVersionStage: AccessDeniedException", rotator.ErrDenied},
+		{"the version does not have the label", removeLabel, reply{errorType: "InvalidParameterException"}, "", nil},
+		{"the version does not exist", removeLabel, reply{errorType: "ResourceNotFoundException"}, "", nil},
+		{"no permission to move labels", removeLabel, reply{errorType: "AccessDeniedException"}, "UpdateSecretVersionStage: AccessDeniedException", rotator.ErrDenied},
 		{"deleted a moment ago", putCheck, reply{errorType: "TooManyUpdates"}, "PutParameter: TooManyUpdates", nil},
 		{"no check parameter", deleteCheck, reply{errorType: "ParameterNotFound"}, "", nil},
 	} {
@@ -69,7 +69,7 @@ func TestErrorsOfTheCheck(t *testing.T) {
 			wantError(t, err, c.want, c.is)
 			for _, other := range []error{rotator.ErrDenied, rotator.ErrKey} {
 				if other != c.is && errors.Is(err, other) {
-					t.Errorf("%v passes for %v", err, other)
+					t.Errorf("%v matches %v", err, other)
 				}
 			}
 		})
@@ -104,7 +104,7 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-func TestPutLabelledTellsWhetherItBecameCurrent(t *testing.T) {
+func TestPutLabelledReportsWhetherItBecameCurrent(t *testing.T) {
 	for _, stages := range [][]string{{"MINE"}, {"AWSCURRENT", "MINE"}} {
 		cloud := newAWS(t, answering(reply{body: object{"VersionStages": stages}}))
 		current, err := cloud.store().PutLabelled(t.Context(), "default", rotator.SecretToken, versionA, "MINE", "{}")

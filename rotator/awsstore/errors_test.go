@@ -21,8 +21,8 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// A call that fails in one way is told apart from another by its type alone,
-// and no printed form holds a message, a URL or a value.
+// Failures are told apart by their type alone, and no printed form has a message, a
+// URL or a value.
 func TestErrors(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -34,26 +34,26 @@ func TestErrors(t *testing.T) {
 		{"no such version", at, reply{errorType: "ParameterVersionNotFound"}, "not found", rotator.ErrNotFound},
 		{"no such parameter", at, reply{errorType: "ParameterNotFound"}, "not found", rotator.ErrNotFound},
 		{"no parameter in the answer", at, reply{}, "GetParameter: unreadable response", nil},
-		{"refused version", at, reply{errorType: "AccessDeniedException"}, "GetParameter: AccessDeniedException", nil},
+		{"denied version", at, reply{errorType: "AccessDeniedException"}, "GetParameter: AccessDeniedException", nil},
 		{"no such secret", read, reply{errorType: "ResourceNotFoundException"}, "not found", rotator.ErrNotFound},
 		{"a secret without a value, in an emulator", read, reply{body: object{"SecretString": ""}}, "not found", rotator.ErrNotFound},
 		{"a secret without anything", read, reply{}, "not found", rotator.ErrNotFound},
-		{"refused secret", read, reply{errorType: "AccessDeniedException"}, "GetSecretValue: AccessDeniedException", nil},
-		{"key gone", read, reply{errorType: "DecryptionFailure"}, "GetSecretValue: DecryptionFailure", nil},
-		{"faster than we", restorePrevious, reply{errorType: "InvalidParameterException"}, "moved on", rotator.ErrMoved},
+		{"denied secret", read, reply{errorType: "AccessDeniedException"}, "GetSecretValue: AccessDeniedException", nil},
+		{"key lost", read, reply{errorType: "DecryptionFailure"}, "GetSecretValue: DecryptionFailure", nil},
+		{"another version is current", restorePrevious, reply{errorType: "InvalidParameterException"}, "moved on", rotator.ErrMoved},
 		{"version pruned", restorePrevious, reply{errorType: "ResourceNotFoundException"}, "UpdateSecretVersionStage: ResourceNotFoundException", nil},
 		{"no pending refresh token to delete", deletePending, reply{errorType: "ParameterNotFound"}, "", nil},
-		{"refused deletion", deletePending, reply{errorType: "AccessDeniedException"}, "DeleteParameter: AccessDeniedException", nil},
+		{"denied deletion", deletePending, reply{errorType: "AccessDeniedException"}, "DeleteParameter: AccessDeniedException", nil},
 		{"just deleted", putPending, reply{errorType: "TooManyUpdates"}, "PutParameter: TooManyUpdates", nil},
-		{"refused write", put, reply{errorType: "ParameterLimitExceeded"}, "PutParameter: ParameterLimitExceeded", nil},
+		{"rejected write", put, reply{errorType: "ParameterLimitExceeded"}, "PutParameter: ParameterLimitExceeded", nil},
 		{"throttled write", put, reply{errorType: "ThrottlingException"}, "PutParameter: ThrottlingException", nil},
-		{"refused listing", list, reply{errorType: "com.amazonaws.ssm#AccessDeniedException"}, "GetParametersByPath: AccessDeniedException", nil},
+		{"denied listing", list, reply{errorType: "com.amazonaws.ssm#AccessDeniedException"}, "GetParametersByPath: AccessDeniedException", nil},
 		{"other data under this id", save, reply{errorType: "ResourceExistsException"}, "PutSecretValue: ResourceExistsException", nil},
 		{"token secret gone", publish, reply{errorType: "ResourceNotFoundException"}, "PutSecretValue: ResourceNotFoundException", nil},
 		{"secret gone", labels, reply{errorType: "ResourceNotFoundException"}, "DescribeSecret: ResourceNotFoundException", nil},
-		{"answers lost", save, reply{lost: true}, "PutSecretValue: connection failed", io.EOF},
+		{"responses lost", save, reply{lost: true}, "PutSecretValue: connection failed", io.EOF},
 		{"not JSON", list, reply{raw: "<leaked page>"}, "GetParametersByPath: unreadable response", nil},
-		{"a code that is none", save, reply{errorType: "leaked value, and more"}, "PutSecretValue: failed", nil},
+		{"an invalid code", save, reply{errorType: "leaked value, and more"}, "PutSecretValue: failed", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cloud := newAWS(t, answering(c.reply))
@@ -79,8 +79,8 @@ func TestALabelledVersionIsNamed(t *testing.T) {
 		}, "version 4 of " + name + " has the label good, mine, so that AWS stores no further version; " +
 			"remove the label: aws ssm unlabel-parameter-version --name " + name + " --parameter-version 4 --labels good mine"},
 		{"that may not be seen", answering(reply{errorType: "AccessDeniedException"}), "find it with aws ssm get-parameter-history --name " + name},
-		{"that is none", answering(reply{body: object{"Parameters": []object{{"Version": 4, "Labels": []string{"x; leaked"}}}}}), "find it with aws ssm get-parameter-history --name " + name},
-		{"that is gone again", answering(reply{}), "unlabel-parameter-version --name " + name + " --parameter-version VERSION --labels LABEL"},
+		{"that is no label", answering(reply{body: object{"Parameters": []object{{"Version": 4, "Labels": []string{"x; leaked"}}}}}), "find it with aws ssm get-parameter-history --name " + name},
+		{"that was removed meanwhile", answering(reply{}), "unlabel-parameter-version --name " + name + " --parameter-version VERSION --labels LABEL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cloud := newAWS(t, func(asked call) reply {
@@ -120,14 +120,14 @@ func TestErrorsWithoutAnAnswer(t *testing.T) {
 		cloud := newAWS(t, func(call) reply { cancel(); return reply{never: true} })
 		wantError(t, read(ctx, cloud.store()), "GetSecretValue: canceled", context.Canceled)
 	})
-	t.Run("nobody there", func(t *testing.T) {
+	t.Run("no connection", func(t *testing.T) {
 		cloud := newAWS(t, nil)
 		cloud.config.HTTPClient = clientFunc(func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("leaked address")}
 		})
 		wantError(t, list(t.Context(), cloud.store()), "GetParametersByPath: connection failed", nil)
 	})
-	t.Run("nobody there in time", func(t *testing.T) {
+	t.Run("no connection in time", func(t *testing.T) {
 		cloud := newAWS(t, nil)
 		cloud.config.HTTPClient = clientFunc(func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
@@ -174,10 +174,10 @@ func wantError(t *testing.T, err error, want string, is error) {
 	}
 }
 
-// boxed is what no error may show.
+// No error may show boxed.
 var boxed = secret.New("leaked value")
 
-// The methods of a store, cut down to their errors.
+// The methods of a store, reduced to their errors.
 
 func list(ctx context.Context, s *awsstore.Store) error {
 	_, err := s.List(ctx)
@@ -224,7 +224,7 @@ func deletePending(ctx context.Context, s *awsstore.Store) error {
 	return s.DeletePending(ctx, "default")
 }
 
-// clientFunc is an HTTP client that a test makes up.
+// clientFunc is an HTTP client of a test.
 type clientFunc func(*http.Request) (*http.Response, error)
 
 func (f clientFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }

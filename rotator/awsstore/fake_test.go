@@ -18,7 +18,7 @@ import (
 
 const prefix = "reltio-token-rotator/test"
 
-// object is a JSON object, as AWS's JSON protocol sends it both ways.
+// object is a JSON object of a request or a response.
 type object = map[string]any
 
 // call is one request that reached AWS.
@@ -27,20 +27,20 @@ type call struct {
 	input     object
 }
 
-// reply is one answer of AWS. The zero reply is an empty success.
+// reply is one response of AWS. The zero reply is an empty success.
 type reply struct {
 	body object
 	// errorType, such as "AccessDeniedException", makes it an error.
 	errorType string
-	// lost ends the connection without an answer.
+	// lost ends the connection without a response.
 	lost bool
-	// raw is sent in place of all this, as a 200.
+	// raw, if not empty, is the whole body of a 200.
 	raw string
-	// never holds the answer back until the test is over.
+	// never delays the response until the test has ended.
 	never bool
 }
 
-// fakeAWS answers by a script and writes down what it was asked.
+// fakeAWS answers by a script and records the requests.
 type fakeAWS struct {
 	mu      sync.Mutex
 	calls   []call
@@ -48,7 +48,7 @@ type fakeAWS struct {
 	config  aws.Config
 }
 
-// newAWS answers every request with what answer says.
+// newAWS answers every request with the result of answer.
 func newAWS(t *testing.T, answer func(call) reply) *fakeAWS {
 	t.Helper()
 	fake := &fakeAWS{}
@@ -91,7 +91,7 @@ func newAWS(t *testing.T, answer func(call) reply) *fakeAWS {
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "leaked key"}, nil
 		}),
-		// The SDK's own three attempts, without its pauses.
+		// The SDK's three attempts, without its pauses.
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
 				o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
@@ -106,10 +106,10 @@ func newAWS(t *testing.T, answer func(call) reply) *fakeAWS {
 
 func (f *fakeAWS) store() *awsstore.Store { return awsstore.New(f.config, prefix) }
 
-// answering answers everything alike.
+// answering answers every request in the same way.
 func answering(said reply) func(call) reply { return func(call) reply { return said } }
 
-// asked returns all requests so far.
+// asked returns all requests until now.
 func (f *fakeAWS) asked() []call {
 	f.mu.Lock()
 	defer f.mu.Unlock()

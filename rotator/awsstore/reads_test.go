@@ -17,7 +17,7 @@ import (
 	"reltio-token-rotator/rotator/awsstore"
 )
 
-// slowAWS takes a second for each answer and counts how many are wanted at once.
+// slowAWS takes a second for each response and counts the requests at the same time.
 type slowAWS struct {
 	mu          sync.Mutex
 	now, atMost int

@@ -24,8 +24,8 @@ const (
 	versionB = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
 )
 
-// What each method asks of AWS: these are the names and options that the
-// stack's policies and other people's scripts rely on.
+// The request of each method. The stack's policies and operators' scripts depend on
+// these names and options.
 func TestRequests(t *testing.T) {
 	document := secret.New(`{"a":"s3c+r/e=t%41 x:y"}`)
 	for _, c := range []struct {
@@ -206,9 +206,9 @@ func TestIdleListingMakesNoSecretsManagerClient(t *testing.T) {
 	}
 }
 
-// PutParameter is not idempotent: when the answer to a write is lost, the SDK
-// writes again, and the version is two higher than the one before. The caller
-// must not take that for another run's write.
+// PutParameter is not idempotent: when the response to a write is lost, the SDK
+// writes again, and the version is two higher than before. The caller must not take
+// that for another run's write.
 func TestPutWhoseAnswerIsLostCountsTwice(t *testing.T) {
 	version := 4
 	cloud := newAWS(t, func(call) reply {
@@ -288,7 +288,7 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// What the SDK's HTTP client is given, since it has no timeout of its own.
+// The SDK's HTTP client has no timeout of its own, and gets one.
 func TestHTTPClientHasTimeouts(t *testing.T) {
 	var seen []aws.HTTPClient
 	note := clientFunc(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })

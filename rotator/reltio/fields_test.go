@@ -8,8 +8,8 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// Every good reply that Reltio's pages and its server's library show, and what
-// is taken from it, over a real connection.
+// Every response with a token that Reltio's pages and its server's library show,
+// over a real connection.
 func TestTokens(t *testing.T) {
 	type answer struct {
 		access, tokenType, scope string
@@ -33,7 +33,7 @@ func TestTokens(t *testing.T) {
 			answer{"a1", "bearer", "a b", 3598 * time.Second, "r1"},
 		},
 		{
-			"the token already out, in its last second", login,
+			"the published token, in its last second", login,
 			`{"access_token":"a1","token_type":"bearer","refresh_token":"r1","expires_in":0,"scope":"a b"}`,
 			answer{"a1", "bearer", "a b", 0, "r1"},
 		},
@@ -89,7 +89,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// parse reads one more field beside a good access token.
+// parse reads one more field beside a usable access token.
 func parse(t *testing.T, field string) rotator.TokenResponse {
 	t.Helper()
 	got, failure := success(rotator.GrantTypeRefreshToken, "", []byte(`{"access_token":"a",`+field+`}`))
@@ -99,7 +99,7 @@ func parse(t *testing.T, field string) rotator.TokenResponse {
 	return got
 }
 
-// However long a lifetime is, it is one. The engine believes 24 h of it.
+// A lifetime may have any length. The engine believes at most 24 h of it.
 func TestExpiresIn(t *testing.T) {
 	const longest = 1 << 32 * time.Second
 	for value, want := range map[string]time.Duration{
@@ -145,8 +145,8 @@ func TestTokenType(t *testing.T) {
 	}
 }
 
-// A changed refresh token that cannot be one must not take the old one's place.
-func TestRefreshTokenThatCannotBeOne(t *testing.T) {
+// A value that cannot be a refresh token must not replace the old one.
+func TestValuesThatAreNoRefreshToken(t *testing.T) {
 	for _, value := range []string{`null`, `""`, `7`, `["r"]`, `{"r":"r"}`, `"r\n"`, `"ré"`, `"r\u0000"`} {
 		if got := parse(t, `"refresh_token":`+value).RefreshToken; !got.Empty() {
 			t.Errorf("refresh_token %s: got %q, want none", value, got.Reveal())
@@ -154,7 +154,7 @@ func TestRefreshTokenThatCannotBeOne(t *testing.T) {
 	}
 }
 
-func TestAccessTokenThatCannotBeOne(t *testing.T) {
+func TestValuesThatAreNoAccessToken(t *testing.T) {
 	for _, body := range []string{
 		`{}`, `null`, `[]`, `"a"`, `7`, `{"access_token":"a"}x`, `{"access_token":"a"`, "\xef\xbb\xbf\xef\xbb\xbf" + `{"access_token":"a"}`,
 		`{"access_token":null}`, `{"access_token":""}`, `{"access_token":7}`, `{"access_token":["a"]}`, `{"access_token":{"a":1}}`,
@@ -173,7 +173,7 @@ func TestAccessTokenThatCannotBeOne(t *testing.T) {
 	}
 }
 
-func TestLargestReply(t *testing.T) {
+func TestTheLargestResponse(t *testing.T) {
 	body := tokenReply + strings.Repeat(" ", maxResponse-len(tokenReply))
 	if _, err := grantOnce(t.Context(), startServer(t, answering(200, nil, body)), rotator.GrantTypeRefreshToken); err != nil {
 		t.Errorf("a response of exactly 64 KiB: %v", err)

@@ -12,8 +12,8 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// Whatever a server answers: the result is either a usable token, or one message
-// under a code that fits the status, with nothing of the server's text.
+// Whatever a server answers, the result is a usable token, or a message with a code
+// that fits the status and with nothing of the server's text.
 func FuzzResponse(f *testing.F) {
 	// "@" stands for a token that the server echoes.
 	for _, body := range []string{
@@ -74,7 +74,7 @@ func FuzzResponse(f *testing.F) {
 	})
 }
 
-// wantUsable checks an answer against the reply as an independent reader sees it.
+// wantUsable compares a token with what an independent reader finds in the response.
 func wantUsable(t *testing.T, answer rotator.TokenResponse, got response) {
 	t.Helper()
 	var fields map[string]any

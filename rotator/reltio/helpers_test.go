@@ -19,14 +19,14 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// What no error may show, in whatever way it is printed.
+// No error may show these, however it is printed.
 const (
 	clientID     = "rotator-client"
 	clientSecret = "s3c+r/e=t%41 x:y"
 	refreshToken = "refresh+tok/en=="
 	username     = "robot@example.com"
 	password     = "p&ss=w+rd é"
-	echoed       = "echo-of-a-token" // what the servers below put into every text of theirs
+	echoed       = "echo-of-a-token" // the servers below put it into every text
 )
 
 func newRequest(grant rotator.GrantType, tokenURL string) rotator.TokenRequest {
@@ -60,7 +60,7 @@ func startServer(t *testing.T, handler http.HandlerFunc) *tokenServer {
 	return s
 }
 
-// answering returns a handler that always gives the same whole reply.
+// answering returns a handler that always gives the same response.
 func answering(status int, header http.Header, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		for name, values := range header {
@@ -71,7 +71,7 @@ func answering(status int, header http.Header, body string) http.HandlerFunc {
 	}
 }
 
-// raw returns a handler that writes bytes as they are and closes the connection.
+// raw returns a handler that writes these bytes and closes the connection.
 func raw(bytes string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		connection, _, err := http.NewResponseController(w).Hijack()
@@ -83,8 +83,8 @@ func raw(bytes string) http.HandlerFunc {
 	}
 }
 
-// newEndpoint returns an endpoint with the package's own transport and a rate
-// limit that is not felt.
+// newEndpoint returns an endpoint with the package's own transport and a rate limit
+// that delays nothing.
 func newEndpoint() *Endpoint { return New(Config{RequestsPerSecond: 1000}) }
 
 // wantFailure fails the test unless err is an *rotator.Error with the code, its
@@ -133,7 +133,7 @@ func wantNothingSecret(t *testing.T, failure *rotator.Error) {
 	}
 }
 
-// wantSaid fails the test unless the message holds all of the words.
+// wantSaid fails the test unless the message has all of the words.
 func wantSaid(t *testing.T, failure *rotator.Error, words ...string) {
 	t.Helper()
 	for _, word := range words {
@@ -149,5 +149,5 @@ func grantOnce(ctx context.Context, s *tokenServer, grant rotator.GrantType) (ro
 
 var allGrants = []rotator.GrantType{rotator.GrantTypeRefreshToken, rotator.GrantTypePassword, rotator.GrantTypeClientCredentials}
 
-// quiet is for servers whose clients turn away on purpose.
+// quiet is for servers whose clients close connections on purpose.
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -49,10 +49,10 @@ func TestReach(t *testing.T) {
 	}{
 		{"http", requests.url, Config{}, requests.host + " accepts connections; it is plain http", false},
 		{"https", secure.URL + "/oauth/token", Config{Roots: trusted}, "DNS, TCP, TLS 1.3 and its certificate, valid until ", false},
-		{"the port that a URL means", "https://example.com/oauth/token", Config{Roots: trusted, Dial: to(secure)}, "example.com:443 was reached", false},
+		{"the default port", "https://example.com/oauth/token", Config{Roots: trusted, Dial: to(secure)}, "example.com:443 was reached", false},
 		{"no such name", "https://auth.reltio.com/", Config{Dial: noNames}, "auth.reltio.com:443 was not reached (DNS: its name was not resolved); check the spelling of token_url", true},
 		{"nothing listens", closed.URL, Config{}, "(TCP: the connection was refused); nothing listens there; check the host and port in token_url", true},
-		{"nobody's certificate", secure.URL, Config{}, "(certificate: its certificate was not accepted: its authority is unknown)", true},
+		{"a certificate of an unknown authority", secure.URL, Config{}, "(certificate: its certificate was not accepted: its authority is unknown)", true},
 		{"another host's certificate", "https://auth.reltio.com/", Config{Roots: trusted, Dial: to(secure)}, "(certificate: its certificate was not accepted: it is for another host)", true},
 		{"TLS 1.1", old.URL, Config{Roots: trusted}, "(TLS: the connection failed); the server does not speak TLS 1.2 or newer", true},
 		{"no TLS", strings.Replace(requests.url, "http:", "https:", 1), Config{}, "(TLS: the server does not speak TLS); check the port in token_url", true},

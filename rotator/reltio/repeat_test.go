@@ -17,8 +17,8 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// step is how the scripted network below treats one attempt: a reply with this
-// status, or one of the two failures.
+// step is what the scripted network below does with one attempt: a response with
+// this status, or one of the two failures.
 type step struct {
 	status     int
 	retryAfter string
@@ -30,8 +30,8 @@ var (
 	granted     = step{status: 200}
 )
 
-// script is a network that treats each attempt by the next of its steps, and
-// every further one by the last. It notes when each attempt came.
+// script is a network that uses the next of its steps for each attempt, and the last
+// one for every further attempt. It records when each attempt came.
 type script struct {
 	steps []step
 
@@ -64,7 +64,7 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 
 const anyURL = "https://auth.reltio.com/oauth/token"
 
-// Only what certainly was not executed is sent again.
+// Only a request that certainly was not executed is repeated.
 func TestRepeats(t *testing.T) {
 	of := func(statuses ...int) (steps []step) {
 		for _, status := range statuses {
@@ -82,25 +82,25 @@ func TestRepeats(t *testing.T) {
 		{"a token at once", of(200), 1, "", 0},
 		{"throttled, then a token", of(429, 200), 2, "", 1},
 		{"throttled twice, then a token", of(429, 429, 200), 3, "", 2},
-		{"throttled for good", of(429), 3, rotator.Throttled, 3},
-		{"503 that says when, then a token", []step{{503, "1"}, granted}, 2, "", 0},
-		{"503 that says when, for good", []step{{503, "1"}}, 3, rotator.ServerError, 0},
-		{"503 that says nothing", of(503, 200), 1, rotator.AnswerLost, 0},
+		{"throttled always", of(429), 3, rotator.Throttled, 3},
+		{"503 with Retry-After, then a token", []step{{503, "1"}, granted}, 2, "", 0},
+		{"503 with Retry-After, always", []step{{503, "1"}}, 3, rotator.ServerError, 0},
+		{"503 without Retry-After", of(503, 200), 1, rotator.AnswerLost, 0},
 		{"500", of(500, 200), 1, rotator.AnswerLost, 0},
 		{"502", of(502, 200), 1, rotator.AnswerLost, 0},
 		{"504", of(504, 200), 1, rotator.AnswerLost, 0},
 		{"524", of(524, 200), 1, rotator.AnswerLost, 0},
 		{"502 after a repeat", of(429, 502, 200), 2, rotator.AnswerLost, 1},
 		{"nothing sent, then a token", []step{nothingSent, granted}, 2, "", 0},
-		{"nothing sent for good", []step{nothingSent}, 3, rotator.Unreachable, 0},
+		{"nothing sent, always", []step{nothingSent}, 3, rotator.Unreachable, 0},
 		{"the last failure is returned", []step{{status: 429}, {503, "1"}, nothingSent}, 3, rotator.Unreachable, 1},
-		{"an answer lost ends it", []step{lost, granted}, 1, rotator.AnswerLost, 0},
-		{"also after a repeat", []step{nothingSent, lost, granted}, 2, rotator.AnswerLost, 0},
-		{"the throttling before it is counted", []step{{status: 429}, lost, granted}, 2, rotator.AnswerLost, 1},
-		{"a refusal ends it", of(400, 200), 1, rotator.RequestRejected, 0},
-		{"401 ends it", of(401, 200), 1, rotator.RequestRejected, 0},
-		{"a redirect ends it", of(302, 200), 1, rotator.BadResponse, 0},
-		{"a reply that is none ends it", of(299, 200), 1, rotator.BadResponse, 0},
+		{"a lost answer is the end", []step{lost, granted}, 1, rotator.AnswerLost, 0},
+		{"a lost answer after a repeat", []step{nothingSent, lost, granted}, 2, rotator.AnswerLost, 0},
+		{"a 429 before a lost answer is counted", []step{{status: 429}, lost, granted}, 2, rotator.AnswerLost, 1},
+		{"a rejection is the end", of(400, 200), 1, rotator.RequestRejected, 0},
+		{"401 is the end", of(401, 200), 1, rotator.RequestRejected, 0},
+		{"a redirect is the end", of(302, 200), 1, rotator.BadResponse, 0},
+		{"an unusable response is the end", of(299, 200), 1, rotator.BadResponse, 0},
 		{"408 does not say that nothing was executed", of(408, 200), 1, rotator.AnswerLost, 0},
 	}
 	for _, test := range tests {
@@ -153,9 +153,9 @@ func TestWaitsAsLongAsTheServerAsks(t *testing.T) {
 		{"503, in seconds", 503, "7", 7 * time.Second, 0},
 		{"429, as a date", 429, "Sat, 01 Jan 2000 00:00:07 GMT", 7 * time.Second, 0},
 		{"429, in part of a second", 429, "6.5", 7 * time.Second, 0},
-		{"as long as leaves 20 s for a response", 429, "29", 29 * time.Second, 0},
-		{"longer", 429, "31", 0, 31 * time.Second},
-		{"longer, 503", 503, "31", 0, 31 * time.Second},
+		{"a wait that leaves 20 s for a response", 429, "29", 29 * time.Second, 0},
+		{"a longer wait", 429, "31", 0, 31 * time.Second},
+		{"a longer wait, 503", 503, "31", 0, 31 * time.Second},
 		{"a day", 429, "86400", 0, 24 * time.Hour},
 		{"for ever", 429, "99999999999999999999999", 0, longestWait},
 		{"a value that cannot be read", 429, "soon", 0, 0},
@@ -187,7 +187,7 @@ func TestWaitsAsLongAsTheServerAsks(t *testing.T) {
 	}
 }
 
-// Pauses are drawn evenly from zero to a ceiling, and stay below it.
+// Pauses are random, evenly distributed from zero to below a ceiling.
 func TestFullJitter(t *testing.T) {
 	var first, second time.Duration
 	const rounds = 400
@@ -227,7 +227,7 @@ func TestRateLimitOfAHost(t *testing.T) {
 			}
 		})
 		all.Wait()
-		// 20 requests, one at once and then one each fifth of a second.
+		// 20 requests, the first at once and then five in a second.
 		if took := time.Since(start).Round(time.Millisecond); took != 3800*time.Millisecond {
 			t.Errorf("20 requests took %v, want 3.8s", took)
 		}
@@ -244,18 +244,18 @@ func TestNoTimeForARequest(t *testing.T) {
 		cause   error
 		took    time.Duration
 	}{
-		{"it would come too late", func(ctx context.Context) (context.Context, context.CancelFunc) {
+		{"the slot would come too late", func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(ctx, time.Second)
 		}, context.DeadlineExceeded, 0},
-		{"it would leave less than 20 s for a response", func(ctx context.Context) (context.Context, context.CancelFunc) {
+		{"the slot would leave less than 20 s for a response", func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(ctx, 29*time.Second)
 		}, context.DeadlineExceeded, 0},
-		{"cancelled while waiting", func(ctx context.Context) (context.Context, context.CancelFunc) {
+		{"canceled while waiting", func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(ctx)
 			time.AfterFunc(3*time.Second, cancel)
 			return ctx, cancel
 		}, context.Canceled, 3 * time.Second},
-		{"cancelled before", func(context.Context) (context.Context, context.CancelFunc) {
+		{"canceled before", func(context.Context) (context.Context, context.CancelFunc) {
 			return ended, func() {}
 		}, context.Canceled, 0},
 	}
@@ -290,7 +290,7 @@ func TestNoTimeForARequest(t *testing.T) {
 	}
 }
 
-// A known failure is returned, and not that the time ran out after it.
+// When the time ends after a known failure, that failure is returned.
 func TestTimeEndsBetweenAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &script{steps: []step{{429, "30"}, granted}}

@@ -12,7 +12,7 @@ import (
 
 const tokenReply = `{"access_token":"access+tok/en==","token_type":"bearer","expires_in":3599,"scope":"a b"}`
 
-// What the server receives, through the real client and a real connection.
+// The request as the server receives it, over a real connection.
 func TestRequestOnTheWire(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -100,7 +100,7 @@ func TestImpossibleURL(t *testing.T) {
 	}
 }
 
-// A kept connection could be closed by the server just as a request goes out.
+// A server may close a kept connection while a request is sent.
 func TestEveryAttemptHasItsOwnConnection(t *testing.T) {
 	connections := map[string]bool{}
 	var attempts int

@@ -82,7 +82,7 @@ func TestResponsesWithoutAToken(t *testing.T) {
 
 		{"missing grant_type", refresh, 400, nil, oauthBody("invalid_request"), rotator.RequestRejected, false},
 		{"unknown grant_type", refresh, 400, nil, oauthBody("unsupported_grant_type"), rotator.RequestRejected, false},
-		{"scope refused", credentials, 400, nil, oauthBody("invalid_scope"), rotator.RequestRejected, false},
+		{"scope rejected", credentials, 400, nil, oauthBody("invalid_scope"), rotator.RequestRejected, false},
 		{"invalid_grant for client credentials", credentials, 400, nil, oauthBody("invalid_grant"), rotator.RequestRejected, false},
 		{"an OAuth code beside a Basic challenge", refresh, 401, basic, oauthBody("invalid_request"), rotator.RequestRejected, false},
 		{"401 without a Basic challenge", refresh, 401, header("Www-Authenticate", "Bearer Basic"), unauthorized, rotator.RequestRejected, false},
@@ -123,8 +123,8 @@ func TestResponsesWithoutAToken(t *testing.T) {
 		{"524", refresh, 524, nil, firewallPage, rotator.AnswerLost, true},
 		{"599", refresh, 599, nil, "", rotator.AnswerLost, true},
 
-		// One hour to wait, so that these are not sent again in the run;
-		// TestRepeats has the rest.
+		// One hour to wait, so that these are not repeated in the run; TestRepeats has
+		// the repeats.
 		{"too many requests", refresh, 429, header("Retry-After", "3600"), firewallPage, rotator.Throttled, false},
 		{"429, too large", refresh, 429, header("Retry-After", "3600"), strings.Repeat(" ", maxResponse+1), rotator.Throttled, false},
 		{"429 goes before an OAuth code", login, 429, header("Retry-After", "3600"), oauthBody("invalid_grant"), rotator.Throttled, false},
@@ -160,7 +160,7 @@ func TestResponsesWithoutAToken(t *testing.T) {
 				t.Errorf("sent %d times, want once; %d durations", n, len(answer.Durations))
 			}
 			if !answer.RefreshToken.Empty() {
-				t.Error("got a refresh token out of nothing")
+				t.Error("got a refresh token that was not in the response")
 			}
 		})
 	}
@@ -213,7 +213,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// After a 101 the connection stays open and nothing more comes.
+// After a 101 the connection stays open, and nothing follows.
 func TestSwitchedProtocolsDoesNotHang(t *testing.T) {
 	s := startServer(t, func(w http.ResponseWriter, r *http.Request) {
 		connection, _, err := http.NewResponseController(w).Hijack()
@@ -228,7 +228,7 @@ func TestSwitchedProtocolsDoesNotHang(t *testing.T) {
 	wantSaid(t, wantFailure(t, answer, err, rotator.BadResponse), s.host, "101")
 }
 
-// No more than 64 KiB are read, or this test would not end.
+// Only 64 KiB are read; otherwise this test would not end.
 func TestEndlessReply(t *testing.T) {
 	s := startServer(t, func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {

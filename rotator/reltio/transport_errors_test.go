@@ -38,8 +38,8 @@ func TestAnswerLost(t *testing.T) {
 		{"cut in a 503", raw("HTTP/1.1 503 Oh\r\nRetry-After: 1\r\nContent-Length: 9\r\n\r\nno"), "cut off", nil},
 		{"cut in a 302", raw("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 9\r\n\r\n"), "cut off", nil},
 		{"not HTTP", raw(echoed + "\r\n\r\n"), "not HTTP", nil},
-		{"a status that is none", raw("HTTP/1.1 " + echoed + "\r\n\r\n"), "not HTTP", nil},
-		{"a chunk size that is none", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + echoed + "\r\n"), "not HTTP", nil},
+		{"an invalid status line", raw("HTTP/1.1 " + echoed + "\r\n\r\n"), "not HTTP", nil},
+		{"an invalid chunk size", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + echoed + "\r\n"), "not HTTP", nil},
 		{"a header of over 64 KiB", raw("HTTP/1.1 200 OK\r\n" + strings.Repeat("A: "+echoed+"\r\n", maxResponse/16) + "\r\n" + tokenReply), "not HTTP", nil},
 	}
 	for _, test := range tests {
@@ -67,7 +67,7 @@ func TestAnswerLost(t *testing.T) {
 	}
 }
 
-// A cut 429 is an answer lost, but it was one all the same.
+// A 429 that was cut off is a lost answer, and is counted as a 429.
 func TestCutThrottleIsCounted(t *testing.T) {
 	s := startServer(t, raw("HTTP/1.1 429 Too Many\r\nContent-Length: 9\r\n\r\n"))
 	answer, err := grantOnce(t.Context(), s, rotator.GrantTypeRefreshToken)
@@ -92,7 +92,7 @@ func TestEndedByTheCallerOnTheWay(t *testing.T) {
 	}
 }
 
-// Where no connection came about nothing was sent, and the attempt is repeated.
+// Without a connection nothing was sent, and the attempt is repeated.
 func TestUnreachable(t *testing.T) {
 	secure := httptest.NewUnstartedServer(answering(200, nil, tokenReply))
 	secure.Config.ErrorLog = quiet()
@@ -131,7 +131,7 @@ func TestUnreachable(t *testing.T) {
 		}, "name was not resolved", is[*net.DNSError]},
 		{"nothing listens", closed.URL, nil, "refused", func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }},
 		{"no such port", "http://127.0.0.1:99999", nil, "the connection failed", is[net.Error]},
-		{"a certificate of nobody known", secure.URL, nil, "authority is unknown", is[x509.UnknownAuthorityError]},
+		{"a certificate of an unknown authority", secure.URL, nil, "authority is unknown", is[x509.UnknownAuthorityError]},
 		{"another host's certificate", secure.URL, func(t *http.Transport) {
 			t.TLSClientConfig.RootCAs, t.TLSClientConfig.ServerName = trusted, "auth.reltio.com"
 		}, "for another host", is[x509.HostnameError]},
@@ -194,8 +194,7 @@ func TestTrustedServer(t *testing.T) {
 	}
 }
 
-// The limits of the package's own transport, on a network that has a clock of
-// its own.
+// The time limits of the package's own transport, on a network with a fake clock.
 func TestTimeLimits(t *testing.T) {
 	silent := func(context.Context) (net.Conn, error) {
 		client, server := net.Pipe()
@@ -207,12 +206,12 @@ func TestTimeLimits(t *testing.T) {
 		url  string
 		dial func(ctx context.Context) (net.Conn, error)
 		code rotator.Code
-		// took is how long Grant may take at least and at most.
+		// took is the least and the most that RequestToken may take.
 		took [2]time.Duration
 	}{
-		{"an attempt may take 20 s", "http://auth.reltio.com", silent, rotator.AnswerLost, [2]time.Duration{20 * time.Second, 20 * time.Second}},
-		{"a TLS handshake 10 s, three times", "https://auth.reltio.com", silent, rotator.Unreachable, [2]time.Duration{30 * time.Second, 32500 * time.Millisecond}},
-		{"an attempt that answers a byte a second 20 s too", "http://auth.reltio.com", func(context.Context) (net.Conn, error) {
+		{"an attempt without a response, 20 s", "http://auth.reltio.com", silent, rotator.AnswerLost, [2]time.Duration{20 * time.Second, 20 * time.Second}},
+		{"a TLS handshake, 10 s, three times", "https://auth.reltio.com", silent, rotator.Unreachable, [2]time.Duration{30 * time.Second, 32500 * time.Millisecond}},
+		{"an attempt with a byte a second, 20 s", "http://auth.reltio.com", func(context.Context) (net.Conn, error) {
 			client, server := net.Pipe()
 			go func() {
 				_, err := http.ReadRequest(bufio.NewReader(server))
@@ -226,7 +225,7 @@ func TestTimeLimits(t *testing.T) {
 			}()
 			return client, nil
 		}, rotator.AnswerLost, [2]time.Duration{20 * time.Second, 20 * time.Second}},
-		{"and one that is dialling, three times", "http://auth.reltio.com", func(ctx context.Context) (net.Conn, error) {
+		{"an attempt that dials, 20 s, three times", "http://auth.reltio.com", func(ctx context.Context) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}, rotator.Unreachable, [2]time.Duration{60 * time.Second, 62500 * time.Millisecond}},
@@ -248,7 +247,7 @@ func TestTimeLimits(t *testing.T) {
 					t.Errorf("got durations %v", answer.Durations)
 				}
 				stop()
-				time.Sleep(time.Minute) // the network's goroutines see that all is over
+				time.Sleep(time.Minute) // the network's goroutines end
 			})
 		})
 	}

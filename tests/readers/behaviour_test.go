@@ -97,34 +97,43 @@ func TestTheReadersKeepTheRules(t *testing.T) {
 	}
 }
 
-// benches are a few processes of a kind with a fixture each: a scenario waits more
-// than it works.
-type benches struct{ free chan *fixture }
+// benches are up to four processes of a kind with a fixture each: a scenario waits
+// more than it works.
+type benches struct {
+	t    *testing.T // that the processes end with
+	kind kind
+	free chan *fixture // nil is one that has not been started
+}
 
 func newBenches(t *testing.T, k kind) *benches {
 	t.Helper()
-	const n = 4
-	b := &benches{free: make(chan *fixture, n)}
-	var starting sync.WaitGroup
-	for range n {
-		w := &fixture{kind: k, clock: filepath.Join(t.TempDir(), "ahead")}
-		w.reset(t)
-		serve := func(handler http.HandlerFunc) string {
-			server := httptest.NewServer(handler)
-			t.Cleanup(server.Close)
-			return server.URL
-		}
-		w.awsURL, w.apiURL = serve(w.aws), serve(w.api)
-		w.otherURL = strings.Replace(serve(w.other), "127.0.0.1", "localhost", 1)
-		w.job = startProcess(t, k.command(t), w.awsURL, "CLOCK_AHEAD="+w.clock)
-		starting.Go(func() { b.free <- w })
+	k.command(t) // which skips where a tool is missing
+	b := &benches{t: t, kind: k, free: make(chan *fixture, 4)}
+	for range cap(b.free) {
+		b.free <- nil
 	}
-	starting.Wait()
 	return b
+}
+
+func (b *benches) start() *fixture {
+	w := &fixture{kind: b.kind, clock: filepath.Join(b.t.TempDir(), "ahead")}
+	w.reset(b.t)
+	serve := func(handler http.HandlerFunc) string {
+		server := httptest.NewServer(handler)
+		b.t.Cleanup(server.Close)
+		return server.URL
+	}
+	w.awsURL, w.apiURL = serve(w.aws), serve(w.api)
+	w.otherURL = strings.Replace(serve(w.other), "127.0.0.1", "localhost", 1)
+	w.job = startProcess(b.t, b.kind.command(b.t), w.awsURL, "CLOCK_AHEAD="+w.clock)
+	return w
 }
 
 func (b *benches) take(t *testing.T) *fixture {
 	w := <-b.free
+	if w == nil {
+		w = b.start()
+	}
 	w.reset(t)
 	w.job.(*process).output.forget()
 	return w

@@ -74,6 +74,7 @@ func newFixture(t *testing.T, options fakereltio.Options) *fixture {
 		created: time.Now().Add(37 * time.Second),
 	}
 	s.Discard()
+	s.DirectListing = true
 	s.Stack, s.MetricLines = stackName, s.record
 	s.Reltio.SetFaults(func() fakereltio.Fault {
 		s.mu.Lock()

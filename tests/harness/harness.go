@@ -53,6 +53,9 @@ type Harness struct {
 	// long as they are not replaced. Where one is io.Discard, nothing is made for
 	// it; see also Discard.
 	Logs, MetricLines io.Writer
+	// DirectListing spares a listing HTTP and the SDK where no fault changes the
+	// answer; see the List of the fake of AWS.
+	DirectListing bool
 	// Network is what the doctor meets on the way to the token host.
 	Network Network
 
@@ -94,6 +97,9 @@ func (h *Harness) Process() *rotator.Rotator {
 		Lister: store, Parameters: store, Credentials: store, Saver: store, Pending: store, Tokens: store,
 		Endpoint: reltio.New(reltio.Config{RequestsPerSecond: 5, Transport: transport, Jitter: mean}),
 		Metrics:  noMetrics{}, Log: slog.New(slog.DiscardHandler),
+	}
+	if h.DirectListing {
+		r.Lister = directLister{h.AWS, store}
 	}
 	if h.MetricLines != io.Discard {
 		r.Metrics = emf.New(h.MetricLines, h.Stack)

@@ -44,6 +44,7 @@ func newHarness(t testing.TB, options fakereltio.Options, password bool) *harnes
 	options.TokenFormat = fakereltio.Counted
 	h := harness.New(t, fakeaws.Options{RecreateAfter: 30 * time.Second}, options)
 	h.Discard()
+	h.DirectListing = true
 	h.Add(connection)
 	_, refreshToken := h.Reltio.Login()
 	if err := putCredentials(h, refreshToken, password); err != nil {

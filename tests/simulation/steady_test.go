@@ -26,6 +26,7 @@ func TestConnectionsSeededTogetherDriftApart(t *testing.T) {
 		scenario := &scenario{seed: 1} // no faults, and heartbeats as they come
 		h := harness.New(t, fakeaws.Options{}, fakereltio.Options{})
 		h.Discard()
+		h.DirectListing = true
 		start := time.Now()
 		h.AWS.SetFaults(func(c fakeaws.Call) (fakeaws.Fault, bool) {
 			latency := 8*time.Millisecond + scenario.lasting(c.Operation+c.Name, time.Since(start), 40*time.Millisecond)

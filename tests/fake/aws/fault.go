@@ -98,7 +98,7 @@ func (s *Server) fault(operation, name string) Fault {
 // holds the lock.
 func (s *Server) takeFault(operation, name string) (Fault, bool) {
 	for _, f := range s.faults {
-		if f.Times == 0 || f.Operation != "" && f.Operation != operation || !strings.HasSuffix(name, f.Name) {
+		if !f.matches(operation, name) {
 			continue
 		}
 		if f.Times > 0 {

@@ -54,7 +54,7 @@ func whyProxy(err error) (reason, advice string) {
 		case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 			return fmt.Sprintf("the proxy could not reach it and answered %d", int(status)), "check token_url, and the DNS and the network path of the proxy"
 		}
-		return status.Error(), "check that HttpsProxy is a proxy that allows CONNECT to the token host"
+		return fmt.Sprintf("the proxy answered %d", int(status)), "check that HttpsProxy is a proxy that allows CONNECT to the token host"
 	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return "the name of the proxy was not resolved", "check the spelling of HttpsProxy, and the DNS of the function's network"

@@ -191,7 +191,7 @@ func TestAFailedHeartbeatFailsTheInvocation(t *testing.T) {
 	if got := d.outcome(t, `{}`); got != rotator.BackingOff {
 		t.Errorf("the next heartbeat: %s", got)
 	}
-	// Whoever asked gets the report.
+	// The caller gets the report.
 	if got := d.outcome(t, `{"action":"refresh","force":true}`); got != rotator.Failed {
 		t.Errorf("a forced refresh: %s", got)
 	}

@@ -35,8 +35,8 @@ func (s *fixture) check() checkup {
 	return c
 }
 
-// checkBeside is check without a look at current values: something else may be
-// changing them. The hook is told of each call.
+// checkBeside is check without checking current values: something else may be
+// changing them. The hook is called for each call.
 func (s *fixture) checkBeside(hook func(operation, name string, before bool)) checkup {
 	s.t.Helper()
 	sent, printed := len(s.Reltio.Requests()), len(s.Output())

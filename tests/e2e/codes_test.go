@@ -116,7 +116,7 @@ func (row failure) wantFirstFailure(s *fixture, r run, begun, expiry time.Time) 
 	}
 }
 
-// wantTries lets heartbeats go on while it stays broken.
+// wantTries sends heartbeats while it stays broken.
 func (row failure) wantTries(s *fixture, begun time.Time) {
 	s.t.Helper()
 	tries, last := []int{0}, 0

@@ -91,8 +91,8 @@ func TestAListingThatFailsFailsEveryAction(t *testing.T) {
 	}
 }
 
-// Whoever reads "check that the function may" looks at permissions: only a
-// denial says it.
+// The advice "check that the function may" leads to the permissions, so only a
+// denial has it.
 func TestAListingThatGetsNoAnswerBlamesNoPermission(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())

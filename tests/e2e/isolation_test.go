@@ -126,7 +126,7 @@ func TestTheMostUrgentIsFirst(t *testing.T) {
 		if len(leased) != len(order)+1 {
 			t.Fatalf("leased %v", leased)
 		}
-		// The first turn is free, for whoever comes first; then it is by urgency.
+		// The first write has no order; the others go by urgency.
 		want := slices.DeleteFunc(append([]string{"z-new"}, order...), func(name string) bool { return name == leased[0] })
 		if !slices.Equal(leased[1:], want) {
 			t.Errorf("leased in the order %v, want %v after the first", leased, want)

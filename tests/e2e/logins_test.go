@@ -9,7 +9,7 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// One test for each reply that the server library was seen to give, through the
+// One test for each reply that the server library was seen to send, through the
 // whole refresh.
 
 func TestReplyToAFirstLogin(t *testing.T) {

@@ -37,7 +37,7 @@ func TestSameTokenUntilExpired(t *testing.T) {
 		simulate(t, fakereltio.Options{SameTokenUntilExpired: true}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			s.beat().want("default", rotator.Unchanged)
-			// The state believes in an earlier end than the server does.
+			// The state has an earlier expiry than the server.
 			var state map[string]any
 			_ = json.Unmarshal([]byte(s.parameter("default", "state")), &state)
 			state["expires_at"] = time.Now().Add(30 * time.Second).UTC().Format(time.RFC3339)

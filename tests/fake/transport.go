@@ -72,7 +72,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	serverCtx, hangUp := context.WithCancel(context.Background())
 	answer := newStream(hangUp)
 	// The handler learns that the client went away as a server does: its
-	// request's context ends. It may go on all the same.
+	// request's context ends. It may continue all the same.
 	answer.stopWatch = context.AfterFunc(ctx, func() { answer.leave(context.Cause(ctx)) })
 	go serve(handler, answer, serverRequest(req, body).WithContext(serverCtx))
 

@@ -12,9 +12,9 @@
 //		...
 //	})
 //
-// It brings faults with h.AWS.Inject and h.Reltio.Script, lets time pass with
-// time.Sleep, and looks at Token, State, Metrics, LogLines and what the fakes
-// knoh.
+// It injects faults with h.AWS.Inject and h.Reltio.Script, lets time pass with
+// time.Sleep, and looks at Token, Alive, State, Output and what the fakes know.
+// A test of the real binary uses [Fakes] with Serve and [Start].
 package harness
 
 import (

@@ -30,7 +30,7 @@ type clients struct {
 	ssm     *ssm.Client
 }
 
-// connect gives clients in the process that try once.
+// connect returns clients in the process that try once.
 func connect(server *aws.Server) clients {
 	client := &http.Client{Transport: fake.Transport(map[string]http.Handler{"aws.test": server})}
 	who := sdk.CredentialsProviderFunc(func(context.Context) (sdk.Credentials, error) {

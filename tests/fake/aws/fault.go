@@ -111,7 +111,7 @@ func (s *Server) takeFault(operation, name string) (Fault, bool) {
 
 func (f Fault) strikes(at When) bool { return f.When == at }
 
-// strike gives the error to answer with, or does not return.
+// strike returns the error to answer with, or does not return.
 func (f Fault) strike(r *http.Request) error {
 	if f.Hang {
 		<-r.Context().Done()

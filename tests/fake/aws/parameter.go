@@ -150,7 +150,7 @@ func checkValue(value string) error {
 	return nil
 }
 
-// bucket is a token bucket that holds what a second gives, at least one.
+// bucket is a token bucket that holds the tokens of a second, at least one.
 type bucket struct {
 	rate, level float64
 	filled      time.Time

@@ -104,7 +104,7 @@ func (s *Server) putSecretValue(in putSecretValueInput) (versionOutput, error) {
 }
 
 // checkWrite checks a value and the id that its version is to have: 32 to 64
-// characters, required of whoever does not use an SDK.
+// characters, required of clients that do not use an SDK.
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
 func checkWrite(token string, val value) error {
 	if len(token) < 32 || len(token) > 64 {
@@ -252,7 +252,7 @@ type deleteSecretOutput struct {
 	DeletionDate epoch
 }
 
-// deleteSecret schedules the deletion in 7 to 30 days, 30 unless told, or
+// deleteSecret schedules the deletion in 7 to 30 days, 30 by default, or
 // deletes at once.
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
 func (s *Server) deleteSecret(in deleteSecretInput) (deleteSecretOutput, error) {

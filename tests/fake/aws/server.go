@@ -116,7 +116,7 @@ func (s *Server) ResetCalls() {
 	clear(s.bytes)
 }
 
-// OnCall sets the function that is told of every call, before it has any effect
+// OnCall sets the function that is called for every call, before it has any effect
 // (and before latency and faults) and again after its effect and before its
 // answer; nil removes it. A call that a fault keeps from its effect is announced
 // once. The name is the secret's, the parameter's (without a selector) or the
@@ -153,7 +153,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if hook != nil {
 		hook(name, call.subject, true)
 	}
-	// A server goes on with a request whose client has given up, so this sleep
+	// A server continues a request whose client has given up, so this sleep
 	// does not end with the request: a late effect is part of what is tested.
 	time.Sleep(s.options.Latency + fault.Latency)
 	if fault.strikes(Before) {
@@ -243,7 +243,7 @@ func refuse(code, message string) error {
 	return &apiError{code: code, message: message, status: http.StatusBadRequest}
 }
 
-// describe gives an error's status and body.
+// describe returns an error's status and body.
 func describe(service string, failure error) (int, any) {
 	e, ok := errors.AsType[*apiError](failure)
 	if !ok {

@@ -59,9 +59,9 @@ type Config struct {
 	Timeout time.Duration
 	// Freeze stops a process between invocations (SIGSTOP), as Lambda does.
 	Freeze bool
-	// Output is told of every line that a process prints, without its end of
+	// Output is called with every line that a process prints, without its end of
 	// line; nil drops them. All lines printed before an invocation's end were
-	// told before Invoke returns. It is called by one goroutine a process at a
+	// passed on before Invoke returns. It is called by one goroutine a process at a
 	// time and must not call the Function.
 	Output func(Line)
 }
@@ -121,7 +121,7 @@ func Start(config Config) (*Function, error) {
 
 // Invoke runs one event and waits for its end. A function that fails, crashes
 // or takes too long is a Result; the error says that there is none. When ctx
-// ends, Invoke returns, and the invocation goes on, as with Lambda.
+// ends, Invoke returns, and the invocation continues, as with Lambda.
 func (f *Function) Invoke(ctx context.Context, payload []byte) (Result, error) {
 	return f.InvokeAs(ctx, newRequestID(), payload)
 }

@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// output reads a process's output and tells it line by line. Unlike a pipe with
+// output reads a process's output and passes it on line by line. Unlike a pipe with
 // a reader behind it, drain makes sure that all that was written so far was
-// told: whoever has the answer of an invocation has its log lines too.
+// passed on: with the answer of an invocation come its log lines.
 type output struct {
 	read *os.File
 	tell func(line string)
@@ -42,7 +42,7 @@ func newOutput(tell func(line string)) (*output, *os.File, error) {
 	return o, write, nil
 }
 
-// readAll tells what is there; true at the end of the output.
+// readAll passes on what is there; true at the end of the output.
 func (o *output) readAll() (ended bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -74,10 +74,10 @@ func (o *output) take(data []byte) {
 	}
 }
 
-// drain tells everything that was written so far.
+// drain passes on everything that was written so far.
 func (o *output) drain() { o.readAll() }
 
-// close tells the rest after the process's end. A process's child that still
+// close passes on the rest after the process's end. A process's child that still
 // holds the pipe is not waited for.
 func (o *output) close() {
 	o.readAll()

@@ -65,7 +65,7 @@ func (p *process) reap() {
 	close(p.exited)
 }
 
-// run gives the process one invocation and waits for its end.
+// run sends the process one invocation and waits for its end.
 func (p *process) run(requestID string, payload []byte) Result {
 	result := Result{RequestID: requestID, TraceID: newTraceID(), Process: p.number}
 	if !p.ready {
@@ -138,7 +138,7 @@ func (r *Result) fail(errorType, message string) {
 	r.Payload = fmt.Appendf(nil, `{"errorType":%q,"errorMessage":%q}`, r.ErrorType, r.ErrorMessage)
 }
 
-// kill ends the process and waits until it is gone and its output was told.
+// kill ends the process and waits until it is gone and its output was passed on.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill() // a frozen one too
 	<-p.exited
@@ -174,7 +174,7 @@ func environment(own []string, runtimeAPI string, number int) []string {
 		"AWS_ACCESS_KEY_ID=ASIAFAKE",
 		"AWS_SECRET_ACCESS_KEY=fake",
 		"AWS_SESSION_TOKEN=fake",
-		// A developer's own profile is none of the function's business.
+		// The function must not use a developer's own profile.
 		"AWS_CONFIG_FILE=" + os.DevNull,
 		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 		"AWS_EC2_METADATA_DISABLED=true",

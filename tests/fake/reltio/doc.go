@@ -24,7 +24,7 @@
 //	server.Requests()                             // what was asked and answered
 //
 // Each token request takes the next fault of the script; when the script is
-// empty, it asks the function of SetFaults, and without one it is answered well.
+// empty, it asks the function of SetFaults, and without one it succeeds.
 // What is true at the server, whatever the client was told, is answered by
 // AccessToken, Ended, RefreshTokens, WrongPasswords and AnswersLost.
 //

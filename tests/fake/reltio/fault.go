@@ -67,7 +67,7 @@ func (f Fault) name() string {
 	return ""
 }
 
-// Pass answers well: a gap in a script.
+// Pass is no fault: a gap in a script.
 func Pass() Fault { return Fault{} }
 
 // Status answers with a status and a short body that is not an OAuth error.

@@ -15,7 +15,7 @@ import (
 )
 
 // TestFaults: what the client sees of each fault, whether the grant was
-// executed, and that the next request is answered well.
+// executed, and that the next request succeeds.
 func TestFaults(t *testing.T) {
 	answers := func(status int, header, body string) func(*testing.T, answer, error) {
 		return func(t *testing.T, a answer, err error) {

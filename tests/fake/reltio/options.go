@@ -18,7 +18,7 @@ const (
 	// encoded in a form body.
 	Base64
 	// Base64URL is 2.5.2's: every token begins with '-', which a command line
-	// takes for an option.
+	// reads as an option.
 	Base64URL
 	// Counted numbers the tokens in the order of their creation, so that a
 	// simulation repeats exactly. No version does so.

@@ -15,7 +15,7 @@ import (
 const lifetime = 3598
 
 // TestReplies has one row for each reply that the library behind Reltio's
-// service was seen to give. Rows without a wait also run over TCP.
+// service was seen to send. Rows without a wait also run over TCP.
 func TestReplies(t *testing.T) {
 	day29 := 28*24*3600 + 1
 	rows := []struct {

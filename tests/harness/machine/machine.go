@@ -1,8 +1,8 @@
 // Package machine is what the deployment tests use of the machine they run on:
 // the project's folder and tools, other programs, and lines for the terminal.
 //
-// Programs started from here never see the AWS settings of whoever runs them,
-// so that nothing can reach a real account.
+// Programs started from here never see the AWS settings of the user who runs
+// them, so that no call can reach a real account.
 package machine
 
 import (

@@ -16,11 +16,10 @@ type Proxy struct {
 	// for.
 	Backend string
 
-	mu      sync.Mutex
-	refuse  map[string]int
-	hosts   []string
-	seen    strings.Builder
-	tunnels sync.WaitGroup
+	mu     sync.Mutex
+	refuse map[string]int
+	hosts  []string
+	seen   strings.Builder
 }
 
 // Refuse makes the proxy answer CONNECT to a host (HOST:PORT, "*" for every host)
@@ -78,9 +77,10 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = io.WriteString(client, "HTTP/1.1 200 Connection established\r\n\r\n")
-	p.tunnels.Go(func() { p.copy(server, buffered) })
+	var other sync.WaitGroup
+	other.Go(func() { p.copy(server, buffered) })
 	p.copy(client, server)
-	p.tunnels.Wait()
+	other.Wait()
 }
 
 // accept records the host and returns the status of a refusal, 0 for none.

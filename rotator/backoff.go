@@ -2,23 +2,48 @@ package rotator
 
 import "time"
 
-// failed is the state after one more failure of a run that began at "began".
-// The rotator's own holds count from there, so that the heartbeat after them is
-// not missed by a second; the server's from now.
-func (s State) failed(began, now time.Time, failure *Error) State {
+// failed is the set after one more failure of a run that began at "began". The
+// backoff counts from there, so that the heartbeat after it is not missed by a
+// second.
+func (s SetState) failed(began, now time.Time, failure *Error) SetState {
 	if s.Error != failure.Code {
 		s.Failures = 0
+	}
+	if s.FailingSince.IsZero() {
+		s.FailingSince = now
 	}
 	s.Failures = min(max(s.Failures, 0), maxFailures-1) + 1 // it may be hand-edited
 	s.Error = failure.Code
 	s.NotBefore = time.Time{}
-	if hold := failure.Code.backoffAfter(s.Failures); hold > 0 {
-		s.NotBefore = wholeSeconds(began.Add(hold))
-	}
-	if asked := min(failure.RetryAfter, maxBackoff); asked > 0 {
-		s.NotBefore = later(s.NotBefore, wholeSeconds(now.Add(asked+time.Second-1))) // never early
+	switch wait := failure.Code.backoffAfter(s.Failures); {
+	case failure.NotBefore.After(now):
+		s.NotBefore = wholeSeconds(failure.NotBefore.Add(time.Second - 1))
+	case failure.NotBefore.IsZero() && wait > 0:
+		s.NotBefore = wholeSeconds(began.Add(wait))
 	}
 	return s
+}
+
+// works is the set without a failure.
+func (s SetState) works() SetState {
+	s.Error, s.Failures, s.FailingSince, s.NotBefore = "", 0, time.Time{}, time.Time{}
+	return s
+}
+
+// backedOff reports whether the set's standing failure forbids a token request.
+// A rejected login is not repeated by time alone; a refresh token beside it is.
+func (s SetState) backedOff(now time.Time) bool {
+	return now.Before(s.NotBefore) || s.Error == LoginRejected && s.RefreshTokenFingerprint == ""
+}
+
+// retryAfter is when a server's Retry-After ends, rounded up and at most
+// maxBackoff ahead; the zero time where it named none.
+func retryAfter(now time.Time, failure *Error) time.Time {
+	asked := min(failure.RetryAfter, maxBackoff)
+	if asked <= 0 {
+		return time.Time{}
+	}
+	return wholeSeconds(now.Add(asked + time.Second - 1)) // never early
 }
 
 // backoffAfter returns how long a failure forbids another token request, where
@@ -29,22 +54,4 @@ func (c Code) backoffAfter(failures int) time.Duration {
 		return 0
 	}
 	return waits[min(failures, len(waits))-1]
-}
-
-// holds reports whether an earlier failure forbids a token request for now.
-func (c Connection) holds(now time.Time, event Event, d decision) bool {
-	switch {
-	case d.forced:
-		return false
-	case c.State.holds(now):
-		return true
-	}
-	// A reported token that has failed to be replaced is the heartbeats' affair:
-	// the reports of many jobs would be many requests in an outage.
-	return event.DeadToken != "" && c.State.Error != "" && !now.Before(c.State.ExpiresAt)
-}
-
-// holds reports whether the standing failure keeps from a token request.
-func (s State) holds(now time.Time) bool {
-	return now.Before(s.NotBefore) || s.Error == LoginRejected
 }

@@ -15,12 +15,15 @@ type Config struct {
 	RefreshBefore time.Duration
 	Scope         string
 	Enabled       bool
+	// RefreshEndsToken says that a refresh ends the token before it, as for
+	// Reltio's opaque tokens; false where it lives on, as a JWT does.
+	RefreshEndsToken bool
 }
 
 // parseConfig is strict: a misspelt field would otherwise be a setting that
 // silently does nothing.
 func parseConfig(document string, settings Settings) (Config, error) {
-	config := Config{TokenURL: settings.TokenURL, RefreshBefore: settings.RefreshBefore, Enabled: true}
+	config := Config{TokenURL: settings.TokenURL, RefreshBefore: settings.RefreshBefore, Enabled: true, RefreshEndsToken: true}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(document), &fields); err != nil || fields == nil {
 		return config, configError("the config parameter is not a JSON object; write {} for the stack's settings")
@@ -60,8 +63,12 @@ func (c *Config) set(field string, value json.RawMessage, settings Settings) err
 		if !decode(value, &c.Enabled) {
 			return configError("config field enabled must be true or false")
 		}
+	case "refresh_ends_token":
+		if !decode(value, &c.RefreshEndsToken) {
+			return configError("config field refresh_ends_token must be true or false")
+		}
 	default:
-		return configError(fmt.Sprintf("config field %s is unknown; possible are token_url, refresh_before_seconds, scope, enabled", quoted(field)))
+		return configError(fmt.Sprintf("config field %s is unknown; possible are token_url, refresh_before_seconds, scope, enabled, refresh_ends_token", quoted(field)))
 	}
 	return nil
 }

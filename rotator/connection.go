@@ -37,8 +37,8 @@ type Connection struct {
 	Lease       Lease
 	// LeaseVersion is the lease parameter's version, 0 when there is none.
 	LeaseVersion int64
-	// Pending is nil unless a refresh token waits to be saved.
-	Pending *PendingToken
+	// Escrow is nil unless a refresh token waits to be saved.
+	Pending PendingTokens
 }
 
 // Connections reads a listing: a connection exists when its config does. They

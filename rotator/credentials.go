@@ -1,10 +1,14 @@
 package rotator
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"reltio-token-rotator/rotator/secret"
 )
@@ -13,14 +17,11 @@ import (
 // login; use does not extend it.
 const RefreshTokenLife = 28 * 24 * time.Hour
 
-// Credentials is what the grant needs, as one version of the credentials
-// secret holds it. Values may hold any character; nothing is trimmed.
+// Credentials are what token requests need, as one version of the credentials
+// secret holds them: one credential set, or two that take turns.
 type Credentials struct {
-	ClientID     string
-	ClientSecret secret.Value
-	RefreshToken secret.Value
-	Username     secret.Value
-	Password     secret.Value
+	Primary   CredentialSet
+	Alternate CredentialSet
 	// Version and CreatedAt are the secret version's.
 	Version   string
 	CreatedAt time.Time
@@ -29,76 +30,160 @@ type Credentials struct {
 }
 
 // ParseCredentials reads a credentials secret. An empty field is an absent one.
-// Errors have the code CredentialsUnread and name the field.
+// Its error has the code CredentialsUnread and concerns all of the document;
+// what is wrong inside one set is in that set's Err.
 func ParseCredentials(v SecretVersion) (Credentials, error) {
 	c := Credentials{Version: v.ID, CreatedAt: v.CreatedAt, document: v.Document}
-	fields, err := c.fields()
+	fields, err := documentFields(v.Document)
 	if err != nil {
 		return Credentials{}, err
 	}
-	var clientID secret.Value
-	for _, f := range []struct {
-		name string
-		into *secret.Value
-	}{
-		{"client_id", &clientID},
-		{"client_secret", &c.ClientSecret},
-		{"refresh_token", &c.RefreshToken},
-		{"username", &c.Username},
-		{"password", &c.Password},
-	} {
-		var value string
-		if raw, ok := fields[f.name]; ok && json.Unmarshal(raw, &value) != nil {
-			return Credentials{}, unreadable("field %s must be a string", f.name)
+	c.Primary = parseSet(Primary, fields)
+	if inner, ok := fields["alternate"]; ok {
+		var alternate map[string]json.RawMessage
+		switch err := json.Unmarshal(inner, &alternate); {
+		case err != nil, alternate == nil:
+			c.Alternate = CredentialSet{Name: Alternate, Err: unreadable("field alternate must be an object with the fields of a credential set")}
+		case len(alternate) > 0:
+			c.Alternate = parseSet(Alternate, alternate)
 		}
-		*f.into = secret.New(value)
 	}
-	c.ClientID = clientID.Reveal()
-	switch {
-	case c.ClientID == "":
-		return Credentials{}, unreadable("field client_id is missing or empty")
-	case c.ClientSecret.Empty():
-		return Credentials{}, unreadable("field client_secret is missing or empty")
-	case strings.Contains(c.ClientID, ":"):
-		return Credentials{}, unreadable("field client_id holds a colon, which Basic authentication cannot carry (RFC 7617)")
-	case c.Username.Empty() && !c.Password.Empty():
-		return Credentials{}, unreadable("field password is there but username is missing or empty")
-	case !c.Username.Empty() && c.Password.Empty():
-		return Credentials{}, unreadable("field username is there but password is missing or empty")
+	if c.Alternate.Err == nil && c.Two() && c.Primary.sameAs(c.Alternate) {
+		c.Alternate.Err = unreadable("field alternate is the same login as the fields beside it; use another Reltio user")
 	}
 	return c, nil
 }
 
-// CheckCredentials reports whether the function could use a document before
-// somebody puts it into a credentials secret.
+// CheckCredentials returns the first thing that is wrong with a document that is
+// to become a credentials secret, in any of its sets.
 func CheckCredentials(document secret.Value) error {
-	_, err := ParseCredentials(SecretVersion{Document: document})
+	c, err := ParseCredentials(SecretVersion{Document: document})
+	if failure := first(c.Primary.Err, c.Alternate.Err); err == nil && failure != nil {
+		return failure
+	}
 	return err
 }
 
-func (c Credentials) fields() (map[string]json.RawMessage, error) {
-	document := c.document.Reveal()
-	if strings.HasPrefix(document, "\ufeff") {
+// Two reports whether there are two credential sets.
+func (c Credentials) Two() bool { return c.Alternate.Name != "" }
+
+// Sets returns the credential sets that there are.
+func (c Credentials) Sets() []CredentialSet {
+	if c.Two() {
+		return []CredentialSet{c.Primary, c.Alternate}
+	}
+	return []CredentialSet{c.Primary}
+}
+
+// Of returns a credential set by its name.
+func (c Credentials) Of(name SetName) CredentialSet {
+	if name == Alternate {
+		return c.Alternate
+	}
+	return c.Primary
+}
+
+// Broken returns what makes the credential set unusable that a connection cannot
+// do without: the only one, or both.
+func (c Credentials) Broken() *Error {
+	if c.Two() && c.Alternate.Err == nil {
+		return nil
+	}
+	return c.Primary.Err
+}
+
+// with returns the credentials with other refresh tokens; every other field of
+// the document, known or not, stays.
+func (c Credentials) with(refreshTokens map[SetName]secret.Value) Credentials {
+	fields, err := documentFields(c.document)
+	if err != nil {
+		return c // cannot be: the document was read before
+	}
+	if refreshToken, ok := refreshTokens[Primary]; ok {
+		c.Primary.RefreshToken = refreshToken
+		fields["refresh_token"] = rawString(refreshToken)
+	}
+	if refreshToken, ok := refreshTokens[Alternate]; ok {
+		var alternate map[string]json.RawMessage
+		if json.Unmarshal(fields["alternate"], &alternate) == nil && alternate != nil {
+			c.Alternate.RefreshToken = refreshToken
+			alternate["refresh_token"] = rawString(refreshToken)
+			fields["alternate"] = json.RawMessage(jsonSecret(alternate).Reveal())
+		}
+	}
+	c.document = jsonSecret(fields)
+	return c
+}
+
+func rawString(value secret.Value) json.RawMessage {
+	return json.RawMessage(jsonSecret(value.Reveal()).Reveal())
+}
+
+// documentFields returns the fields of a credentials document. It refuses a text
+// that decoding would change, since a password could be in it.
+func documentFields(document secret.Value) (map[string]json.RawMessage, error) {
+	text := document.Reveal()
+	switch {
+	case strings.HasPrefix(text, "\ufeff"):
 		return nil, unreadable("it begins with a byte order mark; save the file as UTF-8 without one")
+	case !utf8.ValidString(text):
+		return nil, unreadable("it is not valid UTF-8; save the file as UTF-8")
 	}
 	var fields map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(document), &fields); err != nil || fields == nil {
+	if err := json.Unmarshal([]byte(text), &fields); err != nil || fields == nil {
 		return nil, unreadable("it is not a JSON object")
+	}
+	if hasLoneSurrogate(text) {
+		return nil, unreadable(`it holds half of a surrogate pair (\ud800 to \udfff), which is no character`)
 	}
 	return fields, nil
 }
 
-// withRefreshToken is the secret's document with another refresh token; every
-// other field, known or not, stays.
-func (c Credentials) withRefreshToken(refreshToken secret.Value) secret.Value {
-	fields, err := c.fields()
-	if err != nil {
-		fields = map[string]json.RawMessage{} // cannot be: the document was read before
+// hasLoneSurrogate reports whether a JSON text escapes half of a UTF-16
+// surrogate pair; encoding/json would put U+FFFD in its place.
+func hasLoneSurrogate(text string) bool {
+	for {
+		i := strings.IndexByte(text, '\\')
+		if i < 0 || i+1 >= len(text) {
+			return false
+		}
+		text = text[i:]
+		first, ok := escaped(text)
+		if !ok {
+			text = text[2:]
+			continue
+		}
+		text = text[6:]
+		if !utf16.IsSurrogate(first) {
+			continue
+		}
+		second, ok := escaped(text)
+		if !ok || utf16.DecodeRune(first, second) == utf8.RuneError {
+			return true
+		}
+		text = text[6:]
 	}
-	fields["refresh_token"] = json.RawMessage(jsonSecret(refreshToken.Reveal()).Reveal())
-	return jsonSecret(fields)
 }
 
-func unreadable(format string, args ...any) error {
-	return &Error{Code: CredentialsUnread, Message: "the credentials secret cannot be used: " + fmt.Sprintf(format, args...) + "; put a corrected value"}
+// escaped returns the code unit of the \uXXXX that text begins with.
+func escaped(text string) (unit rune, ok bool) {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(text[2:6], 16, 16)
+	return rune(n), err == nil
+}
+
+// jsonSecret boxes a value's JSON. It is not HTML: "&" as \u0026 would be six
+// times as long, and not what the operator wrote.
+func jsonSecret(value any) secret.Value {
+	var document bytes.Buffer
+	encoder := json.NewEncoder(&document)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(value) // cannot fail: strings, numbers, raw JSON, times of this century
+	return secret.New(strings.TrimSuffix(document.String(), "\n"))
+}
+
+func unreadable(format string, args ...any) *Error {
+	return &Error{Code: CredentialsUnread, Message: "the credentials secret cannot be used: " + fmt.Sprintf(format, args...) + "; write a corrected value"}
 }

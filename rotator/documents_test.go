@@ -2,6 +2,7 @@ package rotator
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,20 +16,20 @@ var settings = Settings{
 }
 
 func TestParseConfig(t *testing.T) {
-	standard := Config{TokenURL: settings.TokenURL, RefreshBefore: 10 * minute, Enabled: true}
+	standard := Config{TokenURL: settings.TokenURL, RefreshBefore: 10 * minute, Enabled: true, RefreshEndsToken: true}
 	for _, c := range []struct {
 		document string
 		want     Config
 		mistake  string // a part of the message; empty: none
 	}{
 		{`{}`, standard, ""},
-		{`{"enabled":false}`, Config{settings.TokenURL, 10 * minute, "", false}, ""},
+		{`{"enabled":false}`, Config{settings.TokenURL, 10 * minute, "", false, true}, ""},
 		{
 			`{"token_url":"https://auth-stg.reltio.com/oauth/token","refresh_before_seconds":300,"scope":"a b"}`,
-			Config{"https://auth-stg.reltio.com/oauth/token", 5 * minute, "a b", true},
+			Config{"https://auth-stg.reltio.com/oauth/token", 5 * minute, "a b", true, true},
 			"",
 		},
-		{`{"token_url":"http://127.0.0.1:8080/oauth/token"}`, Config{"http://127.0.0.1:8080/oauth/token", 10 * minute, "", true}, ""},
+		{`{"token_url":"http://127.0.0.1:8080/oauth/token"}`, Config{"http://127.0.0.1:8080/oauth/token", 10 * minute, "", true, true}, ""},
 		{``, standard, "not a JSON object"},
 		{`null`, standard, "not a JSON object"},
 		{`[]`, standard, "not a JSON object"},
@@ -36,6 +37,8 @@ func TestParseConfig(t *testing.T) {
 		{`{"Enabled":true}`, standard, `"Enabled" is unknown`},
 		{`{"enabled":"true"}`, standard, "enabled must be true or false"},
 		{`{"enabled":null}`, standard, "enabled must be true or false"},
+		{`{"refresh_ends_token":false}`, Config{settings.TokenURL, 10 * minute, "", true, false}, ""},
+		{`{"refresh_ends_token":"no"}`, standard, "refresh_ends_token must be true or false"},
 		{`{"scope":["a"]}`, standard, "scope must be a string"},
 		{`{"refresh_before_seconds":"600"}`, standard, "refresh_before_seconds must be a whole number"},
 		{`{"refresh_before_seconds":600.5}`, standard, "refresh_before_seconds must be a whole number"},
@@ -86,11 +89,16 @@ func TestParseCredentials(t *testing.T) {
 		{`{` + client + `,"refresh_token":"r","note":{"of":"mine"}}`, ""},
 		{`{` + client + `,"username":"u","password":"p"}`, ""},
 		{`{` + client + `,"username":"","password":""}`, ""},
-		{`{` + client + `,"refresh_token":null}`, ""},
+		{`{` + client + `,"password":"\ud83d\ude00","username":"u"}`, ""},
+		{`{` + client + `,"refresh_token":null}`, "refresh_token must be a string; leave it out"},
 		{``, "not a JSON object"},
 		{`"canary"`, "not a JSON object"},
 		{`null`, "not a JSON object"},
 		{"\ufeff{" + client + "}", "byte order mark"},
+		{`{` + client + `,"password":"p` + "\xe4" + `","username":"u"}`, "not valid UTF-8"},
+		{`{` + client + `,"password":"p\ud800","username":"u"}`, "half of a surrogate pair"},
+		{`{` + client + `,"password":"\\\udc00","username":"u"}`, "half of a surrogate pair"},
+		{`{` + client + `,"password":"\\\\ud800","username":"u"}`, ""}, // a backslash and the text ud800
 		{`{"client_secret":"canary"}`, "client_id is missing or empty"},
 		{`{"client_id":"i","Client_Secret":"canary"}`, "client_secret is missing or empty"},
 		{`{"client_id":"i","client_secret":""}`, "client_secret is missing or empty"},
@@ -98,14 +106,34 @@ func TestParseCredentials(t *testing.T) {
 		{`{` + client + `,"refresh_token":12345}`, "refresh_token must be a string"},
 		{`{` + client + `,"username":"u"}`, "password is missing"},
 		{`{` + client + `,"password":"canary"}`, "username is missing"},
+
+		{`{` + client + `,"username":"u","password":"p","alternate":{` + client + `,"username":"v","password":"q"}}`, ""},
+		{`{` + client + `,"refresh_token":"r","alternate":{` + client + `,"refresh_token":"q"}}`, ""},
+		{`{` + client + `,"refresh_token":"r","alternate":{}}`, ""},
+		{`{` + client + `,"alternate":null}`, "alternate must be an object"},
+		{`{` + client + `,"alternate":["canary"]}`, "alternate must be an object"},
+		{`{` + client + `,"alternate":{"client_id":"i"}}`, "field alternate.client_secret is missing"},
+		{`{` + client + `,"alternate":{` + client + `,"username":"canary"}}`, "field alternate.username is there but password is missing"},
+		{`{` + client + `,"refresh_token":"r","alternate":{"client_id":"j","client_secret":"s","refresh_token":"r"}}`, "the same login"},
+		{`{` + client + `,"username":"u","password":"p","alternate":{` + client + `,"username":"u","password":"q"}}`, "the same login"},
+		{`{` + client + `,"alternate":{"client_id":"i","client_secret":"t"}}`, "the same login"},
+		{`{` + client + `,"alternate":{"client_id":"j","client_secret":"t"}}`, ""},
 	} {
-		_, err := ParseCredentials(SecretVersion{Document: secret.New(c.document)})
+		err := CheckCredentials(secret.New(c.document))
 		switch {
 		case c.mistake == "" && err != nil:
 			t.Errorf("%s: %v", c.document, err)
 		case c.mistake != "" && (CodeOf(err) != CredentialsUnread || !strings.Contains(err.Error(), c.mistake) || strings.Contains(err.Error(), "canary")):
 			t.Errorf("%s: %v, want it to say %q", c.document, err, c.mistake)
 		}
+	}
+}
+
+// What is wrong inside one set does not stop the other one.
+func TestAWrongCredentialSetLeavesTheOther(t *testing.T) {
+	c, err := ParseCredentials(SecretVersion{Document: secret.New(`{"client_id":"i","alternate":{"client_id":"j","client_secret":"s"}}`)})
+	if err != nil || c.Primary.Err == nil || c.Alternate.Err != nil || !c.Two() || c.Broken() != nil {
+		t.Errorf("%v, primary %v, alternate %v", err, c.Primary.Err, c.Alternate.Err)
 	}
 }
 
@@ -116,7 +144,7 @@ func TestUnknownFieldsOfTheCredentialsSurvive(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got, want map[string]json.RawMessage
-	_ = json.Unmarshal([]byte(c.withRefreshToken(secret.New(`n"ew`)).Reveal()), &got)
+	_ = json.Unmarshal([]byte(c.with(map[SetName]secret.Value{Primary: secret.New(`n"ew`)}).document.Reveal()), &got)
 	_ = json.Unmarshal([]byte(document), &want)
 	want["refresh_token"] = json.RawMessage(`"n\"ew"`)
 	for name := range want {
@@ -134,50 +162,70 @@ func TestUnknownFieldsOfTheCredentialsSurvive(t *testing.T) {
 }
 
 func TestParseState(t *testing.T) {
-	at := func(d time.Duration) string { return noon.Add(d).Format(time.RFC3339) }
-	good := `{"expires_at":"` + at(50*minute) + `","refreshed_at":"` + at(-10*minute) + `","login_attempted":"v1"}`
+	at := func(d time.Duration) string { return `"` + noon.Add(d).Format(time.RFC3339) + `"` }
+	published := func(issued, valid, expires time.Duration) string {
+		return `"published":{"set":"primary","issued_at":` + at(issued) + `,"valid_until":` + at(valid) + `,"expires_at":` + at(expires) + `}`
+	}
+	const login = `"primary":{"version":"v1","login":{"version":"v1","outcome":"refused"}}`
 	for _, c := range []struct {
 		name, document string
-		known          bool
-		loginAttempted string
+		known, login   bool
 	}{
-		{"a good state", good, true, "v1"},
-		{"none", `{}`, false, ""},
-		{"empty", ``, false, ""},
-		{"null", `null`, false, ""},
-		{"not JSON", `{"expires_at":`, false, ""},
-		{"a wrong type", `{"expires_at":5,"login_attempted":"v1"}`, false, ""},
-		{"no expiry", `{"refreshed_at":"` + at(0) + `"}`, false, ""},
-		{"refreshed in the future", `{"expires_at":"` + at(90*minute) + `","refreshed_at":"` + at(5*minute) + `","login_attempted":"v1"}`, false, "v1"},
-		{"refreshed a clock's step ahead", `{"expires_at":"` + at(60*minute) + `","refreshed_at":"` + at(30*time.Second) + `"}`, true, ""},
-		{"a lifetime over a day", `{"expires_at":"` + at(25*60*minute) + `","refreshed_at":"` + at(0) + `","login_attempted":"v1"}`, false, "v1"},
-		{"unknown fields", `{"expires_at":"` + at(50*minute) + `","refreshed_at":"` + at(0) + `","colour":1}`, true, ""},
+		{"a good state", `{` + published(-10*minute, 40*minute, 50*minute) + `,` + login + `}`, true, true},
+		{"none", `{}`, false, false},
+		{"empty", ``, false, false},
+		{"null", `null`, false, false},
+		{"not JSON", `{"published":`, false, false},
+		{"a wrong type in one part", `{"published":{"issued_at":5},` + login + `}`, false, true},
+		{"a wrong type in another", `{` + published(-10*minute, 40*minute, 50*minute) + `,"primary":5}`, true, false},
+		{"no expiry", `{"published":{"issued_at":` + at(0) + `}}`, false, false},
+		{"issued in the future", `{` + published(5*minute, 60*minute, 65*minute) + `,` + login + `}`, false, true},
+		{"issued a clock's step ahead", `{` + published(30*time.Second, 50*minute, 60*minute) + `}`, true, false},
+		{"a lifetime over a day", `{` + published(0, 50*minute, 25*60*minute) + `}`, false, false},
+		{"valid for longer than it lives", `{` + published(-10*minute, 51*minute, 50*minute) + `}`, false, false},
+		{"valid until before it was issued", `{` + published(-10*minute, -11*minute, 50*minute) + `}`, false, false},
+		{"unknown fields", `{` + published(-10*minute, 40*minute, 50*minute) + `,"colour":1}`, true, false},
 	} {
 		s := parseState(c.document, noon)
-		if s.known() != c.known || s.LoginAttempted != c.loginAttempted {
-			t.Errorf("%s: known %v, login_attempted %q", c.name, s.known(), s.LoginAttempted)
+		if s.Published.known() != c.known || (s.Primary.Login.Outcome == LoginRefused) != c.login {
+			t.Errorf("%s: %+v", c.name, s)
 		}
 	}
-	if s := parseState(`{"not_before":"`+at(2*60*minute)+`"}`, noon); !s.NotBefore.IsZero() {
-		t.Error("a hold of two hours is believed; none is longer than one")
+	if s := parseState(`{"not_before":`+at(66*minute)+`,"primary":{"not_before":`+at(66*minute)+`,"error":"bad_response"}}`, noon); !s.NotBefore.IsZero() || !s.Primary.NotBefore.IsZero() || s.Primary.Error != BadResponse {
+		t.Errorf("a backoff of over an hour is believed: %+v", s)
 	}
-	if s := parseState(`{"refresh_token_since":"`+at(minute)+`"}`, noon); s.RefreshTokenSince.After(noon) {
-		t.Error("a refresh token from the future is believed")
+	if s := parseState(`{"primary":{"refresh_token_since":`+at(minute)+`,"replaced":["canary","0123456789abcdef"]}}`, noon); s.Primary.RefreshTokenSince.After(noon) || len(s.Primary.Replaced) != 1 {
+		t.Errorf("believed: %+v", s.Primary)
 	}
 }
 
-func TestStateKeepsWholeSecondsAndComesBack(t *testing.T) {
-	s := State{
-		ExpiresAt: noon.Add(59*minute + 900*time.Millisecond), RefreshedAt: noon.Add(900 * time.Millisecond), Unchanged: true,
-		NotBefore: noon.Add(minute), Failures: 2, Error: Throttled, GrantType: GrantTypePassword, CanLogIn: true, LoginAttempted: "v",
-		TokenFingerprint: "0123456789abcdef", RefreshTokenFingerprint: "fedcba9876543210", RefreshTokenSince: noon,
-		CredentialsVersion: "v", LeaseVersion: 3,
+func fullState() State {
+	part := SetState{
+		Version: strings.Repeat("v", 64), Identity: "0123456789abcdef", RefreshTokenFingerprint: "fedcba9876543210", RefreshTokenSince: noon,
+		Replaced:      slices.Repeat([]string{"0123456789abcdef"}, maxReplaced),
+		TokenIssuedAt: noon, TokenExpiresAt: noon.Add(59 * minute), TokenFingerprint: "0123456789abcdef",
+		GrantType: GrantTypeClientCredentials, CanLogIn: true, Error: RefreshTokenRejected, Failures: 6, FailingSince: noon,
+		NotBefore: noon.Add(minute), AnswerLostAt: noon, Login: Login{Version: strings.Repeat("v", 64), Outcome: LoginRefused, At: noon, Tries: 6},
 	}
-	got := parseState(s.document(), noon.Add(minute))
-	s.ExpiresAt, s.RefreshedAt = noon.Add(59*minute), noon
-	if got != s {
-		t.Errorf("came back as %+v\nwant %+v", got, s)
+	return State{
+		Published: Published{
+			Set: Alternate, IssuedAt: noon, ExpiresAt: noon.Add(59 * minute), ValidUntil: noon.Add(57 * minute),
+			Fingerprint: "0123456789abcdef", Unchanged: true, UncertainSince: noon, ReportedAt: slices.Repeat([]time.Time{noon}, maxReports),
+		},
+		Primary: part, Alternate: part, Error: CredentialsUnread, Failures: 6, NotBefore: noon.Add(minute),
+		CredentialsVersion: strings.Repeat("v", 64), LeaseVersion: 1 << 60,
 	}
+}
+
+func TestStateComesBackAndFitsInAParameter(t *testing.T) {
+	s := fullState()
+	if got := parseState(s.document(), noon.Add(minute)); got.document() != s.document() {
+		t.Errorf("came back as %s\nwant %s", got.document(), s.document())
+	}
+	if size := len(s.document()); size > maxParameterBytes {
+		t.Errorf("two sets at their worst take %d bytes", size)
+	}
+	s.Published.IssuedAt, s.Primary.NotBefore = noon.Add(900*time.Millisecond), noon.Add(900*time.Millisecond)
 	if strings.Contains(s.document(), ".9") {
 		t.Errorf("fractions of a second: %s", s.document())
 	}
@@ -187,7 +235,7 @@ func TestStateKeepsWholeSecondsAndComesBack(t *testing.T) {
 }
 
 func TestARefreshTokenNeverLooksYounger(t *testing.T) {
-	s := State{RefreshTokenFingerprint: "f", RefreshTokenSince: noon}
+	s := SetState{RefreshTokenFingerprint: "f", RefreshTokenSince: noon}
 	for _, c := range []struct {
 		name, fingerprint string
 		seen, want        time.Time
@@ -211,7 +259,7 @@ func TestTokenDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"access_token":"a+/=","token_type":"Bearer","scope":"x y","expires_in":3599,"issued_at":"2026-11-23T10:00:00Z","expires_at":"2026-11-23T10:59:59Z"}`
+	want := `{"access_token":"a+/=","token_type":"Bearer","scope":"x y","expires_in":3599,"issued_at":"2026-11-23T10:00:00Z","expires_at":"2026-11-23T10:59:59Z","valid_until":"2026-11-23T10:59:59Z"}`
 	if got := token.document().Reveal(); got != want {
 		t.Errorf("the secret is\n%s\nwant\n%s", got, want)
 	}
@@ -237,20 +285,27 @@ func TestDoubtIsNotPublished(t *testing.T) {
 }
 
 func TestParsePending(t *testing.T) {
-	e := PendingToken{RefreshToken: secret.New("r"), RotatedFrom: "v1", SavedAt: noon.Add(time.Millisecond)}
-	if got := e.document().Reveal(); got != `{"refresh_token":"r","rotated_from":"v1","saved_at":"2026-11-23T12:00:00Z"}` {
+	p := PendingTokens{[]PendingToken{{Set: Alternate, Replaces: "0123456789abcdef", RefreshToken: secret.New("r"), SavedAt: noon.Add(time.Millisecond)}}}
+	if got := p.document().Reveal(); got != `{"tokens":[{"set":"alternate","replaces":"0123456789abcdef","refresh_token":"r","saved_at":"2026-11-23T12:00:00Z"}]}` {
 		t.Errorf("the pending refresh token is %s", got)
 	}
-	if back := parsePending(e.document()); back == nil || !back.RefreshToken.Equal(e.RefreshToken) || back.RotatedFrom != "v1" {
+	if back := parsePending(p.document()); len(back.Tokens) != 1 || !back.Tokens[0].RefreshToken.Equal(p.Tokens[0].RefreshToken) || back.Tokens[0].Set != Alternate {
 		t.Error("a pending refresh token does not come back")
 	}
-	for _, document := range []string{"", "{}", "null", `{"refresh_token":5}`, `{"refresh_token":""}`} {
-		if parsePending(secret.New(document)) != nil {
+	for _, document := range []string{
+		"", "{}", "null", `{"tokens":5}`, `{"tokens":[{"set":"primary","replaces":"0123456789abcdef","refresh_token":""}]}`,
+		`{"tokens":[{"set":"third","replaces":"0123456789abcdef","refresh_token":"r"}]}`, `{"tokens":[{"set":"primary","replaces":"r","refresh_token":"r"}]}`,
+	} {
+		if !parsePending(secret.New(document)).empty() {
 			t.Errorf("%s is no pending refresh token", document)
 		}
 	}
-	e.RefreshToken = secret.New(strings.Repeat("r", 4096))
-	if e.fits() {
+	p.Tokens[0].RefreshToken = secret.New(strings.Repeat("r", 2000))
+	if !p.fits() || p.fitTwice() {
+		t.Error("one of 2,000 characters fits, two do not")
+	}
+	p.Tokens[0].RefreshToken = secret.New(strings.Repeat("r", 4096))
+	if p.fits() {
 		t.Error("a pending refresh token of over 4 KB fits")
 	}
 }
@@ -273,7 +328,7 @@ func TestConnectionsOfAListing(t *testing.T) {
 	if CodeOf(all[0].ConfigError) != ConfigInvalid || CodeOf(all[1].ConfigError) != ConfigInvalid || all[2].ConfigError != nil {
 		t.Errorf("config errors: %v, %v, %v", all[0].ConfigError, all[1].ConfigError, all[2].ConfigError)
 	}
-	if b := all[2]; b.State.Failures != 2 || b.Lease.From != 4 || b.LeaseVersion != 5 || b.Pending != nil {
+	if b := all[2]; b.State.Failures != 2 || b.Lease.From != 4 || b.LeaseVersion != 5 || !b.Pending.empty() {
 		t.Errorf("b is %+v", b)
 	}
 }

@@ -28,6 +28,7 @@ const (
 	CredentialsNotSaved  Code = "credentials_not_saved"
 	StateUnavailable     Code = "state_unavailable"
 	ConfigInvalid        Code = "config_invalid"
+	TooManyReports       Code = "too_many_reports"
 	InternalError        Code = "internal_error"
 )
 
@@ -36,7 +37,7 @@ func Codes() []Code {
 	return []Code{
 		Throttled, ServerError, AnswerLost, Unreachable, BadResponse, RequestRejected,
 		RefreshTokenRejected, ClientRejected, LoginRejected,
-		CredentialsUnread, TokenNotPublished, CredentialsNotSaved, StateUnavailable, ConfigInvalid, InternalError,
+		CredentialsUnread, TokenNotPublished, CredentialsNotSaved, StateUnavailable, ConfigInvalid, TooManyReports, InternalError,
 	}
 }
 
@@ -87,17 +88,17 @@ func (c Code) meaning() meaning {
 	case Unreachable:
 		return meaning{Transient, nil, false, "the token endpoint cannot be reached; check the token URL, DNS and the function's network"}
 	case BadResponse:
-		return meaning{Transient, backoff(1, 2, 4, 8, 15), false, "the token endpoint's response has no usable token; check the token URL and the client's settings in Reltio"}
+		return meaning{Transient, backoff(1, 2, 4, 8, 15, 30), false, "the token endpoint's response has no usable token; check the token URL and the client's settings in Reltio"}
 	case RequestRejected:
-		return meaning{Operator, backoff(1, 2, 4, 8, 15), false, "the token endpoint, or a firewall before it, rejects the request; check the token URL, the scope and the allowed source addresses"}
+		return meaning{Operator, backoff(1, 2, 4, 8, 15, 30), false, "the token endpoint, or a firewall before it, rejects the request; check the token URL, the scope and the allowed source addresses"}
 	case RefreshTokenRejected:
 		return meaning{Operator, backoff(60), true, "the refresh token is rejected; log in again and write the new refresh token to the credentials secret"}
 	case ClientRejected:
 		return meaning{Operator, backoff(60), true, "the client is rejected; correct client_id and client_secret in the credentials secret"}
 	case LoginRejected:
-		return meaning{Operator, nil, true, "the login is rejected and is not repeated with these credentials, because accounts get locked; correct username and password in the credentials secret, or write a refresh token there"}
+		return meaning{Operator, backoff(60), true, "the login is rejected and is not repeated with these credentials, because accounts get locked; correct username and password in the credentials secret, or write a refresh token there"}
 	case CredentialsUnread:
-		return meaning{Operator, nil, false, "the credentials secret cannot be used; write a corrected value"}
+		return meaning{Operator, nil, true, "the credentials secret cannot be used; write a corrected value"}
 	case TokenNotPublished:
 		return meaning{Transient, nil, false, "the token secret could not be written; check that it exists and that the function may write it"}
 	case CredentialsNotSaved:
@@ -106,6 +107,8 @@ func (c Code) meaning() meaning {
 		return meaning{Transient, nil, false, "Parameter Store could not be read or written; check the function's permissions and the account's request limits"}
 	case ConfigInvalid:
 		return meaning{Operator, nil, false, "the connection's config is wrong; correct it"}
+	case TooManyReports:
+		return meaning{Operator, nil, false, "jobs keep reporting new tokens as rejected; look for another login of the same user, or for jobs whose 401 has another cause; the schedule goes on refreshing the token"}
 	case InternalError:
 		return meaning{Bug, nil, false, "this is a bug in the rotator; report it"}
 	}
@@ -140,8 +143,11 @@ type Error struct {
 	Message string
 	// RetryAfter is how long the server asked to wait, zero when it did not.
 	RetryAfter time.Duration
-	// TokenEnded says that the request may have ended the access token that
-	// is published: its answer was lost, or an expired refresh token was tried.
+	// NotBefore replaces the backoff of the code where it is not zero; a time in
+	// the past means the next heartbeat.
+	NotBefore time.Time
+	// TokenEnded says that the request may have ended the access token of its
+	// credential set: its answer was lost, or an expired refresh token was tried.
 	TokenEnded bool
 	// Cause is for errors.Is and errors.As. It is never printed, since a
 	// transport's or a provider's text can hold what was sent.
@@ -162,10 +168,10 @@ func CodeOf(err error) Code {
 	return ""
 }
 
-// firstOf returns the first failure, the gravest being named first.
-func firstOf(errs ...error) *Error {
-	for _, err := range errs {
-		if failure, ok := errors.AsType[*Error](err); ok {
+// first returns the first failure that there is.
+func first(failures ...*Error) *Error {
+	for _, failure := range failures {
+		if failure != nil {
 			return failure
 		}
 	}
@@ -181,6 +187,22 @@ func remedy(err error, what string) string {
 		return "check that the function may " + what
 	}
 	return "where it stays, check the function's way to AWS, and AWS's status"
+}
+
+// writeRemedy says what an operator can do about a write to AWS that failed.
+func writeRemedy(err error, what string) string {
+	return remedy(err, "write "+what)
+}
+
+// joined is errors.Join for two errors of one line each.
+func joined(a, b error) error {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return fmt.Errorf("%w, %w", a, b)
 }
 
 // RotationFailed is what a heartbeat returns when an attempt failed. The Lambda

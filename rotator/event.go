@@ -15,8 +15,11 @@ type Event struct {
 	Action string
 	// Connections are the ones named; all when there is none.
 	Connections []string
-	// Force ignores the window, every hold and a login already tried.
+	// Force ignores the window, every backoff and a login already refused.
 	Force bool
+	// Set is the credential set that a forced refresh asks; empty: the one whose
+	// turn it is.
+	Set SetName
 	// DeadToken is the fingerprint of a token that a job found refused.
 	DeadToken string
 }
@@ -37,7 +40,7 @@ func isFingerprint(text string) bool { return len(text) == 16 && madeOf(text, 16
 // possibleEvents is shown to whoever sent something else.
 const possibleEvents = `possible events: {} or a schedule's event (a heartbeat); ` +
 
-	`{"action":"refresh"} with "connections":["NAME"] and either "force":true or "dead_token":"FINGERPRINT" where wanted; ` +
+	`{"action":"refresh"} with "connections":["NAME"] and either "force":true (and "set":"primary" or "alternate") or "dead_token":"FINGERPRINT" where wanted; ` +
 	`{"action":"check"} and nothing beside it (the doctor)`
 
 // ParseEvent reads an invocation's payload. It refuses what it does not know,
@@ -55,12 +58,15 @@ func ParseEvent(payload []byte) (Event, error) {
 	}
 	var e Event
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if err := e.set(name, fields[name]); err != nil {
+		if err := e.read(name, fields[name]); err != nil {
 			return Event{}, err
 		}
 	}
 	if e.DeadToken != "" && (e.Force || len(e.Connections) == 0) {
 		return Event{}, badEvent(`"dead_token" needs "connections" and excludes "force"`)
+	}
+	if e.Set != "" && !e.Force {
+		return Event{}, badEvent(`"set" needs "force":true`)
 	}
 	if e.Action == ActionCheck && len(fields) > 1 {
 		return Event{}, badEvent(`"check" takes nothing beside it; it looks at all connections`)
@@ -79,7 +85,7 @@ func ParseReport(payload []byte) (Event, error) {
 	return e, err
 }
 
-func (e *Event) set(name string, value json.RawMessage) error {
+func (e *Event) read(name string, value json.RawMessage) error {
 	switch name {
 	case "action":
 		if !decode(value, &e.Action) || e.Action != ActionRefresh && e.Action != ActionCheck {
@@ -92,6 +98,10 @@ func (e *Event) set(name string, value json.RawMessage) error {
 	case "force":
 		if !decode(value, &e.Force) {
 			return badEvent(`"force" must be true or false`)
+		}
+	case "set":
+		if !decode(value, &e.Set) || e.Set != Primary && e.Set != Alternate {
+			return badEvent(`"set" must be "primary" or "alternate"`)
 		}
 	case "dead_token":
 		if !decode(value, &e.DeadToken) || !isFingerprint(e.DeadToken) {

@@ -48,6 +48,9 @@ func FuzzCredentials(f *testing.F) {
 		`{"client_id":"i","client_secret":"@","refresh_token":"a","refresh_token":"b","n":1,"n":2}`,
 		`{"client_id":"i","client_secret":"@","refresh_token":"\ud800","\ud800":12345678901234567890}`,
 		`{"client_id":"a:b","client_secret":"@"}`, `{"client_id":["@"]}`, `{"client_id":"i","client_secret":"@","username":"@"}`,
+		`{"client_id":"i","client_secret":"@","alternate":{"client_id":"j","client_secret":"@","refresh_token":"q","x":1.50}}`,
+		`{"client_id":"i","client_secret":"@","alternate":{}}`, `{"client_id":"i","client_secret":"@","alternate":"@"}`,
+		`{"client_id":"i","client_secret":"\ud83d\ude00","refresh_token":"\ud83d"}`,
 		"\ufeff{\"client_id\":\"@\"}", `"@"`, `null`, ``, `{`, "{\"@\":\xff}",
 	} {
 		f.Add(document, "new+/=")
@@ -63,27 +66,50 @@ func FuzzCredentials(f *testing.F) {
 			wantNoEcho(t, err)
 			return
 		}
-		if c.ClientID == "" || strings.Contains(c.ClientID, ":") || c.ClientSecret.Empty() || c.Username.Empty() != c.Password.Empty() {
-			t.Fatalf("such credentials cannot be used: %q", document)
+		for _, set := range c.Sets() {
+			if set.Err != nil {
+				wantNoEcho(t, set.Err)
+				continue
+			}
+			if set.ClientID == "" || strings.Contains(set.ClientID, ":") || set.ClientSecret.Empty() || set.Username.Empty() != set.Password.Empty() {
+				t.Fatalf("such credentials cannot be used: %q", document)
+			}
 		}
 		if !utf8.ValidString(refreshToken) || refreshToken == "" {
-			return // no reply has such a one
+			return // no response has such a one
 		}
-		written := c.withRefreshToken(secret.New(refreshToken))
-		got, want := object(t, written.Reveal()), object(t, document)
-		want["refresh_token"] = refreshToken
-		if !reflect.DeepEqual(got, want) {
-			t.Errorf("written as %s", written.Reveal())
-		}
-		back, err := ParseCredentials(SecretVersion{ID: "v", Document: written})
-		if err != nil || back.RefreshToken.Reveal() != refreshToken || back.ClientID != c.ClientID ||
-			!back.ClientSecret.Equal(c.ClientSecret) || !back.Username.Equal(c.Username) || !back.Password.Equal(c.Password) {
-			t.Errorf("comes back otherwise (%v): %s", err, written.Reveal())
-		}
-		if again := back.withRefreshToken(secret.New(refreshToken)); !again.Equal(written) {
-			t.Errorf("written again it is %s", again.Reveal())
+		for _, set := range c.Sets() {
+			wantOnlyRefreshTokenChanged(t, c, set, document, refreshToken)
 		}
 	})
+}
+
+// wantOnlyRefreshTokenChanged writes a refresh token into a set: nothing else in
+// the document changes.
+func wantOnlyRefreshTokenChanged(t *testing.T, c Credentials, set CredentialSet, document, refreshToken string) {
+	t.Helper()
+	if set.Err != nil {
+		return // it is never asked for a token
+	}
+	changed := map[SetName]secret.Value{set.Name: secret.New(refreshToken)}
+	written := c.with(changed)
+	got, want := object(t, written.document.Reveal()), object(t, document)
+	if set.Name == Primary {
+		want["refresh_token"] = refreshToken
+	} else {
+		want["alternate"].(map[string]any)["refresh_token"] = refreshToken
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("written as %s", written.document.Reveal())
+	}
+	read, err := ParseCredentials(SecretVersion{ID: "v", Document: written.document})
+	back := read.Of(set.Name)
+	if set.RefreshToken = secret.New(refreshToken); err != nil || !back.equal(set) {
+		t.Errorf("comes back otherwise (%v): %s", err, written.document.Reveal())
+	}
+	if again := read.with(changed); !again.document.Equal(written.document) {
+		t.Errorf("written again it is %s", again.document.Reveal())
+	}
 }
 
 // Whatever stands in a config: either every field of it is known and within its
@@ -141,22 +167,23 @@ func FuzzConfig(f *testing.F) {
 	})
 }
 
-// Whatever stands in a state: it holds a connection back for an hour at the
-// most, it lets no token look alive for longer than a day, and it can be written
+// Whatever stands in a state: it forbids a token request for an hour at the
+// most, it lets no token look valid for longer than a day, and it can be written
 // again.
 func FuzzState(f *testing.F) {
-	at := func(d time.Duration) string { return noon.Add(d).Format(time.RFC3339) }
+	at := func(d time.Duration) string { return `"` + noon.Add(d).Format(time.RFC3339) + `"` }
 	for _, document := range []string{
-		`{}`, `null`, ``, `[]`, `{"expires_at":5}`, `{"failures":-1,"error":"bad_response"}`, `{"lease_version":9223372036854775807}`,
-		`{"expires_at":"` + at(50*minute) + `","refreshed_at":"` + at(-10*minute) + `","grant_type":"password","login_attempted":"v1"}`,
-		`{"expires_at":"` + at(50*minute) + `","refreshed_at":"` + at(-10*minute) + `","unchanged":true}`,
-		`{"expires_at":"` + at(24*time.Hour) + `","refreshed_at":"` + at(0) + `","unchanged":true}`,
-		`{"expires_at":"` + at(-minute) + `","refreshed_at":"` + at(0) + `"}`,
-		`{"not_before":"` + at(time.Hour) + `","error":"throttled"}`, `{"not_before":"9999-12-31T23:59:59Z","error":"client_rejected"}`,
-		`{"refreshed_at":"0000-01-01T00:00:00+23:59","expires_at":"0000-01-01T00:00:00+23:59"}`,
-		`{"not_before":"0000-01-01T00:00:00+23:59"}`, `{"refresh_token_since":"0000-01-01T00:00:00+23:59"}`,
-		`{"error":"login_rejected","credentials_version":"v1"}`, `{"error":"@","grant_type":"@"}`,
-		`{"login_attempted":"` + strings.Repeat("x", 4000) + `"}`, `{"EXPIRES_AT":"` + at(0) + `","expires_at":"` + at(minute) + `"}`,
+		`{}`, `null`, ``, `[]`, `{"published":5}`, `{"failures":-1,"error":"bad_response"}`, `{"lease_version":9223372036854775807}`,
+		`{"published":{"set":"primary","issued_at":` + at(-10*minute) + `,"expires_at":` + at(50*minute) + `,"valid_until":` + at(40*minute) + `},"primary":{"version":"v"}}`,
+		`{"published":{"set":"alternate","issued_at":` + at(-10*minute) + `,"expires_at":` + at(50*minute) + `,"valid_until":` + at(48*minute) + `,"unchanged":true},"alternate":{"version":"v","error":"throttled"}}`,
+		`{"published":{"issued_at":` + at(0) + `,"expires_at":` + at(24*time.Hour) + `,"valid_until":` + at(24*time.Hour) + `,"uncertain_since":` + at(minute) + `}}`,
+		`{"published":{"issued_at":` + at(0) + `,"expires_at":` + at(-minute) + `}}`,
+		`{"published":{"issued_at":` + at(0) + `,"expires_at":` + at(minute) + `,"valid_until":` + at(0) + `,"reported_at":[` + at(0) + `,` + at(minute) + `]}}`,
+		`{"not_before":` + at(time.Hour) + `,"primary":{"error":"throttled"}}`, `{"primary":{"not_before":"9999-12-31T23:59:59Z","error":"client_rejected"}}`,
+		`{"published":{"issued_at":"0000-01-01T00:00:00+23:59","expires_at":"0000-01-01T00:00:00+23:59"}}`,
+		`{"not_before":"0000-01-01T00:00:00+23:59"}`, `{"primary":{"refresh_token_since":"0000-01-01T00:00:00+23:59"}}`,
+		`{"primary":{"error":"login_rejected","version":"v1","login":{"version":"v1","outcome":"refused","tries":-5}}}`, `{"error":"@","primary":{"grant_type":"@"}}`,
+		`{"alternate":{"version":"` + strings.Repeat("x", 4000) + `"}}`, `{"primary":{"replaced":["x"` + strings.Repeat(`,"0123456789abcdef"`, 200) + `]}}`,
 	} {
 		f.Add(document, 0)
 		f.Add(document, -3600)
@@ -164,24 +191,25 @@ func FuzzState(f *testing.F) {
 	f.Fuzz(func(t *testing.T, document string, seconds int) {
 		now := noon.Add(time.Duration(seconds%1_000_000_000) * time.Second)
 		s := parseState(document, now)
-		if hold := s.NotBefore.Sub(now); hold > time.Hour+clockStep {
-			t.Errorf("holds back for %v", hold)
+		p := s.Published
+		if p.known() && (p.IssuedAt.After(now.Add(clockStep)) || p.ExpiresAt.Sub(p.IssuedAt) > 24*time.Hour || p.ValidUntil.After(p.ExpiresAt)) {
+			t.Errorf("believes %+v at %v", p, now)
 		}
-		if s.known() && (s.RefreshedAt.After(now.Add(clockStep)) || s.ExpiresAt.Sub(s.RefreshedAt) > 24*time.Hour) {
-			t.Errorf("believes %v to %v at %v", s.RefreshedAt, s.ExpiresAt, now)
+		c := Connection{Name: "default", Config: Config{RefreshBefore: settings.RefreshBefore, Enabled: true, RefreshEndsToken: true}, State: s}
+		later := now.Add(25 * time.Hour)
+		held := s.Primary.backedOff(later) && (s.Alternate.Version == "" || s.Alternate.backedOff(later))
+		if d := c.decide(later, Event{}, minute, nil); d.outcome != "" && !held {
+			t.Errorf("a day later it is %v with %s", d, s.document())
 		}
-		c := Connection{Name: "default", Config: Config{RefreshBefore: settings.RefreshBefore, Enabled: true}, State: s}
-		if d := c.decide(now, Event{}, minute); d.outcome == BackingOff && !now.Before(s.NotBefore) && s.Error != LoginRejected {
-			t.Errorf("held back by nothing: %+v", s)
+		for _, part := range []SetState{s.Primary, s.Alternate} {
+			if wait := part.NotBefore.Sub(now); wait > time.Hour+5*clockStep {
+				t.Errorf("backs off for %v", wait)
+			}
+			failed := part.failed(now, now, &Error{Code: BadResponse})
+			if failed.Failures < 1 || failed.Failures > maxFailures || failed.NotBefore.Sub(now) > 30*minute {
+				t.Errorf("after a failure: %+v", failed)
+			}
 		}
-		later := now.Add(24*time.Hour + time.Hour)
-		if d := c.decide(later, Event{}, minute); d.outcome != "" && s.Error != LoginRejected {
-			t.Errorf("a day later it is %+v", d)
-		}
-		if failed := s.failed(now, now, &Error{Code: BadResponse}); failed.Failures < 1 || failed.Failures > maxFailures || failed.NotBefore.Sub(now) > 16*minute {
-			t.Errorf("after a failure: %+v", failed)
-		}
-
 		written := s.document()
 		if object(t, written); len(written) > maxParameterBytes {
 			t.Errorf("%d bytes do not fit in a parameter", len(written))
@@ -211,63 +239,63 @@ func FuzzLease(f *testing.F) {
 			Name: "default", Config: Config{RefreshBefore: settings.RefreshBefore, Enabled: true},
 			Lease: parseLease(document), LeaseVersion: version, State: State{LeaseVersion: recorded},
 		}
-		if c.leased(noon) && (c.Lease.Run == "" || c.Lease.Until.Sub(noon) > maxLease) {
+		if c.LeaseHeld(noon) && (c.Lease.Run == "" || c.Lease.Until.Sub(noon) > maxLease) {
 			t.Errorf("held by %+v", c.Lease)
 		}
-		if c.leased(noon) && c.leaseExpired(noon) {
-			t.Error("both held and abandoned")
+		if c.LeaseHeld(noon) && c.leaseExpired(noon) {
+			t.Error("both held and expired")
 		}
 		// Seen at noon and still there 15 minutes later.
-		if c.leased(noon) && c.leased(noon.Add(maxLease)) {
+		if c.LeaseHeld(noon) && c.LeaseHeld(noon.Add(maxLease)) {
 			t.Errorf("held for longer than %v: %+v", maxLease, c.Lease)
 		}
-		if d := c.decide(noon, Event{}, minute); (d.outcome == Busy) != c.leased(noon) || d.outcome != Busy && d.outcome != "" {
+		if d := c.decide(noon, Event{}, minute, nil); (d.outcome == Busy) != c.LeaseHeld(noon) || d.outcome != Busy && d.outcome != "" {
 			t.Errorf("decided %+v", d)
 		}
 		if version < 0 || version > 1<<60 {
 			return // Parameter Store counts from 1
 		}
-		own := Lease{Run: "request/RANDOM", From: version, Until: noon.Add(attemptTimeout)}
+		own := Lease{Run: "request/RANDOM", From: version, Until: noon.Add(attemptTimeout), Set: Alternate}
 		if back := parseLease(own.document()); back != own {
 			t.Errorf("comes back as %+v", back)
 		}
 		c.Lease, c.LeaseVersion = own, version+1
 		c.State.LeaseVersion = min(recorded, version)
-		if !c.leased(noon) || c.leased(own.Until) || !c.leaseExpired(own.Until) {
+		if !c.LeaseHeld(noon) || c.LeaseHeld(own.Until) || !c.leaseExpired(own.Until) {
 			t.Error("a run's own lease is not seen")
 		}
-		if c.State.LeaseVersion = version + 1; c.leased(noon) || c.leaseExpired(own.Until) {
+		if c.State.LeaseVersion = version + 1; c.LeaseHeld(noon) || c.leaseExpired(own.Until) {
 			t.Error("a lease outlives its record")
 		}
 	})
 }
 
-// Whatever stands in a pending refresh token: it holds a refresh token or it is none, and one
-// that the rotator writes comes back as it was.
+// Whatever stands in the pending parameter: each entry holds a refresh token and
+// what it replaces, and one that the rotator writes comes back as it was.
 func FuzzPending(f *testing.F) {
+	const entry = `{"set":"primary","replaces":"0123456789abcdef","refresh_token":"r","saved_at":"2026-11-23T12:00:00Z"}`
 	for _, document := range []string{
-		`{"refresh_token":"r","rotated_from":"v1","saved_at":"2026-11-23T12:00:00Z"}`, `{"refresh_token":""}`, `{"refresh_token":5}`,
-		`{"refresh_token":"r","saved_at":"0000-01-01T00:00:00+23:59"}`, `{"refresh_token":"\ud800<&>"}`, `{}`, `null`, ``, "\xff",
-		`{"refresh_token":"` + strings.Repeat("r", 4000) + `"}`,
+		`{"tokens":[` + entry + `]}`, `{"tokens":[` + entry + `,` + strings.Replace(entry, "primary", "alternate", 1) + `]}`,
+		`{"tokens":[{"refresh_token":""}]}`, `{"tokens":[5]}`, `{"tokens":[` + strings.Replace(entry, "2026", "0000", 1) + `]}`,
+		`{"tokens":[` + strings.Replace(entry, `"r"`, `"\ud800<&>"`, 1) + `]}`, `{}`, `null`, ``, "\xff",
+		`{"tokens":[` + strings.Replace(entry, `"r"`, `"`+strings.Repeat("r", 4000)+`"`, 1) + `]}`,
 	} {
 		f.Add(document)
 	}
 	f.Fuzz(func(t *testing.T, document string) {
-		e := parsePending(secret.New(document))
-		if e == nil {
-			return
+		p := parsePending(secret.New(document))
+		for i, token := range p.Tokens {
+			if token.RefreshToken.Empty() || !isFingerprint(token.Replaces) {
+				t.Fatalf("a pending refresh token without a refresh token: %q", document)
+			}
+			p.Tokens[i].SavedAt = noon // a run's own clock
 		}
-		if e.RefreshToken.Empty() {
-			t.Fatalf("a pending refresh token without a refresh token: %q", document)
-		}
-		e.SavedAt = noon // a run's own clock
-		written := e.document()
-		back := parsePending(written)
-		if back == nil || !back.RefreshToken.Equal(e.RefreshToken) || back.RotatedFrom != e.RotatedFrom || !back.SavedAt.Equal(noon) {
+		written := p.document()
+		if back := parsePending(written); !back.document().Equal(written) || len(back.Tokens) != len(p.Tokens) {
 			t.Errorf("comes back otherwise: %s", written.Reveal())
 		}
-		if e.fits() != (len(written.Reveal()) <= 4096) {
-			t.Errorf("%d bytes fit: %v", len(written.Reveal()), e.fits())
+		if p.fits() != (len(written.Reveal()) <= 4096) {
+			t.Errorf("%d bytes fit: %v", len(written.Reveal()), p.fits())
 		}
 	})
 }

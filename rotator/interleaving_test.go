@@ -81,6 +81,10 @@ func (v view) Read(_ context.Context, connection string) (SecretVersion, error) 
 	return v.secrets[connection], nil
 }
 
+func (v view) ReadVersion(ctx context.Context, connection, _ string) (SecretVersion, error) {
+	return v.Read(ctx, connection)
+}
+
 func (v view) RequestToken(context.Context, TokenRequest) (TokenResponse, error) {
 	defer v.call("grant")()
 	v.granted++
@@ -192,7 +196,7 @@ func check(t *testing.T, m *memory, outcomes map[string]Outcome) {
 		t.Errorf("%d token requests, %d published, %v\n%s", m.granted, len(m.published), outcomes, strings.Join(m.calls, "\n"))
 	}
 	after := Connections(must(view{m, "c", func(string) {}}.List(t.Context())), settings, time.Now())[0]
-	if d := after.decide(time.Now(), Event{}, minute); d.outcome != NotDue {
+	if d := after.decide(time.Now(), Event{}, minute, nil); d.outcome != NotDue {
 		t.Errorf("afterwards it is decided %+v\n%s", d, strings.Join(m.calls, "\n"))
 	}
 }

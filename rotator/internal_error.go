@@ -18,16 +18,16 @@ func (r *Rotator) panicked(ctx context.Context, report *Report, bug *Error) erro
 	return &RotationFailed{Failures: []string{string(bug.Code)}}
 }
 
-// rotateSafely makes a panic in one connection that connection's failure. What
+// refreshSafely makes a panic in one connection that connection's failure. What
 // was thrown is not shown, since it could hold a secret; where is.
-func (a *attempt) rotateSafely(ctx context.Context) (outcome Outcome, err error) {
+func (a *attempt) refreshSafely(ctx context.Context) (outcome Outcome, err error) {
 	defer func() {
 		if thrown := recover(); thrown != nil {
 			outcome = Failed
 			err = PanicError(thrown)
 		}
 	}()
-	return a.rotate(ctx)
+	return a.refresh(ctx)
 }
 
 // PanicError is the failure that a panic is; to be called by the function that

@@ -11,8 +11,9 @@ import (
 const maxLease = 15 * time.Minute
 
 // Lease says that a run is refreshing a connection. Parameter Store's versions
-// decide who holds it: a run that saw version From and whose write became
-// version From+1 does.
+// decide who holds it, and no lock service is needed: they count a parameter's
+// writes, so a run that saw version From and whose write became version From+1
+// wrote directly after what it saw.
 type Lease struct {
 	// Run is the Lambda request id and a random part, because a retried
 	// invocation has the same request id.
@@ -21,55 +22,58 @@ type Lease struct {
 	From int64 `json:"from"`
 	// Until is when the run has stopped for certain.
 	Until time.Time `json:"until"`
+	// Set is the credential set about to be asked, the publishing one where both
+	// may be; empty when no token request will be made.
+	Set SetName `json:"set,omitempty"`
 }
 
 func parseLease(document string) Lease {
-	var c Lease
-	if err := json.Unmarshal([]byte(document), &c); err != nil {
+	var l Lease
+	if err := json.Unmarshal([]byte(document), &l); err != nil {
 		return Lease{}
 	}
-	return c
+	return l
 }
 
-func (c Lease) document() string {
-	document, _ := json.Marshal(c) // cannot fail: strings, numbers, a time of this century
+func (l Lease) document() string {
+	document, _ := json.Marshal(l) // cannot fail: strings, numbers, a time of this century
 	return string(document)
 }
 
-// open reports whether the run that wrote the lease has left no record. The
+// leaseOpen reports whether the run that wrote the lease has left no record. The
 // comparison is with From, not with the parameter's version, so that the write
 // of a run that came second does not outlive the winner's record.
-func (c Connection) open(now time.Time) bool {
+func (c Connection) leaseOpen(now time.Time) bool {
 	recorded := c.State.LeaseVersion
 	if recorded > c.LeaseVersion {
-		recorded = 0 // somebody deleted the lease: its versions count from 1 again
+		recorded = 0 // an operator deleted the lease: its versions count from 1 again
 	}
 	return c.Lease.Run != "" && !c.Lease.Until.IsZero() &&
 		!c.Lease.Until.After(now.Add(maxLease)) && c.Lease.From+1 > recorded
 }
 
-// leased reports whether another run is at work on the connection.
-func (c Connection) leased(now time.Time) bool { return c.open(now) && now.Before(c.Lease.Until) }
-
-// abandoned reports whether a run ended without a record, so that it is not known
-// which token is published.
-func (c Connection) leaseExpired(now time.Time) bool {
-	return c.open(now) && !now.Before(c.Lease.Until)
+// LeaseHeld reports whether a run is at work on the connection.
+func (c Connection) LeaseHeld(now time.Time) bool {
+	return c.leaseOpen(now) && now.Before(c.Lease.Until)
 }
 
-// lease makes this run the only one that refreshes the connection, without a
-// lock service: Parameter Store counts a parameter's writes, so a run that saw
-// version v and whose write became v+1 wrote directly after what it saw. An
-// empty outcome means: leased.
-func (a *attempt) lease(ctx context.Context) (Outcome, error) {
+// leaseExpired reports whether a run ended without a record, so that nobody
+// knows what became of its token request.
+func (c Connection) leaseExpired(now time.Time) bool {
+	return c.leaseOpen(now) && !now.Before(c.Lease.Until)
+}
+
+// takeLease makes this run the only one that refreshes the connection. An empty
+// outcome means: taken.
+func (a *attempt) takeLease(ctx context.Context) (Outcome, error) {
 	slot, cancel := context.WithDeadline(ctx, a.startBy)
 	defer cancel()
-	if a.Parameters.WaitToWrite(slot, a.rank) != nil {
+	if a.Parameters.WaitToWrite(slot, a.rank) != nil || a.deferredFor(time.Now()) {
 		return Deferred, nil
 	}
-	a.until = wholeSeconds(earlier(time.Now().Add(attemptTimeout), a.deadline))
+	a.until = wholeSeconds(earlier(time.Now().Add(a.timeout()), a.deadline))
 	seen := a.c.LeaseVersion
-	mine := Lease{Run: a.run, From: seen, Until: a.until}.document()
+	mine := Lease{Run: a.run, From: seen, Until: a.until, Set: a.leaseSet()}.document()
 
 	ctx, cancel = context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -78,17 +82,49 @@ func (a *attempt) lease(ctx context.Context) (Outcome, error) {
 		a.leaseVersion = version
 		return "", nil
 	}
-	// Another version, or no answer: whoever wrote seen+1 holds the lease. It
-	// can be this run, when the SDK repeated a write whose answer was lost.
-	first, lookErr := a.Parameters.At(ctx, a.c.Name, KindLease, seen+1)
+	// Another version, or no answer: the run that wrote seen+1 holds the lease.
+	// It can be this run, when the SDK repeated a write whose answer was lost.
+	first, readErr := a.Parameters.At(ctx, a.c.Name, KindLease, seen+1)
 	switch {
-	case lookErr == nil && first == mine:
+	case readErr == nil && first == mine:
 		a.leaseVersion = max(version, seen+1)
 		return "", nil
-	case lookErr == nil, err == nil && errors.Is(lookErr, ErrNotFound):
+	case readErr == nil, err == nil && errors.Is(readErr, ErrNotFound):
 		return Busy, nil
 	case err == nil:
-		err = lookErr
+		err = readErr
 	}
-	return Failed, &Error{Code: StateUnavailable, Cause: err, Message: "the lease could not be written (" + err.Error() + "); " + remedy(err, "write the connection's lease parameter")}
+	return Failed, &Error{Code: StateUnavailable, Cause: err, Message: "the lease could not be written (" + err.Error() + "); " + writeRemedy(err, "the connection's lease parameter")}
+}
+
+// timeout is how long the attempt may take from its lease on.
+func (a *attempt) timeout() time.Duration {
+	if len(a.d.ask) > 1 {
+		return twoSetsTimeout
+	}
+	return attemptTimeout
+}
+
+// leaseSet is the set that the lease names.
+func (a *attempt) leaseSet() SetName {
+	for _, set := range a.d.ask {
+		if set == a.c.State.Published.Set {
+			return set
+		}
+	}
+	if len(a.d.ask) > 0 {
+		return a.d.ask[0]
+	}
+	return ""
+}
+
+// inheritLease notes what a run that ended without a record may have done: this
+// run's record ends its lease, but not what is uncertain since then.
+func (a *attempt) inheritLease(now time.Time) {
+	if !a.c.leaseExpired(now) || a.c.Lease.Set == "" {
+		return
+	}
+	if p := a.next.Published; a.c.Lease.Set == p.Set || p.Set == "" {
+		a.next.Published = p.uncertainAt(now)
+	}
 }

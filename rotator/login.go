@@ -5,58 +5,131 @@ import (
 	"time"
 )
 
-// logIn sends the username and password, once for a version of the credentials
-// until that succeeds, because accounts get locked. Before it is sent, the state
-// says so, in the words of a login whose answer was lost: if this process dies
-// now, that is what it is.
-func (a *attempt) logIn(ctx context.Context) (TokenResponse, error) {
-	before := a.c.State.LoginAttempted
-	tried := before == a.creds.Version && a.c.State.Error != AnswerLost
-	if tried && !a.c.forced && !a.loginRecorded {
-		return TokenResponse{}, &Error{Code: LoginRejected, Message: LoginRejected.Advice()}
-	}
-	if err := a.recordLogin(ctx); err != nil {
-		return TokenResponse{}, err
-	}
-	answer, err := a.send(ctx, GrantTypePassword)
-	switch CodeOf(err) {
-	case Unreachable, Throttled, ServerError, ClientRejected:
-		a.next.LoginAttempted = before // nobody looked at the password
-	case RequestRejected, BadResponse:
-		a.next.LoginAttempted = before // perhaps nobody did: tried again, but after an hour
-	case "":
-		a.next.LoginAttempted = ""
-	}
-	return answer, err
+// LoginOutcome says what is known of a login.
+type LoginOutcome string
+
+// The outcomes of a login that did not succeed.
+const (
+	LoginSent    LoginOutcome = "sent"    // recorded before it was sent; nothing is known
+	LoginRefused LoginOutcome = "refused" // the server refused the password
+	LoginUnknown LoginOutcome = "unknown" // it may count as a wrong one
+)
+
+// Login is the history of a set's password logins, until one succeeds or the
+// credentials are news. It is never inferred from an error: nothing but a login
+// changes it.
+type Login struct {
+	// Version is the credentials version of the login.
+	Version string       `json:"version,omitempty"`
+	Outcome LoginOutcome `json:"outcome,omitempty"`
+	At      time.Time    `json:"at,omitzero"`
+	// Tries counts logins in a row whose outcome is not known.
+	Tries int `json:"tries,omitempty"`
 }
 
-func (a *attempt) recordLogin(ctx context.Context) error {
-	if a.loginRecorded {
-		return nil
+// allowedAt returns when a login with this version of the credentials may be
+// sent: the zero time for at once; never is true where only new credentials, or
+// an operator who forces it, allow one. Accounts get locked after a few wrong
+// passwords: a refused one is not sent again, one of which nothing is known once
+// more and then every hour.
+func (l Login) allowedAt(version string) (at time.Time, never bool) {
+	switch {
+	case l.Outcome == "" || l.Version != version:
+		return time.Time{}, false
+	case l.Outcome == LoginRefused:
+		return time.Time{}, true
+	case l.Tries > 1:
+		return l.At.Add(maxBackoff), false
 	}
+	return time.Time{}, false
+}
+
+// after is the history once a login that was recorded has ended with failure, or
+// succeeded (nil).
+func (l Login) after(before Login, failure *Error) Login {
+	if failure == nil {
+		return Login{}
+	}
+	switch failure.Code {
+	case Throttled, ServerError, Unreachable, ClientRejected:
+		return before // the server did not look at the password
+	case LoginRejected:
+		l.Outcome = LoginRefused
+	default:
+		l.Outcome = LoginUnknown
+	}
+	return l
+}
+
+// login returns the history that counts for a set: its own, or that of the other
+// set where both have one username.
+func (a *attempt) login(set CredentialSet) Login {
+	own := a.next.Of(set.Name).Login
+	other := a.creds.Of(set.Name.Other())
+	if !a.creds.Two() || !set.Username.Equal(other.Username) {
+		return own
+	}
+	shared := a.next.Of(other.Name).Login
+	if own.Version != a.creds.Version || shared.Version == own.Version && shared.At.After(own.At) {
+		return shared
+	}
+	return own
+}
+
+// logIn sends the username and password. Before that the state says so: if this
+// process dies, nothing is known of the login.
+func (a *attempt) logIn(ctx context.Context, set CredentialSet) (TokenResponse, *Error) {
+	before := a.login(set)
+	at, never := before.allowedAt(a.creds.Version)
+	switch {
+	case a.event.Force:
+	case never:
+		return TokenResponse{}, &Error{Code: LoginRejected, Message: LoginRejected.Advice()}
+	case time.Now().Before(at):
+		return TokenResponse{}, &Error{Code: AnswerLost, NotBefore: at, Message: "the outcome of the last login is not known, and the password may be wrong; it is sent once an hour, because accounts get locked"}
+	}
+	sent := Login{Version: a.creds.Version, Outcome: LoginSent, At: time.Now(), Tries: 1}
+	if before.Version == sent.Version && before.Outcome != LoginRefused {
+		sent.Tries = min(before.Tries, maxFailures-1) + 1
+	}
+	if failure := a.recordLogin(ctx, set.Name, sent, before); failure != nil {
+		return TokenResponse{}, failure
+	}
+	response, failure := a.send(ctx, set, GrantTypePassword)
+	after := sent.after(before, failure)
+	a.next.Of(set.Name).Login = after
+	if failure == nil && a.creds.Two() && set.Username.Equal(a.creds.Of(set.Name.Other()).Username) {
+		a.next.Of(set.Name.Other()).Login = Login{}
+	}
+	if failure != nil && after.Outcome == LoginUnknown {
+		failure.NotBefore = a.began // the next heartbeat, whatever backoff the code has
+		if after.Tries > 1 {
+			failure.NotBefore = sent.At.Add(maxBackoff)
+		}
+	}
+	return response, failure
+}
+
+// recordLogin writes the state that holds if this process dies with the login
+// under way. The lease stays open, because its version is not in this record.
+func (a *attempt) recordLogin(ctx context.Context, set SetName, sent, before Login) *Error {
 	now := time.Now()
-	a.next.LoginAttempted = a.creds.Version
-	lost := a.loginLost(a.next.endedBy(now), now, &Error{Code: AnswerLost})
-	// The lease stays open: its version is not in this record.
-	if err := a.writeState(ctx, lost); err != nil {
-		a.next.LoginAttempted = a.c.State.LoginAttempted
-		return err
+	a.next.Of(set).Login = sent
+	dying := a.next
+	if dying.Published.Set == set {
+		dying.Published = dying.Published.uncertainAt(now)
+	}
+	part := dying.Of(set)
+	*part = part.failed(a.began, now, &Error{Code: AnswerLost, NotBefore: a.began})
+	part.Version, part.AnswerLostAt = a.creds.Version, now
+	if sent.Tries > 1 {
+		part.NotBefore = wholeSeconds(sent.At.Add(maxBackoff))
+	}
+	dying.LeaseVersion = a.c.State.LeaseVersion
+	if failure := a.writeState(ctx, dying, PriorityRecord); failure != nil {
+		a.next.Of(set).Login = before
+		return failure
 	}
 	a.loginRecorded = true
 	return nil
-}
-
-// loginLost is the state after a login whose answer was lost, or will be should
-// this process die. The first is tried again at the next heartbeat, as after any
-// lost answer; a second one in a row is held, since it may count as a wrong one.
-// Lost answers to other requests before it are not counted.
-func (a *attempt) loginLost(s State, now time.Time, failure *Error) State {
-	if a.c.State.LoginAttempted != a.creds.Version {
-		s.Failures = 0
-	}
-	s = s.failed(a.began, now, failure)
-	if s.Failures > 1 {
-		s.NotBefore = a.began.Add(maxBackoff)
-	}
-	return s
 }

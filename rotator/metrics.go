@@ -1,7 +1,6 @@
 package rotator
 
 import (
-	"cmp"
 	"context"
 	"time"
 )
@@ -12,12 +11,12 @@ type Metrics struct {
 	// Heartbeats is 1 for a run that could see the connections, else 0: a
 	// rotator that cannot list is as silent to its users as one that is gone.
 	Heartbeats int
-	// Late counts connections whose token has less than half of its refresh
+	// RefreshOverdue counts connections whose token has less than half of its refresh
 	// window left or, after the answer "unchanged", expired over 60 s ago.
-	Late int
-	// ActionRequired counts connections whose error needs action.
+	RefreshOverdue int
+	// ActionRequired counts connections whose standing error time will not mend.
 	ActionRequired int
-	// NoCredentials counts connections that have no credentials yet.
+	// NoCredentials counts connections that nobody has given credentials yet.
 	NoCredentials int
 	// Refreshes counts new tokens published.
 	Refreshes int
@@ -34,9 +33,13 @@ type Metrics struct {
 	// GrantMilliseconds has one value, in milliseconds, for each token request
 	// that was answered.
 	GrantMilliseconds []float64
-	// ListingFailed says that Late, ActionRequired and NoCredentials are not known.
+	// ListingFailed says that RefreshOverdue, ActionRequired and NoCredentials are not known.
 	ListingFailed bool
 }
+
+// overdueFailure is after how long a failure of a credential set needs an
+// operator, whatever its error.
+const overdueFailure = 2 * time.Hour
 
 // measure writes the metrics: of all connections, also those that the event did
 // not name.
@@ -47,45 +50,60 @@ func (r *Rotator) measure(ctx context.Context, all []Connection, attempts []*att
 	for i, a := range attempts {
 		after[a.c.Name] = i
 		m.Throttles += a.throttled
-		for _, d := range a.answered {
+		for _, d := range a.durations {
 			m.GrantMilliseconds = append(m.GrantMilliseconds, float64(d.Microseconds())/1000)
 		}
-		switch results[i].Outcome {
-		case Refreshed:
+		m.Failures += len(a.failures)
+		switch outcome := results[i].Outcome; {
+		case outcome == Refreshed:
 			m.Refreshes++
-		case Failed:
+		case outcome == Failed && len(a.failures) == 0:
 			m.Failures++
-		case NoCredentials:
-			m.NoCredentials++
 		}
 	}
 	for _, c := range all {
-		standing := c.State.Error
+		result := Result{Outcome: NotDue}
 		if i, ok := after[c.Name]; ok {
-			c.State = attempts[i].next
-			standing = cmp.Or(results[i].Error, c.State.Error)
+			c.State, result = attempts[i].next, results[i]
+		} else if !c.State.everUsed() && c.State.Error == "" {
+			result.Outcome = NoCredentials
 		}
-		if c.ConfigError == nil && !c.Config.Enabled {
-			continue
+		if c.ConfigError == nil && c.Config.Enabled || c.ConfigError != nil {
+			m.add(now, c, result, r.Settings.Heartbeat)
 		}
-		m.add(now, c, standing, r.Settings.Heartbeat)
 	}
 	r.write(ctx, m)
 }
 
-func (m *Metrics) add(now time.Time, c Connection, standing Code, heartbeat time.Duration) {
-	if standing.ActionRequired() {
+func (m *Metrics) add(now time.Time, c Connection, result Result, heartbeat time.Duration) {
+	if result.Outcome == NoCredentials {
+		m.NoCredentials++
+	}
+	if result.Error.ActionRequired() || c.actionRequired(now) {
 		m.ActionRequired++
 	}
-	if c.late(now, heartbeat) {
-		m.Late++
+	if c.overdue(now, heartbeat) {
+		m.RefreshOverdue++
 	}
-	if c.State.known() {
-		m.TokenSecondsRemaining = append(m.TokenSecondsRemaining, c.State.ExpiresAt.Sub(now).Truncate(time.Second).Seconds())
+	if p := c.State.Published; p.known() {
+		m.TokenSecondsRemaining = append(m.TokenSecondsRemaining, p.ExpiresAt.Sub(now).Truncate(time.Second).Seconds())
 	}
-	if c.State.RefreshTokenFingerprint != "" && !c.State.CanLogIn {
-		m.RefreshTokenAgeDays = append(m.RefreshTokenAgeDays, now.Sub(c.State.RefreshTokenSince).Hours()/24)
+	for _, set := range []SetState{c.State.Primary, c.State.Alternate} {
+		if set.RefreshTokenFingerprint != "" && !set.CanLogIn {
+			m.RefreshTokenAgeDays = append(m.RefreshTokenAgeDays, now.Sub(set.RefreshTokenSince).Hours()/24)
+		}
 	}
+}
+
+// actionRequired reports whether an error stands that time alone does not end,
+// in the connection or any of its sets.
+func (c Connection) actionRequired(now time.Time) bool {
+	for _, set := range []SetState{c.State.Primary, c.State.Alternate} {
+		if set.Error.ActionRequired() || set.Error != "" && now.Sub(set.FailingSince) >= overdueFailure {
+			return true
+		}
+	}
+	return c.ConfigError != nil || c.State.Error.ActionRequired() || c.tooManyReports(now)
 }
 
 func (r *Rotator) write(ctx context.Context, m Metrics) {

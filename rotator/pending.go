@@ -3,123 +3,247 @@ package rotator
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"reltio-token-rotator/rotator/secret"
 )
 
-// PendingToken is a refresh token that the server changed and that the
-// credentials secret would not take.
+// PendingTokens are the refresh tokens that the server changed and that the
+// credentials secret would not take, at most one a credential set. They are
+// always written whole.
+type PendingTokens struct {
+	Tokens []PendingToken
+}
+
+// PendingToken is one of them. It stands, and is the refresh token to use, as
+// long as a set in the current secret holds the refresh token that it replaces,
+// whoever wrote that version and whatever the set is called. Otherwise an
+// operator has given another, and theirs stands.
 type PendingToken struct {
+	Set SetName
+	// Replaces is the fingerprint of the refresh token in the secret.
+	Replaces     string
 	RefreshToken secret.Value
-	// RotatedFrom is the credentials version that was current then. When the
-	// secret has moved on, somebody wrote new credentials and theirs stand.
-	RotatedFrom string
-	SavedAt     time.Time
+	SavedAt      time.Time
 }
 
 // maxParameterBytes is the limit of a standard parameter's value.
 const maxParameterBytes = 4096
 
 type pendingFields struct {
+	Tokens []pendingTokenFields `json:"tokens"`
+}
+
+type pendingTokenFields struct {
+	Set          SetName   `json:"set"`
+	Replaces     string    `json:"replaces"`
 	RefreshToken string    `json:"refresh_token"`
-	RotatedFrom  string    `json:"rotated_from"`
 	SavedAt      time.Time `json:"saved_at"`
 }
 
-func (e PendingToken) document() secret.Value {
-	return jsonSecret(pendingFields{e.RefreshToken.Reveal(), e.RotatedFrom, wholeSeconds(e.SavedAt)})
-}
+func (p PendingTokens) empty() bool { return len(p.Tokens) == 0 }
 
-// fits reports whether Parameter Store can hold the pending refresh token.
-func (e PendingToken) fits() bool { return len(e.document().Reveal()) <= maxParameterBytes }
-
-// Stands reports whether the pending refresh token is the one to use beside the
-// current credentials: they are the version that it replaces, or a save before
-// it that came late. Otherwise an operator wrote new credentials, and those are
-// used.
-func (e PendingToken) Stands(c Credentials) bool {
-	return c.Version == e.RotatedFrom || ownBefore(c.Version, e.SavedAt)
-}
-
-// parsePending returns nil for what is no pending refresh token.
-func parsePending(document secret.Value) *PendingToken {
-	var f pendingFields
-	if err := json.Unmarshal([]byte(document.Reveal()), &f); err != nil || f.RefreshToken == "" {
-		return nil
+func (p PendingTokens) document() secret.Value {
+	fields := pendingFields{Tokens: []pendingTokenFields{}}
+	for _, t := range p.Tokens {
+		fields.Tokens = append(fields.Tokens, pendingTokenFields{t.Set, t.Replaces, t.RefreshToken.Reveal(), wholeSeconds(t.SavedAt)})
 	}
-	return &PendingToken{RefreshToken: secret.New(f.RefreshToken), RotatedFrom: f.RotatedFrom, SavedAt: f.SavedAt}
+	return jsonSecret(fields)
 }
 
-// restore brings a refresh token out of pending refresh token into the credentials secret, and
-// the attempt's credentials up to date with it. When it cannot, the error says
-// so, and the refresh token is used all the same.
-func (a *attempt) restore(ctx context.Context) error {
-	pending := a.c.Pending
-	if pending == nil {
-		a.reportReplaced(ctx)
-		return nil
+// fits reports whether Parameter Store can hold the tokens.
+func (p PendingTokens) fits() bool { return len(p.document().Reveal()) <= maxParameterBytes }
+
+// fitTwice reports whether another token as long as these would fit beside them.
+func (p PendingTokens) fitTwice() bool {
+	return PendingTokens{append(p.Tokens[:len(p.Tokens):len(p.Tokens)], p.Tokens...)}.fits()
+}
+
+// parsePending leaves out what is no pending refresh token.
+func parsePending(document secret.Value) PendingTokens {
+	var fields pendingFields
+	if json.Unmarshal([]byte(document.Reveal()), &fields) != nil {
+		return PendingTokens{}
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	own := a.creds.Version
-	switch {
-	case pending.RefreshToken.Equal(a.creds.RefreshToken): // saved after all
-	case pending.Stands(a.creds):
-		own = newVersionID()
-		document := a.creds.withRefreshToken(pending.RefreshToken)
-		a.creds.RefreshToken = pending.RefreshToken
-		if err := a.Saver.Save(ctx, a.c.Name, own, document); err != nil && !a.current(ctx, own) {
-			a.uncertainSaveID = own
-			return &Error{Code: CredentialsNotSaved, Cause: err, Message: "a changed refresh token waits pending since the credentials secret could not be written (" + err.Error() + "); " + remedy(err, "write the secret")}
+	var p PendingTokens
+	for _, f := range fields.Tokens {
+		if f.RefreshToken != "" && isFingerprint(f.Replaces) && (f.Set == Primary || f.Set == Alternate) {
+			p.Tokens = append(p.Tokens, PendingToken{f.Set, f.Replaces, secret.New(f.RefreshToken), f.SavedAt})
 		}
-	default:
-		a.Log.WarnContext(ctx, "a refresh token pending is given up: the credentials secret was changed meanwhile, and what stands there is used", "connection", a.c.Name)
-		return a.deletePending(ctx)
 	}
-	if err := a.verifyUntilDone(ctx, own, pending.RotatedFrom); err != nil {
-		return notReadBack(err)
+	return p
+}
+
+// For returns the pending refresh token that is to be used in the place of the
+// one in the secret.
+func (p PendingTokens) For(inSecret secret.Value) (PendingToken, bool) {
+	for _, t := range p.Tokens {
+		if !inSecret.Empty() && t.Replaces == inSecret.Fingerprint() {
+			return t, true
+		}
 	}
-	version, err := a.Credentials.Read(ctx, a.c.Name)
-	if err != nil {
-		return notReadBack(err)
-	}
-	creds, err := ParseCredentials(version)
+	return PendingToken{}, false
+}
+
+// resolve finds out which refresh tokens are to be used. They are those of the
+// secret, unless an operator has saved an older document over a newer one, or
+// one is pending.
+func (a *attempt) resolve(ctx context.Context) error {
+	a.stored = map[SetName]secret.Value{}
+	use, err := a.newerThanSaved(ctx)
 	if err != nil {
 		return err
 	}
-	a.creds = creds
-	return a.deletePending(ctx)
-}
-
-// current reports whether a version is certainly the current one.
-func (a *attempt) current(ctx context.Context, version string) bool {
-	labels, err := a.Saver.Labels(ctx, a.c.Name)
-	return err == nil && labels.Current == version
-}
-
-// verifyUntilDone looks again while it fails and there is time: once another save
-// has followed, nobody can see any more whom this one replaced.
-func (a *attempt) verifyUntilDone(ctx context.Context, own, read string) error {
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		try, cancel := context.WithTimeout(ctx, saveTimeout)
-		_, err := a.look(try, own, read)
-		cancel()
-		if err == nil || !sleep(ctx, pause) {
-			return err
+	saved := map[SetName]bool{}
+	for _, set := range a.creds.Sets() {
+		current := set.RefreshToken
+		if newer, ok := use[set.Name]; ok {
+			current = newer
+		}
+		a.stored[set.Name] = set.RefreshToken
+		if pending, ok := a.c.Pending.For(current); ok {
+			use[set.Name], saved[pending.Set] = pending.RefreshToken, true
+		}
+		for _, pending := range a.c.Pending.Tokens {
+			saved[pending.Set] = saved[pending.Set] || pending.RefreshToken.Equal(current)
 		}
 	}
-}
-
-func notReadBack(err error) error {
-	return &Error{Code: CredentialsNotSaved, Cause: err, Message: "a pending refresh token was saved but could not be read back (" + err.Error() + "); it stays pending until a coming heartbeat can"}
-}
-
-func (a *attempt) deletePending(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, pendingTimeout)
-	defer cancel()
-	if err := a.Pending.DeletePending(ctx, a.c.Name); err != nil {
-		return &Error{Code: StateUnavailable, Cause: err, Message: "the pending refresh token parameter is not needed any more and could not be deleted (" + err.Error() + "); " + remedy(err, "delete it")}
+	for _, pending := range a.c.Pending.Tokens {
+		if !saved[pending.Set] {
+			a.Log.WarnContext(ctx, "a pending refresh token is given up, because the credentials secret holds another refresh token now", "connection", a.c.Name, "set", pending.Set)
+		}
+	}
+	if len(use) > 0 {
+		a.creds, a.unsaved = a.creds.with(use), true
 	}
 	return nil
+}
+
+// newerThanSaved returns the refresh tokens that the rotator had put in the
+// place of those in the current version: an operator has saved an older document
+// over a newer one, as from a console page that was open all the while. The
+// newer refresh token is in the version that the state names.
+func (a *attempt) newerThanSaved(ctx context.Context) (map[SetName]secret.Value, error) {
+	use, state := map[SetName]secret.Value{}, a.c.State
+	if a.creds.Version == state.CredentialsVersion || state.CredentialsVersion == "" {
+		return use, nil
+	}
+	parts := map[SetName]SetState{}
+	for _, set := range a.creds.Sets() {
+		for _, part := range []SetState{state.Primary, state.Alternate} {
+			if part.hasReplaced(set.RefreshToken) {
+				parts[set.Name] = part
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return use, nil
+	}
+	version, err := a.Credentials.ReadVersion(ctx, a.c.Name, state.CredentialsVersion)
+	if errors.Is(err, ErrNotFound) {
+		return use, nil // deleted: there is nothing newer
+	}
+	if err != nil {
+		return nil, &Error{Code: CredentialsUnread, Cause: err, Message: "an operator saved an older document over the credentials secret, and the newer version could not be read (" + err.Error() + "); the next heartbeat tries again"}
+	}
+	newer, err := ParseCredentials(version)
+	if err != nil {
+		return use, nil
+	}
+	for name, part := range parts {
+		for _, set := range newer.Sets() {
+			_, pending := a.c.Pending.For(set.RefreshToken)
+			if !set.RefreshToken.Empty() && (pending || set.RefreshToken.Fingerprint() == part.RefreshTokenFingerprint) {
+				use[name] = set.RefreshToken
+				a.Log.WarnContext(ctx, "an older document was saved over the credentials secret; the newer refresh token is put back into it", "connection", a.c.Name, "set", name)
+			}
+		}
+	}
+	return use, nil
+}
+
+// restore saves the refresh tokens that resolve found, before any token request.
+// Where that fails they are used all the same, and a.pendingErr says why.
+func (a *attempt) restore(ctx context.Context) {
+	if !a.unsaved {
+		if !a.c.Pending.empty() {
+			a.pendingErr = a.deletePending(ctx)
+			a.restored = a.pendingErr == nil
+		}
+		return
+	}
+	s := &saving{creds: a.creds, read: a.creds.Version, versionID: newVersionID()}
+	saveCtx, cancel := context.WithDeadline(ctx, a.until.Add(-recordReserve))
+	defer cancel()
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		a.saveOnce(saveCtx, s)
+		if s.verified || !s.saved || len(a.d.ask) > 0 && !a.timeForRequest() || !sleep(saveCtx, pause) {
+			break
+		}
+	}
+	if !s.saved {
+		a.uncertainSaveID = s.versionID
+		a.pendingErr = &Error{Code: CredentialsNotSaved, Cause: s.err, Message: "a pending refresh token could not be saved to the credentials secret (" + s.err.Error() + "); " + writeRemedy(s.err, "the secret")}
+		return
+	}
+	if s.theirs { // they are used at the next heartbeat, with what is pending
+		a.d.ask, a.otherwise = nil, Deferred
+		return
+	}
+	a.noteSaved(ctx, s)
+	a.creds, a.unsaved = s.creds, false
+	a.creds.Version, a.creds.CreatedAt = s.versionID, time.Now()
+	for _, set := range a.creds.Sets() {
+		a.stored[set.Name] = set.RefreshToken
+	}
+	a.restored = true
+	if !a.c.Pending.empty() {
+		a.pendingErr = a.deletePending(ctx)
+	}
+}
+
+func (a *attempt) deletePending(ctx context.Context) *Error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := a.Pending.DeletePending(ctx, a.c.Name); err != nil {
+		return &Error{Code: StateUnavailable, Cause: err, Message: "the pending parameter is not needed any more and could not be deleted (" + err.Error() + "); " + remedy(err, "delete it")}
+	}
+	a.c.Pending = PendingTokens{}
+	return nil
+}
+
+// putPending writes the changed refresh token of a saving into the pending
+// parameter, beside those that stand there.
+func (a *attempt) putPending(ctx context.Context, s *saving) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	p := a.withPending(s)
+	if !p.fits() {
+		return errTooLong
+	}
+	if err := a.Pending.PutPending(ctx, a.c.Name, p.document()); err != nil {
+		return err
+	}
+	a.c.Pending = p
+	return nil
+}
+
+var errTooLong = errors.New("too long for a parameter (4 KB)")
+
+// withPending returns what the pending parameter is to hold with the refresh
+// token of a saving in it.
+func (a *attempt) withPending(s *saving) PendingTokens {
+	var p PendingTokens
+	for _, t := range a.c.Pending.Tokens {
+		for name, stored := range a.stored {
+			if name != s.set && t.Replaces == stored.Fingerprint() {
+				p.Tokens = append(p.Tokens, t)
+			}
+		}
+	}
+	p.Tokens = append(p.Tokens, PendingToken{
+		Set: s.set, Replaces: a.stored[s.set].Fingerprint(), RefreshToken: s.creds.Of(s.set).RefreshToken, SavedAt: time.Now(),
+	})
+	return p
 }

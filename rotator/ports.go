@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -37,8 +38,16 @@ type Parameter struct {
 // from 1.
 type Priority int
 
-// PriorityRecord goes before every lease: a record ends a lease and a doubt.
-const PriorityRecord Priority = 0
+// The priorities that are no rank.
+const (
+	// PriorityRecord goes before every lease: a record ends a lease, and what is
+	// uncertain.
+	PriorityRecord Priority = 0
+	// PrioritySame is that of a record that says nothing new, PriorityCheck that
+	// of the doctor's writes; both come after every other write.
+	PrioritySame  Priority = math.MaxInt - 1
+	PriorityCheck Priority = math.MaxInt
+)
 
 // What a store answers when there is nothing to answer with; match with
 // errors.Is. Every other error of a store prints as its operation and the
@@ -104,6 +113,9 @@ type ParameterWriter interface {
 
 // CredentialsReader reads credentials secrets.
 type CredentialsReader interface {
+	// ReadVersion returns the version with this id, or ErrNotFound when there is
+	// none.
+	ReadVersion(ctx context.Context, connection, versionID string) (SecretVersion, error)
 	// Read returns the current version of the connection's credentials secret.
 	// ErrNotFound: no such secret, or no value in it yet. A binary value comes
 	// back as an *Error with CredentialsUnread.
@@ -123,8 +135,8 @@ type CredentialsSaver interface {
 	RestorePrevious(ctx context.Context, connection, from, to string) error
 }
 
-// Pending stores a refresh token that Secrets Manager would not take.
-type Pending interface {
+// PendingStore stores refresh tokens that Secrets Manager would not take.
+type PendingStore interface {
 	// PutPending writes the SecureString parameter.
 	PutPending(ctx context.Context, connection string, document secret.Value) error
 	// DeletePending removes it; one that does not exist is no error.
@@ -180,6 +192,8 @@ type TokenRequest struct {
 	Username     secret.Value // GrantTypePassword
 	Password     secret.Value // GrantTypePassword
 	Scope        string       // sent when not empty
+	// Once says that the request is not repeated, whatever answers it.
+	Once bool
 }
 
 // TokenResponse is what the token endpoint answered. Unless an error comes with

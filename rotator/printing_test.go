@@ -18,7 +18,7 @@ func TestValuesThatHoldSecretsPrintNone(t *testing.T) {
 	failure := &Error{Code: BadResponse, Message: "m", Cause: fmt.Errorf("about %s", value)}
 	for _, thing := range []any{
 		failure, errors.Join(failure),
-		Credentials{ClientSecret: boxed, document: boxed},
+		Credentials{Primary: CredentialSet{ClientSecret: boxed}, document: boxed},
 		PendingToken{RefreshToken: boxed},
 		TokenResponse{AccessToken: boxed},
 	} {

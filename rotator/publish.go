@@ -5,8 +5,14 @@ import (
 	"time"
 )
 
-// kept is what a granted answer leaves to be stored.
+// publishAfter is how long a token waits for a refresh token that is being
+// saved.
+const publishAfter = 5 * time.Second
+
+// kept is what a token response leaves to be written.
 type kept struct {
+	set      CredentialSet
+	response TokenResponse
 	// saving is nil when the refresh token did not change.
 	saving *saving
 	// token is nil when there is nothing to publish.
@@ -15,47 +21,107 @@ type kept struct {
 	published bool
 	// publishErr is the last failure to publish.
 	publishErr error
+	// unusable says why nothing can be published; sooner that the token would
+	// expire before the published one; twin that the other set has it too.
+	unusable *Error
+	sooner   bool
+	twin     bool
+	// bug is a panic of the save.
+	bug *Error
 }
 
-// keep stores what was granted and records it. The token request is never
-// repeated because a write failed: the write is.
-func (a *attempt) keep(ctx context.Context, answer TokenResponse, stillPending error) (Outcome, error) {
-	k := &kept{tokenID: newVersionID()}
-	if a.rotated(answer) {
-		k.saving = a.newSaving(answer.RefreshToken)
+// keep writes what a token response brought, and records it. The token request
+// is never repeated because a write failed: the write is.
+func (a *attempt) keep(ctx context.Context, set CredentialSet, response TokenResponse, failure *Error) (Outcome, error) {
+	k := &kept{set: set, response: response, tokenID: newVersionID()}
+	if a.changed(set, response) {
+		k.saving = a.newSaving(set, response)
 	}
-	var bad error
-	if !a.published(answer) {
-		var token Token
-		if token, bad = newToken(answer); bad == nil {
-			k.token = &token
-			a.warnOfShortLife(ctx, token)
-		}
+	if failure == nil {
+		a.judge(ctx, k)
 	}
 	a.store(ctx, k)
-	return a.recordKept(ctx, answer, k, bad, stillPending)
+	if failure != nil {
+		return a.recordFailure(ctx, k)
+	}
+	return a.recordResponse(ctx, k)
 }
 
-// store saves, looks, publishes, in this order and again for what failed, until
-// all is done or only the record's time is left. One failed try at saving does
-// not keep the token from the jobs.
+// judge decides what of a response is published.
+func (a *attempt) judge(ctx context.Context, k *kept) {
+	published := a.next.Published
+	if k.twin = a.isTwin(k); k.twin || a.isPublished(k.response) {
+		return
+	}
+	token, unusable := newToken(k.response)
+	if unusable != nil {
+		k.unusable = unusable
+		return
+	}
+	now := time.Now()
+	token.ValidUntil = a.c.validUntil(token.IssuedAt, token.ExpiresAt, a.creds.Two(), a.otherFails(k.set.Name), a.Settings.Heartbeat)
+	if a.creds.Two() && token.ExpiresAt.Before(published.ExpiresAt) && !published.uncertain() &&
+		a.d.reason != ReasonDeadToken && !a.event.Force && now.Before(published.ValidUntil) {
+		k.sooner = true
+		return
+	}
+	k.token = &token
+	if WritesTooOften(token.ExpiresIn, a.Settings.Heartbeat) {
+		a.Log.WarnContext(ctx, "the token lives so short that its secret is written more often than Secrets Manager takes for long (once in about 15 minutes); ask Reltio for a longer access-token lifetime",
+			"connection", a.c.Name, "expires_in", int64(token.ExpiresIn/time.Second))
+	}
+}
+
+// isTwin reports whether the response shows that both credential sets are one
+// login.
+func (a *attempt) isTwin(k *kept) bool {
+	if !a.creds.Two() {
+		return false
+	}
+	other := k.set.Name.Other()
+	last := a.next.Of(other).TokenFingerprint
+	return last != "" && k.response.AccessToken.Fingerprint() == last ||
+		!k.response.RefreshToken.Empty() && k.response.RefreshToken.Equal(a.creds.Of(other).RefreshToken)
+}
+
+// otherFails reports whether the other credential set has an error of its own.
+func (a *attempt) otherFails(set SetName) bool {
+	other := set.Other()
+	return a.failures[other] != nil || a.next.Of(other).Error != ""
+}
+
+// store saves the refresh token and publishes the access token, again for what
+// failed, until all is done or only the record's time is left. A save that takes
+// long does not keep the token from the jobs.
 func (a *attempt) store(ctx context.Context, k *kept) {
 	ctx, cancel := context.WithDeadline(ctx, a.until.Add(-recordReserve))
 	defer cancel()
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		done := true
-		if s := k.saving; s != nil {
-			done = a.save(ctx, s)
-		}
-		if k.token != nil && !k.published {
-			k.publishErr = a.publish(ctx, k)
-			k.published = k.publishErr == nil
-			done = done && k.published
-		}
-		if done || !sleep(ctx, pause) {
-			return
+	firstTry := make(chan struct{})
+	saved := make(chan struct{})
+	go func() {
+		defer close(saved)
+		defer func() {
+			if thrown := recover(); thrown != nil {
+				k.bug = PanicError(thrown)
+			}
+		}()
+		a.saveUntilDone(ctx, k.saving, firstTry)
+	}()
+	wait := time.NewTimer(publishAfter)
+	defer wait.Stop()
+	select {
+	case <-firstTry:
+	case <-saved:
+	case <-wait.C:
+	}
+	for pause := firstPause; k.token != nil; pause = min(2*pause, longestPause) {
+		k.publishErr = a.publish(ctx, k)
+		k.published = k.publishErr == nil
+		if k.published || !sleep(ctx, pause) {
+			break
 		}
 	}
+	<-saved
 }
 
 func (a *attempt) publish(ctx context.Context, k *kept) error {
@@ -64,16 +130,37 @@ func (a *attempt) publish(ctx context.Context, k *kept) error {
 	return a.Tokens.Publish(ctx, a.c.Name, k.tokenID, k.token.document())
 }
 
-func (a *attempt) notPublished(k *kept) error {
+// saveUntilDone saves a changed refresh token, or makes it pending, until one is
+// done or ctx ends. It closes firstTry after one try at both.
+func (a *attempt) saveUntilDone(ctx context.Context, s *saving, firstTry chan struct{}) {
+	if s == nil {
+		close(firstTry)
+		return
+	}
+	for pause, first := firstPause, true; ; pause, first = min(2*pause, longestPause), false {
+		a.saveOnce(ctx, s)
+		if !s.saved && !s.login {
+			s.pendingErr = a.putPending(ctx, s)
+			s.pending = s.pendingErr == nil
+		}
+		if first {
+			close(firstTry)
+		}
+		if s.verified || s.pending || !sleep(ctx, pause) {
+			return
+		}
+	}
+}
+
+func (a *attempt) notPublished(k *kept) *Error {
 	if k.token == nil || k.published {
 		return nil
 	}
-	return &Error{Code: TokenNotPublished, Cause: k.publishErr, Message: "a token was granted but the token secret could not be written (" + k.publishErr.Error() + "); check that it exists and that the function may write it; the next heartbeat asks for a new token"}
+	return &Error{Code: TokenNotPublished, Cause: k.publishErr, Message: "a token was obtained but the token secret could not be written (" + k.publishErr.Error() + "); check that it exists and that the function may write it; the next heartbeat asks for a new token"}
 }
 
-func (a *attempt) warnOfShortLife(ctx context.Context, token Token) {
-	if writesTooOften(token.ExpiresIn, a.Settings.Heartbeat) {
-		a.Log.WarnContext(ctx, "the token lives so short that its secret is written more often than Secrets Manager takes for long (once in about 15 minutes); ask Reltio for a longer access-token lifetime",
-			"connection", a.c.Name, "expires_in", int64(token.ExpiresIn/time.Second))
-	}
+// twinError is the error of an alternate set that is the same login as the
+// primary set.
+func twinError() *Error {
+	return unreadable("both credential sets get the same token, so field alternate is the same login as the fields beside it; use another Reltio user")
 }

@@ -4,155 +4,274 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"reltio-token-rotator/rotator/secret"
 )
 
-// recordKept records what became of a granted answer.
-func (a *attempt) recordKept(ctx context.Context, answer TokenResponse, k *kept, bad, stillPending error) (Outcome, error) {
+// recordResponse records what became of a usable token response.
+func (a *attempt) recordResponse(ctx context.Context, k *kept) (Outcome, error) {
 	now := time.Now()
-	outcome, old := Refreshed, a.c.State
+	a.noteTried(ctx, k, now)
+	outcome := Refreshed
+	part := a.next.Of(k.set.Name)
+	*part = part.works()
+	a.next.NotBefore = time.Time{}
 	switch {
 	case k.published:
-		a.next = State{
-			GrantType: a.next.GrantType, LoginAttempted: a.next.LoginAttempted,
-			RefreshedAt: k.token.IssuedAt, ExpiresAt: k.token.ExpiresAt, TokenFingerprint: answer.AccessToken.Fingerprint(),
+		a.notePublished(k, now)
+	case k.token != nil || k.unusable != nil: // the new token is lost, and with it perhaps the one before
+		if k.set.Name == a.next.Published.Set {
+			a.next.Published = a.next.Published.uncertainAt(now)
 		}
-	case k.token == nil && bad == nil:
+		if k.unusable != nil {
+			a.failures[k.set.Name] = k.unusable
+			*part = a.c.State.Of(k.set.Name).carriedInto(*part).failed(a.began, now, k.unusable)
+		}
+	case k.twin:
+		outcome = a.otherwise
+		a.next.Alternate = a.next.Alternate.failed(a.began, now, twinError())
+		a.next.Alternate.Version = a.creds.Version
+	case k.sooner:
 		outcome = Unchanged
-		a.next = State{
-			GrantType: a.next.GrantType, LoginAttempted: a.next.LoginAttempted,
-			RefreshedAt: answer.SentAt, ExpiresAt: old.sameTokenEnd(answer, now), TokenFingerprint: old.TokenFingerprint, Unchanged: true,
-		}
-	default: // the granted token is lost, and the published one may have ended with it
-		a.next = a.next.endedBy(now)
+	default:
+		outcome = Unchanged
+		a.next.Published = a.stillUncertain(k, a.next.Published.onceMore(k.response), now)
+		part.TokenExpiresAt = a.next.Published.ExpiresAt
 	}
-	version, refreshToken, seen := a.creds.Version, a.creds.RefreshToken, a.creds.CreatedAt
-	if s := k.saving; s != nil {
-		refreshToken, seen = s.refreshToken, answer.SentAt
-		if s.saved {
-			version = s.versionID
-		}
-		if s.concurrentWrite {
-			a.next = a.next.endedBy(now) // so that the next heartbeat uses theirs
-		}
-		if s.saved && !s.verified {
-			a.Log.WarnContext(ctx, "a changed refresh token was saved, but not whom it replaced could be seen; if you put new credentials at this moment, put them again", "connection", a.c.Name)
-		}
-		if s.saved && a.c.Pending != nil {
-			stillPending = a.deletePending(ctx)
-		}
-	}
-	a.describeCredentials(version, refreshToken, seen)
+	return a.finish(ctx, outcome, first(a.notSaved(k.saving), a.pendingErr, a.notPublished(k), k.bug))
+}
 
-	failure := firstOf(a.notSaved(k.saving), stillPending, a.notPublished(k), bad)
-	if failure != nil {
-		outcome = Failed
-		a.next = a.next.failed(a.began, now, failure)
+// recordFailure records why no token was obtained. A refresh token that came
+// with the failure is saved already.
+func (a *attempt) recordFailure(ctx context.Context, k *kept) (Outcome, error) {
+	now := time.Now()
+	if a.d.reason == ReasonDeadToken {
+		a.next.Published = a.next.Published.uncertainAt(now) // a job says so, and it could not be replaced
 	}
+	for _, failure := range a.failures {
+		a.next.NotBefore = later(a.next.NotBefore, retryAfter(now, failure))
+	}
+	a.noteTried(ctx, k, now)
+	return a.finish(ctx, Failed, first(a.notSaved(k.saving), a.pendingErr, k.bug))
+}
+
+// recordNothingAsked records a run that made no token request: a pending refresh
+// token was saved, or an error that stood has ended.
+func (a *attempt) recordNothingAsked(ctx context.Context) (Outcome, error) {
+	for _, set := range a.creds.Sets() {
+		if part := a.next.Of(set.Name); part.Version != "" && part.Error == "" {
+			a.describe(set, a.creds.CreatedAt)
+		}
+	}
+	a.next.CredentialsVersion = a.creds.Version
+	outcome := a.otherwise
+	if a.restored {
+		outcome = Restored
+	}
+	outcome, err := a.finish(ctx, outcome, a.pendingErr)
+	if outcome == Failed && err == nil {
+		err = a.creds.Broken()
+	}
+	return outcome, err
+}
+
+// recordUnreadable records that the credentials cannot be used at all, unless
+// the state says so already.
+func (a *attempt) recordUnreadable(ctx context.Context, failure *Error) (Outcome, error) {
+	if a.c.State.Error == CredentialsUnread {
+		return Failed, failure
+	}
+	a.d.ask = nil // no token request
+	if outcome, err := a.takeLease(ctx); outcome != "" {
+		return Failed, errors.Join(failure, err)
+	}
+	ctx, done := context.WithDeadline(context.WithoutCancel(ctx), a.until)
+	defer done()
+	a.inheritLease(time.Now())
+	return a.finish(ctx, Failed, failure)
+}
+
+// finish notes what belongs to no credential set, writes the record, which ends
+// the lease, and says what became of the attempt.
+func (a *attempt) finish(ctx context.Context, outcome Outcome, connection *Error) (Outcome, error) {
+	a.next.Error, a.next.Failures = a.next.Error.following(a.next.Failures, connection)
 	err := a.record(ctx)
+	failure := connection
+	if failure == nil {
+		failure = a.gravest()
+	}
+	c := a.c
+	c.State = a.next
 	switch {
 	case failure != nil && err != nil:
 		return Failed, errors.Join(failure, err)
-	case failure != nil:
-		return Failed, failure
 	case err != nil:
 		return Failed, err
-	}
-	return outcome, nil
-}
-
-// recordFailure records why no token was granted.
-func (a *attempt) recordFailure(ctx context.Context, err error) (Outcome, error) {
-	failure, ok := errors.AsType[*Error](err)
-	if !ok {
-		failure = &Error{Code: InternalError, Cause: err, Message: InternalError.Advice()}
-	}
-	now := time.Now()
-	if a.c.reason == ReasonDeadToken {
-		a.next = a.next.endedBy(now) // a job says so, and it could not be replaced
-	}
-	a.describeCredentials(a.creds.Version, a.creds.RefreshToken, a.creds.CreatedAt)
-	if a.loginRecorded && failure.Code == AnswerLost {
-		a.next = a.loginLost(a.next, now, failure)
-	} else {
-		a.next = a.next.failed(a.began, now, failure)
-	}
-	if a.loginRecorded && (failure.Code == RequestRejected || failure.Code == BadResponse) {
-		a.next.NotBefore = a.began.Add(maxBackoff) // such logins may count as wrong ones
-	}
-	// A failure outside the window, of a forced try, does not make the token
-	// that is out late: it becomes due when it would have.
-	if at := a.upcoming(); failure.RetryAfter == 0 && at.After(now) && a.next.NotBefore.After(at) {
-		a.next.NotBefore = at
-	}
-	if recordErr := a.record(ctx); recordErr != nil {
-		return Failed, errors.Join(failure, recordErr)
+	case connection == nil && failure != nil && a.creds.Two() && outcome == Failed && c.servedBeside(time.Now()):
+		return NotDue, nil
+	case connection == nil && outcome != Failed && (failure == nil || a.next.Published.Set != "" && a.failures[a.next.Published.Set] == nil):
+		return outcome, nil
+	case failure == nil:
+		return outcome, nil
 	}
 	return Failed, failure
 }
 
-// recordRestored records a run in which only a pending refresh token was due.
-func (a *attempt) recordRestored(ctx context.Context, stillPending error) (Outcome, error) {
-	failure := firstOf(stillPending)
-	if failure != nil && !a.c.State.holds(time.Now()) {
-		return a.recordFailure(ctx, failure)
+// gravest returns the failure of the attempt's credential sets that the report
+// names: one that needs an operator before one that does not.
+func (a *attempt) gravest() *Error {
+	var first *Error
+	for _, set := range a.d.ask {
+		failure := a.failures[set]
+		if failure != nil && (first == nil || failure.Code.ActionRequired() && !first.Code.ActionRequired()) {
+			first = failure
+		}
 	}
-	if failure != nil { // what holds the token requests back stands
-		a.next.LeaseVersion = a.leaseVersion
-		return Failed, errors.Join(failure, a.writeState(ctx, a.next))
-	}
-	switch a.next.Error {
-	case CredentialsNotSaved, CredentialsUnread, StateUnavailable: // of a restoring that failed
-		a.next.Error, a.next.Failures = "", 0
-	}
-	a.describeCredentials(a.creds.Version, a.creds.RefreshToken, a.creds.CreatedAt)
-	a.next.LeaseVersion = a.leaseVersion
-	if err := a.writeState(ctx, a.next); err != nil {
-		return Failed, err
-	}
-	return Restored, nil
+	return first
 }
 
-// describeCredentials notes which credentials the next state rests on.
-func (a *attempt) describeCredentials(version string, refreshToken secret.Value, seen time.Time) {
+// following is the standing error and its count after a failure that belongs to
+// no credential set; nil ends the one that stood.
+func (c Code) following(failures int, failure *Error) (Code, int) {
+	switch {
+	case failure == nil:
+		return "", 0
+	case failure.Code != c:
+		return failure.Code, 1
+	}
+	return c, min(failures, maxFailures-1) + 1
+}
+
+// noteTried notes the credentials that the asked sets rest on, their failures,
+// and what the save of a changed refresh token means for them.
+func (a *attempt) noteTried(ctx context.Context, k *kept, now time.Time) {
+	for name, failure := range a.failures {
+		a.describe(a.creds.Of(name), a.creds.CreatedAt)
+		a.next.Of(name).Version = a.creds.Version
+		if !a.leavesNoError(failure, now) {
+			*a.next.Of(name) = a.next.Of(name).failed(a.began, now, failure)
+			a.keepDue(name, now)
+		}
+	}
+	a.describe(k.set, a.creds.CreatedAt)
+	a.next.Of(k.set.Name).Version = a.creds.Version
+	a.next.CredentialsVersion = a.creds.Version
+	s := k.saving
+	if s == nil {
+		return
+	}
+	part := a.next.Of(s.set)
+	if !s.theirs {
+		k.set.RefreshToken = s.creds.Of(s.set).RefreshToken
+		a.describe(k.set, k.response.SentAt)
+	}
+	if s.saved {
+		*part = part.replacing(a.stored[s.set].Fingerprint()).replacing(s.spent)
+		a.noteSaved(ctx, s)
+	}
+	if s.saved && !s.theirs && !a.c.Pending.empty() {
+		a.pendingErr = a.deletePending(ctx)
+	}
+}
+
+// leavesNoError reports whether a failed attempt is as if it had not been: a
+// forced refresh of a token that is not due, whose failure says nothing lasting.
+// The token becomes due when it would have.
+func (a *attempt) leavesNoError(failure *Error, now time.Time) bool {
+	c := a.c
+	c.State = a.next
+	due := len(c.due(now, Event{}, a.Settings.Heartbeat, &a.creds).ask) > 0
+	return a.event.Force && !due && !failure.Code.WaitsForNewCredentials()
+}
+
+// keepDue ends the backoff of a forced refresh when the token would have become
+// due without it.
+func (a *attempt) keepDue(set SetName, now time.Time) {
+	c := a.c
+	c.State = a.next
+	at := c.dueAt(a.creds.Two(), a.Settings.Heartbeat)
+	if part := a.next.Of(set); a.event.Force && at.After(now) && part.NotBefore.After(at) {
+		part.NotBefore = at
+	}
+}
+
+// describe notes which credentials a set has. A refresh token has stood in the
+// secret since "seen" at the latest.
+func (a *attempt) describe(set CredentialSet, seen time.Time) {
 	now := time.Now()
 	if seen.IsZero() || seen.After(now) {
 		seen = now
 	}
-	fingerprint := refreshToken.Fingerprint()
-	a.next.RefreshTokenSince = a.c.State.Since(fingerprint, seen)
-	a.next.RefreshTokenFingerprint = fingerprint
-	a.next.CredentialsVersion = version
-	a.next.CanLogIn = a.creds.CanLogIn()
+	part := a.next.Of(set.Name)
+	fingerprint := set.RefreshToken.Fingerprint()
+	part.RefreshTokenSince = part.Since(fingerprint, seen)
+	part.RefreshTokenFingerprint = fingerprint
+	part.Identity, part.CanLogIn = set.identity(), set.CanLogIn()
+	if part.Login.Version != a.creds.Version {
+		part.Login = Login{} // the credentials are news
+	}
 }
 
-// upcoming is when the state about to be recorded makes the connection due.
-func (a *attempt) upcoming() time.Time {
-	c := a.c.Connection
-	c.State = a.next
-	return c.refreshAt(a.Settings.Heartbeat)
+// carriedInto is the other part with this one's standing failure: its count goes
+// on.
+func (s SetState) carriedInto(part SetState) SetState {
+	part.Error, part.Failures, part.FailingSince = s.Error, s.Failures, s.FailingSince
+	return part
 }
 
-// record writes the state, which ends the lease. A failure that the state says
-// already, of a token that has ended, is not written again: the lease then ends
-// by itself, and nothing that it could throw into doubt is left.
+// notePublished notes the token that is in the token secret now.
+func (a *attempt) notePublished(k *kept, now time.Time) {
+	p := Published{
+		Set: k.set.Name, IssuedAt: k.token.IssuedAt, ExpiresAt: k.token.ExpiresAt, ValidUntil: k.token.ValidUntil,
+		Fingerprint: k.token.AccessToken.Fingerprint(), ReportedAt: recent(a.next.Published.ReportedAt, now),
+	}
+	if a.d.reason == ReasonDeadToken {
+		p.ReportedAt = recent(append(p.ReportedAt, wholeSeconds(now)), now)
+	}
+	a.next.Published = a.stillUncertain(k, p, now)
+	if s := k.saving; s != nil && (s.theirs || s.changed[s.set]) {
+		a.next.Published = a.next.Published.uncertainAt(now) // of credentials that an operator has changed
+	}
+	part := a.next.Of(k.set.Name)
+	part.TokenIssuedAt, part.TokenExpiresAt, part.TokenFingerprint = p.IssuedAt, p.ExpiresAt, p.Fingerprint
+}
+
+// lateEffect is for how long a request whose answer was lost may still be
+// executed, by a server behind a gateway that gave up.
+const lateEffect = time.Minute
+
+// stillUncertain is a token that a set has obtained, as long as an earlier
+// request of that set may still be executed and end it.
+func (a *attempt) stillUncertain(k *kept, p Published, now time.Time) Published {
+	part := a.next.Of(k.set.Name)
+	if part.GrantType != GrantTypeClientCredentials && !part.AnswerLostAt.IsZero() && k.response.SentAt.Sub(part.AnswerLostAt) < lateEffect {
+		return p.uncertainAt(now)
+	}
+	return p
+}
+
+// record writes the state, which ends the lease. One that says nothing new comes
+// after every other write, and is left out where there is no time for it: the
+// lease then ends by itself.
 func (a *attempt) record(ctx context.Context) error {
-	a.next.LeaseVersion = a.c.State.LeaseVersion
-	if a.next.Error != "" && !a.loginRecorded && !a.next.ExpiresAt.After(time.Now()) && a.next.document() == a.c.State.document() {
+	a.next.LeaseVersion = a.listed.LeaseVersion
+	says := !a.loginRecorded && a.next.document() == a.listed.document()
+	a.next.LeaseVersion = a.leaseVersion
+	if !says {
+		if failure := a.writeState(ctx, a.next, PriorityRecord); failure != nil {
+			return failure
+		}
 		return nil
 	}
-	a.next.LeaseVersion = a.leaseVersion
-	return a.writeState(ctx, a.next)
+	_ = a.writeState(ctx, a.next, PrioritySame)
+	return nil
 }
 
 // writeState writes a state, again for as long as ctx allows.
-func (a *attempt) writeState(ctx context.Context, s State) error {
+func (a *attempt) writeState(ctx context.Context, s State, priority Priority) *Error {
 	var lastErr error
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		err := a.Parameters.WaitToWrite(ctx, PriorityRecord)
+		err := a.Parameters.WaitToWrite(ctx, priority)
 		if err == nil {
-			if _, err = a.Parameters.Put(ctx, a.c.Name, KindState, s.document()); err == nil {
+			if _, err = a.putState(ctx, s); err == nil {
 				return nil
 			}
 		}
@@ -160,7 +279,13 @@ func (a *attempt) writeState(ctx context.Context, s State) error {
 			lastErr = err
 		}
 		if !sleep(ctx, pause) {
-			return &Error{Code: StateUnavailable, Cause: lastErr, Message: "the state could not be recorded (" + lastErr.Error() + "); " + remedy(lastErr, "write the connection's state parameter")}
+			return &Error{Code: StateUnavailable, Cause: lastErr, Message: "the state could not be recorded (" + lastErr.Error() + "); " + writeRemedy(lastErr, "the connection's state parameter")}
 		}
 	}
+}
+
+func (a *attempt) putState(ctx context.Context, s State) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return a.Parameters.Put(ctx, a.c.Name, KindState, s.document())
 }

@@ -4,72 +4,82 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
+// An attempt has time for what comes before the token request, for the request
+// and for storing what it brings: four calls of 3.5 s fit.
 const (
-	// attemptTimeout is how long one connection's attempt may take from its lease.
-	attemptTimeout = 50 * time.Second
-	// startReserve is how much of a run must be left for an attempt to begin: a
-	// token request's 20 s and what storing takes.
-	startReserve = 30 * time.Second
-	// startReserveAfterWait is the same after waiting for a token's end: jobs are
-	// without a token from then on, so less is worth a try.
-	startReserveAfterWait = 30 * time.Second
-	// storeReserve is kept free for what follows a granted token: four calls
-	// (save, look, publish, record), each twice as long as a second.
-	storeReserve = 8 * time.Second
-	// recordReserve is the part of it that only the record may use.
-	recordReserve = 2 * time.Second
-	// callTimeout bounds one call of a store.
+	beforeReserve  = 15 * time.Second
+	requestReserve = 20 * time.Second
+	storeReserve   = 20 * time.Second
+	// attemptTimeout is how long an attempt may take from its lease on, and how
+	// much of a run must be left for it to begin; with two credential sets
+	// twoSetsTimeout, for a second request.
+	attemptTimeout = beforeReserve + requestReserve + storeReserve
+	twoSetsTimeout = attemptTimeout + requestReserve
+	// recordReserve is the part of storeReserve that only the record may use.
+	recordReserve = 4 * time.Second
+	// callTimeout bounds one call of a store: two tries of the SDK.
 	callTimeout = 10 * time.Second
 )
 
-// attempt is one connection's way through the story, in one run.
+// attempt is one refresh attempt of a connection, in one run.
 type attempt struct {
 	*Rotator
-	c decided
-	// run is the run's name in leases; rank the attempt's place by urgency.
-	run  string
-	rank Priority
-	// began is the run's clock reading, deadline its end; what has not leased
-	// by startBy is left to a later run; until is the lease's end, after which
-	// nothing is written.
+	c Connection
+	d decision
+	// event is the run's; run its name in leases; rank the attempt's place by
+	// urgency; hosts what the run has found out about token hosts.
+	event Event
+	run   string
+	rank  Priority
+	hosts *hosts
+	// began is the run's clock reading, deadline its end; an attempt that has no
+	// lease by startBy is left to a later run; until is the lease's end, after
+	// which nothing is written.
 	began, deadline, startBy, until time.Time
 
 	leaseVersion int64
 
-	creds Credentials
-	// next is the state that the record will say.
-	next State
-	// unsure is the id of a save that failed and may yet happen. The next save
-	// has the same id: the secret takes one of the two, so that an older refresh
-	// token cannot come late and replace a newer one.
+	// listed is the state as the run's listing shows it, next what the record
+	// will say.
+	listed, next State
+	creds        Credentials
+	// stored are the refresh tokens in the secret; unsaved: others are used
+	// instead, and are to be saved; restored: that has happened.
+	stored            map[SetName]secret.Value
+	unsaved, restored bool
+	// uncertainSaveID is the id of a save that failed and may yet happen. The
+	// next save has the same id: the secret takes one of the two, so that an
+	// older refresh token cannot come late and replace a newer one.
 	uncertainSaveID string
-	// announced: the state says that a login was sent.
+	// pendingErr is why a pending refresh token is not in the secret yet.
+	pendingErr *Error
+	// otherwise is the outcome where no token is requested.
+	otherwise Outcome
+	// loginRecorded: the state says that a login was sent.
 	loginRecorded bool
+	// failures are those of the sets that were asked in this attempt.
+	failures map[SetName]*Error
 
 	throttled int
-	answered  []time.Duration
+	durations []time.Duration
 }
 
-// decided is a connection and what the run does about it.
-type decided struct {
-	Connection
-	decision
-}
-
-// rotate is the story of one connection: read its credentials, lease it, ask
-// for a token, save a changed refresh token, publish the access token, record
-// the state. What is recorded is left in a.next.
-func (a *attempt) rotate(ctx context.Context) (Outcome, error) {
-	a.next = a.c.State
-	if !sleepUntil(ctx, a.c.waitUntil) {
+// refresh is one connection's part of a run: read its credentials, take its
+// lease, ask for a token, save a changed refresh token, publish the access
+// token, record the state. What is recorded is left in a.next.
+func (a *attempt) refresh(ctx context.Context) (Outcome, error) {
+	a.listed, a.next = a.c.State, a.c.State
+	if !sleepUntil(ctx, a.d.waitUntil) {
 		return Deferred, nil
 	}
 	if outcome, err := a.read(ctx); outcome != "" {
 		return outcome, err
 	}
-	if outcome, err := a.lease(ctx); outcome != "" {
+	if outcome, err := a.takeLease(ctx); outcome != "" {
 		return outcome, err
 	}
 	// From here on the run's own end must not cut a write short. All of it ends
@@ -78,49 +88,125 @@ func (a *attempt) rotate(ctx context.Context) (Outcome, error) {
 	leased, done := context.WithDeadline(context.WithoutCancel(ctx), a.until)
 	defer done()
 
-	if now := time.Now(); a.c.leaseExpired(now) {
-		// This run's record will end the lease, but not the doubt, unless it
-		// publishes.
-		a.next = a.next.endedBy(now)
+	a.inheritLease(time.Now())
+	a.verifyInherited(leased)
+	a.restore(leased)
+	if len(a.d.ask) == 0 {
+		return a.recordNothingAsked(leased)
 	}
-	stillPending := a.restore(leased)
-	if !a.c.grant {
-		return a.recordRestored(leased, stillPending)
-	}
-	answer, err := a.ask(ctx)
-	if err != nil {
-		return a.recordFailure(leased, err)
-	}
-	return a.keep(leased, answer, stillPending)
+	set, response, failure := a.ask(leased)
+	return a.keep(leased, set, response, failure)
 }
 
-// read reads the credentials and tells what becomes of a connection that has
-// none, or that only new ones could move. An empty outcome means: go on.
+// read reads the credentials and decides again with them. An empty outcome
+// means: go on.
 func (a *attempt) read(ctx context.Context) (Outcome, error) {
+	err := a.readCredentials(ctx)
+	switch {
+	case errors.Is(err, ErrNotFound) && !a.c.State.everUsed():
+		return NoCredentials, nil
+	case err != nil && len(a.d.ask) == 0 && a.c.Pending.empty() && CodeOf(err) == "" && !errors.Is(err, ErrNotFound):
+		return a.idle(), nil // the look at them can wait
+	case err != nil:
+		return a.recordUnreadable(ctx, credentialsFailure(err))
+	}
+	if failure := a.resolve(ctx); failure != nil {
+		return Failed, failure
+	}
+	if set := a.event.Set; set != "" && a.creds.Of(set).Name == "" {
+		return Failed, &Error{Code: CredentialsUnread, Message: "the credentials secret has no set " + string(set) + `; leave out "set", or add it`}
+	}
+	a.c.State = a.c.State.AlignedWith(a.creds)
+	a.noteReadable()
+	a.next = a.c.State
+	return a.decideAgain()
+}
+
+func (a *attempt) readCredentials(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	version, err := a.Credentials.Read(ctx, a.c.Name)
 	if err == nil {
 		a.creds, err = ParseCredentials(version)
 	}
-	switch {
-	case err != nil && a.c.waitsForNew:
-		return BackingOff, nil
-	case errors.Is(err, ErrNotFound) && a.c.State.RefreshedAt.IsZero():
-		return NoCredentials, nil
-	case errors.Is(err, ErrNotFound):
-		return Failed, &Error{Code: CredentialsUnread, Cause: err, Message: "the credentials secret is gone or has no value any more; put one"}
-	case err != nil && CodeOf(err) == "":
-		return Failed, &Error{Code: CredentialsUnread, Cause: err, Message: "the credentials secret could not be read (" + err.Error() + "); " + remedy(err, "read it")}
-	case err != nil:
-		return Failed, err
+	return err
+}
+
+// noteReadable notes which credential sets can be used: an error of a set ends
+// when its fields are put right, and another stands when they are wrong.
+func (a *attempt) noteReadable() {
+	s := &a.c.State
+	if s.Error == CredentialsUnread {
+		s.Error, s.Failures = "", 0
 	}
-	if a.c.waitsForNew {
-		if a.creds.Version != a.c.State.CredentialsVersion {
-			a.c.grant, a.c.reason = true, ReasonNewCredentials
-		} else if a.c.Pending == nil {
-			return BackingOff, nil
+	for _, set := range a.creds.Sets() {
+		part := s.Of(set.Name)
+		switch {
+		case set.Err == nil && part.Error != CredentialsUnread:
+		case set.Err == nil && part.Version != a.creds.Version:
+			*part = part.works()
+		case set.Err == nil: // both sets were found to be one login
+			a.creds.Alternate.Err = twinError()
+		case part.Error != CredentialsUnread || part.Version != a.creds.Version:
+			*part = part.failed(a.began, a.began, set.Err)
+			part.Version = a.creds.Version
 		}
 	}
-	return "", nil
+}
+
+// decideAgain decides with the credentials. Where no token is to be requested
+// but the state says something that is true no longer, the attempt goes on to
+// its record.
+func (a *attempt) decideAgain() (Outcome, error) {
+	waited := !a.d.waitUntil.IsZero()
+	now := a.began
+	if waited {
+		now = time.Now()
+	}
+	a.d = a.c.decide(now, a.event, a.Settings.Heartbeat, &a.creds)
+	if waited && len(a.d.ask) > 0 {
+		a.d.reason = ReasonExpiry
+	}
+	if len(a.d.ask) > 0 {
+		a.otherwise = NotDue
+		return a.d.outcome, nil
+	}
+	a.otherwise = a.idle()
+	var broken error
+	if failure := a.creds.Broken(); failure != nil && a.otherwise != NotDue {
+		a.otherwise, broken = Failed, failure
+	}
+	news := a.c.State.document() != a.listed.document()
+	if a.unsaved || news || !a.c.Pending.empty() {
+		return "", nil
+	}
+	return a.otherwise, broken
+}
+
+// idle is the outcome of an attempt that requests no token.
+func (a *attempt) idle() Outcome {
+	switch {
+	case a.d.outcome != "" && a.d.outcome != Busy:
+		return a.d.outcome
+	case a.c.standing() != "" && !a.c.servedBeside(a.began):
+		return BackingOff
+	}
+	return NotDue
+}
+
+// everUsed reports whether the connection ever had credentials.
+func (s State) everUsed() bool {
+	return s.Published.known() || s.CredentialsVersion != "" || s.Primary.Version != "" || s.Alternate.Version != ""
+}
+
+// credentialsFailure says why the credentials cannot be used.
+func credentialsFailure(err error) *Error {
+	failure, ok := errors.AsType[*Error](err)
+	switch {
+	case ok:
+		return failure
+	case errors.Is(err, ErrNotFound):
+		return &Error{Code: CredentialsUnread, Cause: err, Message: "the credentials secret does not exist any more or has no value; write one"}
+	}
+	return &Error{Code: CredentialsUnread, Cause: err, Message: "the credentials secret could not be read (" + err.Error() + "); " + remedy(err, "read it")}
 }

@@ -2,6 +2,7 @@ package rotator
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -13,9 +14,9 @@ type Outcome string
 const (
 	NotDue        Outcome = "not_due"
 	Refreshed     Outcome = "refreshed"
-	Unchanged     Outcome = "unchanged"      // the server returned the token already out
+	Unchanged     Outcome = "unchanged"      // the server returned the published token, or one that expires before it
 	Restored      Outcome = "restored"       // a pending refresh token was saved, nothing else was due
-	BackingOff    Outcome = "backing_off"    // held back after a failure; no attempt made
+	BackingOff    Outcome = "backing_off"    // waiting after a failure; no attempt made
 	Busy          Outcome = "busy"           // another run holds the lease
 	Deferred      Outcome = "deferred"       // no time left in this run
 	NoCredentials Outcome = "no_credentials" // never refreshed, and no credentials found
@@ -39,10 +40,19 @@ type Result struct {
 	Name    string  `json:"name"`
 	Outcome Outcome `json:"outcome"`
 	Reason  Reason  `json:"reason,omitempty"`
+	// Set is the credential set that obtained the published token, where the
+	// connection has two; FailingSet the one that the error belongs to while the
+	// other one serves.
+	Set        SetName `json:"set,omitempty"`
+	FailingSet SetName `json:"failing_set,omitempty"`
 	// ExpiresAt is the published token's, absent where there never was one.
 	ExpiresAt        time.Time `json:"expires_at,omitzero"`
 	SecondsRemaining *int64    `json:"seconds_remaining,omitempty"`
-	Error            Code      `json:"error,omitempty"`
+	// ValidUntil is until when the rotator does not end that token.
+	ValidUntil time.Time `json:"valid_until,omitzero"`
+	// NextRefreshAt is absent where it is not known.
+	NextRefreshAt time.Time `json:"next_refresh_at,omitzero"`
+	Error         Code      `json:"error,omitempty"`
 	// RetryAt is absent where no time is known.
 	RetryAt time.Time `json:"retry_at,omitzero"`
 	// Message is one sentence that says what to do.
@@ -51,28 +61,100 @@ type Result struct {
 
 // result is the connection's line of the report.
 func (a *attempt) result(outcome Outcome, err error) Result {
-	result := Result{Name: a.c.Name, Outcome: outcome, Reason: a.c.reason}
-	state := a.next
-	if outcome == NotDue || outcome == Disabled {
+	c, now := a.c, time.Now()
+	c.State = a.next
+	p := c.State.Published
+	result := Result{Name: c.Name, Outcome: outcome, Reason: a.d.reason}
+	if outcome == NotDue || outcome == Disabled || outcome == Failed && c.ConfigError != nil {
 		result.Reason = ""
 	}
-	if state.known() {
-		seconds := int64(time.Until(state.ExpiresAt) / time.Second)
-		result.ExpiresAt, result.SecondsRemaining = wholeSeconds(state.ExpiresAt), &seconds
+	if c.two(nil) {
+		result.Set = p.Set
 	}
-	switch {
+	if p.known() {
+		seconds := int64(p.ExpiresAt.Sub(now) / time.Second)
+		result.ExpiresAt, result.SecondsRemaining, result.ValidUntil = wholeSeconds(p.ExpiresAt), &seconds, wholeSeconds(p.ValidUntil)
+		if c.ConfigError == nil && c.Config.Enabled {
+			result.NextRefreshAt = c.nextRefresh(now, a.Settings.Heartbeat)
+		}
+	}
+	switch failing := c.failingSet(); {
 	case outcome == Failed:
-		failure := firstOf(err)
+		failure := failureOf(err)
 		result.Error, result.Message = failure.Code, failure.Message
+		result.RetryAt = c.retryAt(a.failedSet(failure), now)
+	case outcome == BackingOff && a.d.tooManyReports:
+		result.Error, result.Message, result.RetryAt = TooManyReports, TooManyReports.Advice(), wholeSeconds(c.reportsAgainAt(now))
 	case outcome == BackingOff:
-		result.Error, result.Message = state.Error, state.Error.Advice()
-	default:
-		return result
-	}
-	if a.c.ConfigError == nil && time.Now().Before(state.NotBefore) {
-		result.RetryAt = wholeSeconds(state.NotBefore)
+		result.Error, result.Message = c.standing(), c.standing().Advice()
+		result.RetryAt = c.retryAt(failing, now)
+	case c.two(nil) && failing != "" && (outcome == NotDue || outcome == Refreshed || outcome == Unchanged):
+		result.FailingSet, result.Error = failing, c.State.Of(failing).Error
+		result.Message, result.RetryAt = result.Error.Advice(), c.retryAt(failing, now)
+		if failure := a.failures[failing]; failure != nil {
+			result.Message = failure.Message
+		}
 	}
 	return result
+}
+
+// failureOf is the first failure in err; one without a code is a bug.
+func failureOf(err error) *Error {
+	if failure, ok := errors.AsType[*Error](err); ok {
+		return failure
+	}
+	return &Error{Code: InternalError, Cause: err, Message: InternalError.Advice()}
+}
+
+// failedSet is the credential set of a failure, empty for one that belongs to
+// none.
+func (a *attempt) failedSet(failure *Error) SetName {
+	for name, of := range a.failures {
+		if of == failure {
+			return name
+		}
+	}
+	return ""
+}
+
+// failingSet is a credential set with an error, first the one that did not
+// obtain the published token.
+func (c Connection) failingSet() SetName {
+	resting, _ := c.resting()
+	for _, set := range []SetName{resting, resting.Other()} {
+		if c.State.Of(set).Error != "" {
+			return set
+		}
+	}
+	return ""
+}
+
+// standing is the error that stands for the connection, "" where none does.
+func (c Connection) standing() Code {
+	if c.State.Error != "" {
+		return c.State.Error
+	}
+	if set := c.failingSet(); set != "" {
+		return c.State.Of(set).Error
+	}
+	return ""
+}
+
+// retryAt is when a set is asked again after a failure; the zero time where no
+// time is known.
+func (c Connection) retryAt(set SetName, now time.Time) time.Time {
+	at := c.State.NotBefore
+	if set != "" {
+		part := c.State.Of(set)
+		if part.Error == LoginRejected && part.RefreshTokenFingerprint == "" {
+			return time.Time{}
+		}
+		at = later(at, part.NotBefore)
+	}
+	if !at.After(now) {
+		return time.Time{}
+	}
+	return wholeSeconds(at)
 }
 
 func failures(results []Result) []string {
@@ -85,12 +167,13 @@ func failures(results []Result) []string {
 	return failed
 }
 
-// logRun logs the report when something happened.
-func (r *Rotator) logRun(ctx context.Context, report Report) {
+// logRun logs the report when something happened: something other than not_due,
+// or a connection whose token endpoint was asked.
+func (r *Rotator) logRun(ctx context.Context, report Report, asked map[string]bool) {
 	level, idle := slog.LevelInfo, true
 	for _, result := range report.Connections {
 		switch {
-		case result.Outcome == NotDue || result.Outcome == Disabled:
+		case result.Outcome == NotDue && !asked[result.Name] || result.Outcome == Disabled:
 			continue
 		case result.Error.ActionRequired():
 			level = max(level, slog.LevelError)

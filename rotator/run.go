@@ -37,7 +37,7 @@ type Rotator struct {
 	Parameters  ParameterWriter
 	Credentials CredentialsReader
 	Saver       CredentialsSaver
-	Pending     Pending
+	Pending     PendingStore
 	Tokens      TokenPublisher
 	Endpoint    TokenEndpoint
 	Metrics     MetricsWriter
@@ -77,11 +77,11 @@ func (r *Rotator) Run(ctx context.Context, requestID string, event Event) (repor
 		return report, err
 	}
 	attempts := r.decide(now, deadline, requestID, event, chosen)
-	results := rotateAll(ctx, attempts)
+	results := refreshAll(ctx, attempts)
 
 	report.Connections = results
 	report.DurationMS = time.Since(now).Milliseconds()
-	r.logRun(ctx, report)
+	r.logRun(ctx, report, asked(attempts))
 	r.measure(ctx, all, attempts, results)
 	if failed := failures(results); len(failed) > 0 && event.Heartbeat() {
 		return report, &RotationFailed{Failures: failed}
@@ -137,13 +137,17 @@ func choose(all []Connection, names []string) ([]Connection, error) {
 // order. The due ones get their rank: most urgent first.
 func (r *Rotator) decide(now, deadline time.Time, requestID string, event Event, chosen []Connection) []*attempt {
 	run := requestID + "/" + rand.Text()[:8]
+	found := &hosts{failed: map[string]int{}}
 	attempts := make([]*attempt, len(chosen))
 	for i, c := range chosen {
-		d := c.decide(now, event, r.Settings.Heartbeat)
-		if d.waitUntil.Add(startReserveAfterWait).After(deadline) {
+		d := c.decide(now, event, r.Settings.Heartbeat, nil)
+		if d.waitUntil.Add(attemptTimeout).After(deadline) {
 			d = decision{outcome: NotDue}
 		}
-		attempts[i] = &attempt{Rotator: r, c: decided{c, d}, run: run, began: now, deadline: deadline, startBy: r.startBy(now, deadline, event, d), next: c.State}
+		attempts[i] = &attempt{
+			Rotator: r, c: c, d: d, event: event, run: run, hosts: found, began: now, deadline: deadline,
+			startBy: r.startBy(now, deadline, event, c, d), next: c.State,
+		}
 	}
 	byUrgency := slices.SortedStableFunc(slices.Values(attempts), func(a, b *attempt) int {
 		return cmp.Or(a.c.urgency().Compare(b.c.urgency()), cmp.Compare(a.c.Name, b.c.Name))
@@ -158,34 +162,45 @@ func (r *Rotator) decide(now, deadline time.Time, requestID string, event Event,
 // later run. Where many are due, that is the next heartbeat: its process knows
 // nothing of this one's writes, and both together would be above the limit of
 // Parameter Store. A second before it, so that the records of the attempts under
-// way are out. What somebody asked for would not be taken up there.
-func (r *Rotator) startBy(now, deadline time.Time, event Event, d decision) time.Time {
-	switch {
-	case !d.waitUntil.IsZero():
-		return deadline.Add(-startReserveAfterWait)
-	case event.Heartbeat():
-		return earlier(now.Add(r.Settings.Heartbeat*59/60), deadline.Add(-startReserve))
+// way are written. What an operator asked for would not be taken up there.
+func (r *Rotator) startBy(now, deadline time.Time, event Event, c Connection, d decision) time.Time {
+	reserve := attemptTimeout
+	if c.two(nil) {
+		reserve = twoSetsTimeout
 	}
-	return deadline.Add(-startReserve)
+	latest := deadline.Add(-reserve)
+	if d.waitUntil.IsZero() && event.Heartbeat() {
+		return earlier(now.Add(r.Settings.Heartbeat*59/60), latest)
+	}
+	return latest
 }
 
-// rotateAll takes the due connections through the story, side by side.
-func rotateAll(ctx context.Context, attempts []*attempt) []Result {
+// refreshAll refreshes the due connections side by side.
+func refreshAll(ctx context.Context, attempts []*attempt) []Result {
 	results := make([]Result, len(attempts))
 	var running sync.WaitGroup
 	for i, a := range attempts {
 		switch {
 		case a.c.ConfigError != nil:
 			results[i] = a.result(Failed, a.c.ConfigError)
-		case a.c.outcome != "":
-			results[i] = a.result(a.c.outcome, nil)
+		case a.d.outcome != "":
+			results[i] = a.result(a.d.outcome, nil)
 		default:
 			running.Go(func() {
-				outcome, err := a.rotateSafely(ctx)
+				outcome, err := a.refreshSafely(ctx)
 				results[i] = a.result(outcome, err)
 			})
 		}
 	}
 	running.Wait()
 	return results
+}
+
+// asked are the connections of which an attempt made a token request.
+func asked(attempts []*attempt) map[string]bool {
+	names := map[string]bool{}
+	for _, a := range attempts {
+		names[a.c.Name] = len(a.failures) > 0
+	}
+	return names
 }

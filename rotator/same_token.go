@@ -1,32 +1,69 @@
 package rotator
 
-import "time"
+import (
+	"context"
+	"time"
+)
+
+// Without Multi Token Support Reltio may answer an early refresh with the token
+// that is published already. This file has all of that rule: the token is not
+// published again, its recorded expiry never moves later, no request is made
+// before it has expired, and a run waits for that instant where it is near.
 
 const (
+	// sameTokenMargin is how long after a recorded expiry a new token is
+	// requested: servers cut expires_in to whole seconds, and so does the state.
+	sameTokenMargin = time.Second
 	// sameTokenTries and sameTokenPause: how often a token that should have
-	// ended is asked for again when it comes back once more.
+	// expired is requested again when the response is the same token.
 	sameTokenTries = 5
 	sameTokenPause = time.Second
 )
 
-// published reports whether the answer is the token already out.
-func (a *attempt) published(answer TokenResponse) bool {
-	return a.c.State.TokenFingerprint != "" && answer.AccessToken.Fingerprint() == a.c.State.TokenFingerprint
-}
-
-// sameTokenEnd is when a token that came back once more ends: never later than
-// was believed, since not every server counts down. What was recorded in doubt
-// is no belief.
-func (s State) sameTokenEnd(answer TokenResponse, now time.Time) time.Time {
-	end := answer.SentAt.Add(min(answer.ExpiresIn, maxLifetime))
-	doubt := s.Error != "" && !s.ExpiresAt.After(now)
-	if s.known() && !doubt {
-		end = earlier(end, s.ExpiresAt)
-	}
-	return wholeSeconds(end)
-}
-
-// longestWait is how far ahead a run waits for the end of a token that the
+// longestWait is how far ahead a run waits for the expiry of a token that the
 // server replaces only then: the longest that two heartbeats may lie apart when
 // each is up to a third of the interval early or late.
 func longestWait(heartbeat time.Duration) time.Duration { return heartbeat + 2*heartbeat/3 }
+
+// sameTokenWait reports whether a run is to wait for the published token's
+// expiry, and until when. With two credential sets it waits only while the other
+// set has an error: otherwise that set has published a token long before.
+func (c Connection) sameTokenWait(now time.Time, event Event, two bool, heartbeat time.Duration) (until time.Time, wait bool) {
+	p := c.State.Published
+	at := p.ExpiresAt.Add(sameTokenMargin)
+	if two && (p.Set == "" || c.State.Of(p.Set.Other()).Error == "") {
+		return at, false
+	}
+	return at, p.Unchanged && event.Heartbeat() && now.Before(at) && at.Sub(now) <= longestWait(heartbeat)
+}
+
+// isPublished reports whether a response is the published token.
+func (a *attempt) isPublished(response TokenResponse) bool {
+	published := a.c.State.Published.Fingerprint
+	return published != "" && response.AccessToken.Fingerprint() == published
+}
+
+// requestUntilNew makes a token request, and again as long as the response is
+// the token that should have expired by now.
+func (a *attempt) requestUntilNew(ctx context.Context, set CredentialSet) (TokenResponse, *Error) {
+	response, failure := a.request(ctx, set)
+	for range sameTokenTries {
+		// A request spends the refresh token when the server changes it: the new
+		// one is saved before anything else is requested.
+		if failure != nil || a.d.reason != ReasonExpiry || !a.isPublished(response) || a.changed(set, response) ||
+			!a.timeForRequest() || !sleep(ctx, sameTokenPause) {
+			break
+		}
+		response, failure = a.request(ctx, set)
+	}
+	return response, failure
+}
+
+// onceMore is the published token after a response that was the same token. Its
+// expiry never moves later, because not every server counts down.
+func (p Published) onceMore(response TokenResponse) Published {
+	p.ExpiresAt = earlier(p.ExpiresAt, wholeSeconds(response.SentAt.Add(min(response.ExpiresIn, maxLifetime))))
+	p.ValidUntil = earlier(p.ValidUntil, p.ExpiresAt)
+	p.Unchanged, p.UncertainSince = true, time.Time{}
+	return p
+}

@@ -1,12 +1,10 @@
 package rotator
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,11 +12,11 @@ import (
 )
 
 // ownVersion begins the id of every secret version that the rotator writes, so
-// that a person who lists the versions sees who wrote which.
+// that an operator who lists the versions sees who wrote which.
 const ownVersion = "rotator-"
 
 // newVersionID is chosen before the write, so that a repeated write is the same
-// write. It tells when, since a write may come late and the version's own date
+// write. It says when, since a write may come late and the version's own date
 // with it. Secrets Manager wants 32 to 64 characters.
 func newVersionID() string {
 	var id [16]byte
@@ -26,124 +24,263 @@ func newVersionID() string {
 	return fmt.Sprintf("%s%d-%x", ownVersion, time.Now().Unix(), id)
 }
 
-// ownBefore reports whether the rotator chose to write a version before t, or in
-// the same second.
-func ownBefore(versionID string, t time.Time) bool {
-	rest, own := strings.CutPrefix(versionID, ownVersion)
-	seconds, _, _ := strings.Cut(rest, "-")
-	chosen, err := strconv.ParseInt(seconds, 10, 64)
-	return own && err == nil && chosen <= t.Unix()
-}
+// maxMerges is how often a changed refresh token is brought into a document that
+// an operator saved at the same moment.
+const maxMerges = 2
 
-// saving is a changed refresh token on its way into the credentials secret.
+// saving is a document on its way into the credentials secret.
 type saving struct {
-	refreshToken    secret.Value
-	document        secret.Value
-	versionID       string
-	saved           bool // in the secret
-	verified        bool // and nobody's version was replaced, or theirs is current again
-	concurrentWrite bool // somebody wrote new credentials meanwhile
-	stillPending    bool // pending instead
-	err             error
+	// set is the one whose refresh token changed, and spent the fingerprint of
+	// the one that its token request used; both are empty where a pending one is
+	// restored.
+	set   SetName
+	spent string
+	// creds are what is saved, over version "read", as version versionID.
+	creds     Credentials
+	read      string
+	versionID string
+	// login: a login brought the refresh token, and another one can replace it.
+	login bool
+
+	saved    bool // in the secret
+	verified bool // and it is known which version that write replaced
+	pending  bool // in the pending parameter instead
+	merges   int
+	// theirs: an operator's credentials are current; changed are the sets of
+	// which an operator changed a field meanwhile. Both are news.
+	theirs  bool
+	changed map[SetName]bool
+	// err is why the secret did not take it, pendingErr why the parameter did not.
+	err, pendingErr error
 }
 
-func (a *attempt) newSaving(refreshToken secret.Value) *saving {
-	return &saving{refreshToken: refreshToken, document: a.creds.withRefreshToken(refreshToken), versionID: cmp.Or(a.uncertainSaveID, newVersionID())}
+func (a *attempt) newSaving(set CredentialSet, response TokenResponse) *saving {
+	s := &saving{
+		set: set.Name, spent: set.RefreshToken.Fingerprint(),
+		creds:     a.creds.with(map[SetName]secret.Value{set.Name: response.RefreshToken}),
+		read:      a.creds.Version,
+		versionID: a.uncertainSaveID,
+		login:     a.next.Of(set.Name).GrantType == GrantTypePassword && set.CanLogIn(),
+	}
+	if s.versionID == "" {
+		s.versionID = newVersionID()
+	}
+	return s
 }
 
-const (
-	// saveTimeout and pendingTimeout bound one try, so that a token waits for 5 s at
-	// most for a refresh token that cannot be saved.
-	saveTimeout    = 3 * time.Second
-	pendingTimeout = 2 * time.Second
-)
-
-// save makes one try at bringing the refresh token into the secret, else into
-// pending refresh token, and at looking whom that write replaced. It reports whether nothing is
-// left to do.
-func (a *attempt) save(ctx context.Context, s *saving) bool {
-	if s.stillPending {
-		return true
-	}
-	saveCtx, cancel := context.WithTimeout(ctx, saveTimeout)
-	defer cancel()
-	if !s.saved {
-		s.err = a.Saver.Save(saveCtx, a.c.Name, s.versionID, s.document)
-		s.saved = s.err == nil
-	}
-	if s.saved {
-		if !s.verified {
-			s.concurrentWrite, s.err = a.look(saveCtx, s.versionID, a.creds.Version)
-			s.verified = s.err == nil
+// saveOnce makes one try at writing the document and at verifying which version
+// that write replaced.
+func (a *attempt) saveOnce(ctx context.Context, s *saving) {
+	for !s.verified {
+		if !s.saved {
+			if s.err = a.write(ctx, s); s.err != nil {
+				return
+			}
+			s.saved = true
 		}
-		return s.verified
+		if s.err = a.verifyWrite(ctx, s); s.err != nil {
+			return
+		}
 	}
-	pending := PendingToken{RefreshToken: s.refreshToken, RotatedFrom: a.creds.Version, SavedAt: time.Now()}
-	if !pending.fits() {
-		return false
-	}
-	pendingCtx, cancelPending := context.WithTimeout(ctx, pendingTimeout)
-	defer cancelPending()
-	if err := a.Pending.PutPending(pendingCtx, a.c.Name, pending.document()); err != nil {
-		s.err = errors.Join(s.err, err)
-		return false
-	}
-	s.stillPending = true
-	return true
 }
 
-// look finds out whom the write of version "own" replaced. If that was not the
-// version "read", somebody was faster, and theirs is made current again; if own
-// is not current any more, somebody wrote later. Either is "displaced".
-func (a *attempt) look(ctx context.Context, own, read string) (concurrentWrite bool, err error) {
-	labels, err := a.Saver.Labels(ctx, a.c.Name)
-	switch {
-	case err != nil:
-		return false, err
-	case labels.Current != own:
-		return true, nil
-	case labels.Previous == read || labels.Previous == "":
-		return false, nil
-	case strings.HasPrefix(labels.Previous, ownVersion):
-		return false, nil // an earlier save's, which seemed to fail and was pending
-	}
-	if err := a.Saver.RestorePrevious(ctx, a.c.Name, own, labels.Previous); err != nil && !errors.Is(err, ErrMoved) {
-		return false, err
-	}
-	a.Log.WarnContext(ctx, "somebody put new credentials while a refresh was under way; theirs are current again and will be used at the next heartbeat", "connection", a.c.Name)
-	return true, nil
-}
-
-func (a *attempt) notSaved(s *saving) error {
-	if s == nil || s.saved {
+func (a *attempt) write(ctx context.Context, s *saving) error {
+	err := func() error {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		return a.Saver.Save(ctx, a.c.Name, s.versionID, s.creds.document)
+	}()
+	if err == nil {
 		return nil
-	}
-	cause := "(" + strings.ReplaceAll(s.err.Error(), "\n", ", ") + ")"
-	if s.stillPending {
-		return &Error{Code: CredentialsNotSaved, Cause: s.err, Message: "a changed refresh token could not be saved to the credentials secret " + cause + " and is kept pending; it is saved at a coming heartbeat; check that the function may write the secret"}
-	}
-	lost := "a changed refresh token could be saved neither to the credentials secret nor pending " + cause
-	if !(PendingToken{RefreshToken: s.refreshToken, RotatedFrom: a.creds.Version}).fits() {
-		lost = "a changed refresh token could not be saved to the credentials secret " + cause + " and is too long for pending refresh token (4 KB)"
-	}
-	return &Error{Code: CredentialsNotSaved, Cause: s.err, Message: lost + "; it is lost: log in again and put the new refresh token into the credentials secret"}
-}
-
-// reportReplaced warns when a run died between saving a refresh token and
-// looking whom that write replaced: credentials that somebody put at that
-// moment are the version before then. Its id is named, since the next save takes
-// the label AWSPREVIOUS from it.
-func (a *attempt) reportReplaced(ctx context.Context) {
-	last := a.c.State.CredentialsVersion
-	if !a.c.leaseExpired(time.Now()) || a.creds.Version == last || !strings.HasPrefix(a.creds.Version, ownVersion) {
-		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	if labels, lookErr := a.Saver.Labels(ctx, a.c.Name); lookErr == nil && labels.Current == s.versionID {
+		return nil // the write happened, and its answer was lost
+	}
+	return err
+}
+
+// verifyWrite checks which version the write replaced. If that is not the one
+// that was read, or another one is current by now, an operator wrote at the same
+// moment: where their document holds the refresh token that was just spent, they
+// changed something else, and the new one goes into their document. Otherwise
+// they gave other credentials, and theirs stay or become current again.
+func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	labels, err := a.Saver.Labels(ctx, a.c.Name)
-	if err != nil || labels.Current != a.creds.Version || labels.Previous == last || strings.HasPrefix(labels.Previous, ownVersion) {
+	if err != nil {
+		return err
+	}
+	theirs := labels.Current
+	if labels.Current == s.versionID {
+		theirs = labels.Previous
+		if theirs == s.read || theirs == "" || strings.HasPrefix(theirs, ownVersion) {
+			s.verified = true
+			return nil
+		}
+	}
+	version, err := a.Credentials.ReadVersion(ctx, a.c.Name, theirs)
+	if err != nil {
+		return err
+	}
+	document, err := ParseCredentials(version)
+	if set, ok := document.holding(s); err == nil && ok && s.merges < maxMerges {
+		s.merges++
+		s.noteChanges(a.creds, document)
+		s.creds = document.with(map[SetName]secret.Value{set: s.creds.Of(s.set).RefreshToken})
+		s.read, s.versionID, s.saved = labels.Current, newVersionID(), false
+		return nil
+	}
+	s.verified = true
+	if labels.Current == s.versionID {
+		if err := a.Saver.RestorePrevious(ctx, a.c.Name, s.versionID, theirs); err != nil && !errors.Is(err, ErrMoved) {
+			s.verified = false
+			return err
+		}
+	}
+	if s.merges == maxMerges {
+		a.Log.WarnContext(ctx, "the credentials secret was changed several times while a refresh token was saved; check that your last change is there", "connection", a.c.Name)
+	} else {
+		a.Log.WarnContext(ctx, "an operator wrote new credentials while a refresh was under way; they are current and are used from now on", "connection", a.c.Name)
+	}
+	s.theirs = true
+	return nil
+}
+
+// clockMargin is how far the clocks of AWS and of a run may differ, and what is
+// lost by whole seconds.
+const clockMargin = 2 * time.Second
+
+// verifyInherited does what a run could not do that died right after it saved a
+// changed refresh token: it verifies which version that save replaced. Whether
+// the run had read that version is not recorded. It had not when the version is
+// younger than the run's lease, or when its other fields are not those that the
+// run saved.
+func (a *attempt) verifyInherited(ctx context.Context) {
+	own, last := a.creds.Version, a.listed.CredentialsVersion
+	if !a.c.leaseExpired(a.began) || own == last || !strings.HasPrefix(own, ownVersion) || a.unsaved {
 		return
 	}
-	a.Log.WarnContext(ctx, "a run died right after saving a changed refresh token; if you put new credentials while it was under way, they were replaced: put them again",
-		"connection", a.c.Name, "died_by", a.c.Lease.Until.Format(time.RFC3339), "replaced_version", labels.Previous)
+	labels, err := a.Saver.Labels(ctx, a.c.Name)
+	if err != nil || labels.Current != own || labels.Previous == last || labels.Previous == "" || strings.HasPrefix(labels.Previous, ownVersion) {
+		return
+	}
+	replaced, err := a.Credentials.ReadVersion(ctx, a.c.Name, labels.Previous)
+	var theirs Credentials
+	if err == nil {
+		theirs, err = ParseCredentials(replaced)
+	}
+	leased := a.c.Lease.Until.Add(-attemptTimeout)
+	if concurrent := err == nil && (!theirs.sameButRefreshTokens(a.creds) || replaced.CreatedAt.After(leased.Add(clockMargin))); !concurrent {
+		a.Log.WarnContext(ctx, "a run died right after it saved a changed refresh token; if you wrote new credentials while it was under way, they were replaced: write them again",
+			"connection", a.c.Name, "died_by", a.c.Lease.Until.Format(time.RFC3339), "replaced_version", labels.Previous)
+		return
+	}
+	s := &saving{creds: a.creds, read: last, versionID: own, saved: true}
+	for _, set := range a.creds.Sets() {
+		if part := a.next.Of(set.Name); set.RefreshToken.Fingerprint() != part.RefreshTokenFingerprint {
+			s.set, s.spent = set.Name, part.RefreshTokenFingerprint
+		}
+	}
+	a.saveOnce(ctx, s)
+	a.noteSaved(ctx, s)
+	a.d.ask, a.otherwise = nil, Deferred // the next heartbeat uses what is current
+}
+
+// sameButRefreshTokens reports whether all other fields of the sets are equal.
+func (c Credentials) sameButRefreshTokens(other Credentials) bool {
+	for _, name := range []SetName{Primary, Alternate} {
+		a, b := c.Of(name), other.Of(name)
+		a.RefreshToken = b.RefreshToken
+		if !a.equal(b) {
+			return false
+		}
+	}
+	return true
+}
+
+// holding returns the set of a document that holds the refresh token that a
+// saving's request spent, with the same client. A pending one that is restored
+// has spent none: any document takes it that holds what it replaces, which
+// resolve finds out at the next heartbeat.
+func (c Credentials) holding(s *saving) (SetName, bool) {
+	if s.set == "" || s.spent == "" {
+		return "", false
+	}
+	for _, set := range c.Sets() {
+		if set.RefreshToken.Fingerprint() == s.spent && set.ClientID == s.creds.Of(s.set).ClientID {
+			return set.Name, true
+		}
+	}
+	return "", false
+}
+
+// noteChanges notes of which sets an operator changed a field.
+func (s *saving) noteChanges(read, theirs Credentials) {
+	if s.changed == nil {
+		s.changed = map[SetName]bool{}
+	}
+	for _, name := range []SetName{Primary, Alternate} {
+		a, b := read.Of(name), theirs.Of(name)
+		if name == s.set {
+			a.RefreshToken, b.RefreshToken = secret.Value{}, secret.Value{}
+		}
+		if !a.equal(b) {
+			s.changed[name] = true
+		}
+	}
+}
+
+func (s CredentialSet) equal(other CredentialSet) bool {
+	return s.ClientID == other.ClientID && s.ClientSecret.Equal(other.ClientSecret) && s.RefreshToken.Equal(other.RefreshToken) &&
+		s.Username.Equal(other.Username) && s.Password.Equal(other.Password)
+}
+
+// noteSaved notes in the state what a save means for it: the rotator's own
+// writes are no news, an operator's are.
+func (a *attempt) noteSaved(ctx context.Context, s *saving) {
+	if !s.verified {
+		a.Log.WarnContext(ctx, "a changed refresh token was saved, but it could not be verified which version that write replaced; if you wrote new credentials at this moment, write them again", "connection", a.c.Name)
+	}
+	if s.theirs {
+		return
+	}
+	before := a.next
+	a.next = a.next.renamed(a.creds.Version, s.versionID)
+	for name := range s.changed {
+		a.next.Of(name).Version, a.next.Of(name).Login.Version = before.Of(name).Version, before.Of(name).Login.Version
+	}
+	a.next.CredentialsVersion = s.versionID
+}
+
+// hasReplaced reports whether the rotator replaced this refresh token.
+func (s SetState) hasReplaced(refreshToken secret.Value) bool {
+	fingerprint := refreshToken.Fingerprint()
+	for _, replaced := range s.Replaced {
+		if replaced == fingerprint && fingerprint != s.RefreshTokenFingerprint {
+			return true
+		}
+	}
+	return false
+}
+
+// notSaved says what became of a changed refresh token that is not in the
+// secret; nil when it is there.
+func (a *attempt) notSaved(s *saving) *Error {
+	if s == nil || s.saved || s.login {
+		return nil
+	}
+	cause := "(" + s.err.Error() + ")"
+	failure := &Error{Code: CredentialsNotSaved, Cause: s.err}
+	switch {
+	case s.pending:
+		failure.Message = "a changed refresh token could not be saved to the credentials secret " + cause + " and is pending; a later heartbeat saves it; check that the function may write the secret"
+	case errors.Is(s.pendingErr, errTooLong):
+		failure.Message = "a changed refresh token could not be saved to the credentials secret " + cause + " and is too long for the pending parameter (4 KB); it is lost: log in again and write the new refresh token to the credentials secret"
+	default:
+		failure.Message = "a changed refresh token could be saved neither to the credentials secret nor to the pending parameter (" + joined(s.err, s.pendingErr).Error() + "); it is lost: log in again and write the new refresh token to the credentials secret"
+	}
+	return failure
 }

@@ -2,126 +2,255 @@ package rotator
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
 const (
 	// maxLifetime is the longest that a token is believed to live. A server
 	// that says more is believed up to it.
 	maxLifetime = 24 * time.Hour
-	// maxBackoff is the longest that a state may hold a connection back: the cap
-	// of Retry-After and the interval between tries of rejected credentials.
+	// maxBackoff is the longest that a failure forbids token requests: the cap
+	// of Retry-After, and the interval between tries of rejected credentials.
 	maxBackoff = time.Hour
 	// clockStep is how far the clocks of two runs may differ.
 	clockStep = time.Minute
-	// maxWord is the longest that a state's text can be, in bytes: the id of a
-	// secret's version.
+	// maxWord is the longest that a text in a state can be, in bytes: the id of
+	// a secret's version.
 	maxWord = 64
-	// maxFailures is where failures stop being counted: the back-off has
-	// reached its end there, and in a long outage a record that says the same
-	// is not written again.
-	maxFailures = 5
+	// maxFailures is where failures stop being counted: the longest backoff is
+	// reached there, and in a long outage the state stays the same.
+	maxFailures = 6
+	// maxReplaced is how many replaced refresh tokens a state remembers.
+	maxReplaced = 8
+	// expiryMargin is how long after its recorded expiry a token is taken
+	// for expired: a server cuts expires_in to whole seconds, and so does the
+	// state.
+	expiryMargin = 2 * time.Second
 )
 
 // State is what is remembered of a connection between runs. It is a hint: when
-// it is lost or damaged, the connection is refreshed once too often. It holds
-// nothing secret. Times are whole seconds, UTC.
+// it is lost or damaged, the connection is refreshed once more than needed. It
+// holds nothing secret. Times are whole seconds, UTC.
 type State struct {
-	// ExpiresAt is when the published token ends, or the instant at which it
-	// fell into doubt.
-	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	// RefreshedAt is when the last good answer was asked for.
-	RefreshedAt time.Time `json:"refreshed_at,omitzero"`
-	// Unchanged says that this answer was the token already out.
-	Unchanged bool `json:"unchanged,omitempty"`
-	// NotBefore holds the connection back after a failure.
-	NotBefore time.Time `json:"not_before,omitzero"`
+	Published Published `json:"published,omitzero"`
+	Primary   SetState  `json:"primary,omitzero"`
+	Alternate SetState  `json:"alternate,omitzero"`
+	// Error is the standing failure that belongs to no credential set.
+	Error Code `json:"error,omitempty"`
 	// Failures counts failures in a row with the same Error, up to maxFailures.
 	Failures int `json:"failures,omitempty"`
-	// Error is the standing failure, empty when all is well.
-	Error Code `json:"error,omitempty"`
-	// Grant is the grant that gave the published token.
-	GrantType GrantType `json:"grant_type,omitempty"`
-	// CanLogIn says that the credentials held a username and a password.
-	CanLogIn bool `json:"can_log_in,omitempty"`
-	// LoginAttempted is the credentials version that a login was sent with and
-	// that no login has succeeded with.
-	LoginAttempted string `json:"login_attempted,omitempty"`
-	// TokenFingerprint is the published token's.
-	TokenFingerprint string `json:"token_fingerprint,omitempty"`
-	// RefreshTokenFingerprint is that of the refresh token in use.
-	RefreshTokenFingerprint string `json:"refresh_token_fingerprint,omitempty"`
-	// RefreshTokenSince is the earlier of when that refresh token was first
-	// seen and when the secret version that held it was created.
-	RefreshTokenSince time.Time `json:"refresh_token_since,omitzero"`
-	// CredentialsVersion is the secret version last used.
+	// NotBefore forbids token requests of every set: a server's Retry-After.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	// CredentialsVersion is the secret version last used or saved.
 	CredentialsVersion string `json:"credentials_version,omitempty"`
 	// LeaseVersion is the highest lease version written by the run that
 	// recorded this.
 	LeaseVersion int64 `json:"lease_version,omitempty"`
 }
 
-// parseState reads a state. What cannot be true is left out, so that it counts
-// as unknown; what does not depend on the clock is kept, because forgetting a
-// login could lock an account.
+// Published is what is known of the token in the token secret.
+type Published struct {
+	// Set is the credential set that obtained it; empty when that set is in the
+	// credentials secret no longer.
+	Set      SetName   `json:"set,omitempty"`
+	IssuedAt time.Time `json:"issued_at,omitzero"`
+	// ExpiresAt is never later than the server's own expiry.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// ValidUntil is the time that the token secret names: until then the rotator
+	// does not end the token.
+	ValidUntil  time.Time `json:"valid_until,omitzero"`
+	Fingerprint string    `json:"fingerprint,omitempty"`
+	// Unchanged says that the last response was this token once more.
+	Unchanged bool `json:"unchanged,omitempty"`
+	// UncertainSince is the first instant since the last certain response at
+	// which the server may have ended the token.
+	UncertainSince time.Time `json:"uncertain_since,omitzero"`
+	// ReportedAt are the refreshes that jobs' reports caused in the last
+	// reportInterval.
+	ReportedAt []time.Time `json:"reported_at,omitempty"`
+}
+
+// SetState is what is remembered of one credential set.
+type SetState struct {
+	// Version is the credentials version that the set was last tried with.
+	Version string `json:"version,omitempty"`
+	// Identity is the fingerprint of the set's client_id, LF and username.
+	Identity                string `json:"identity,omitempty"`
+	RefreshTokenFingerprint string `json:"refresh_token_fingerprint,omitempty"`
+	// RefreshTokenSince is the earlier of when that refresh token was first
+	// seen and when the secret version that held it was created.
+	RefreshTokenSince time.Time `json:"refresh_token_since,omitzero"`
+	// Replaced are the fingerprints of the last refresh tokens that the rotator
+	// replaced, the newest last.
+	Replaced []string `json:"replaced,omitempty"`
+	// TokenIssuedAt, TokenExpiresAt and TokenFingerprint are those of the last
+	// token of the set that was published.
+	TokenIssuedAt    time.Time `json:"token_issued_at,omitzero"`
+	TokenExpiresAt   time.Time `json:"token_expires_at,omitzero"`
+	TokenFingerprint string    `json:"token_fingerprint,omitempty"`
+	// GrantType is the one that obtained the last token.
+	GrantType GrantType `json:"grant_type,omitempty"`
+	// CanLogIn says that the set holds a username and a password.
+	CanLogIn bool `json:"can_log_in,omitempty"`
+	// Error is the set's standing failure, empty while it works; Failures counts
+	// those in a row with the same Error, FailingSince is the first one's time
+	// whatever its error.
+	Error        Code      `json:"error,omitempty"`
+	Failures     int       `json:"failures,omitempty"`
+	FailingSince time.Time `json:"failing_since,omitzero"`
+	// NotBefore forbids token requests of this set.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	// AnswerLostAt is when the last answer was lost: the lost request may still
+	// be executed for a while.
+	AnswerLostAt time.Time `json:"answer_lost_at,omitzero"`
+	Login        Login     `json:"login,omitzero"`
+}
+
+// Of returns the part of a credential set.
+func (s *State) Of(name SetName) *SetState {
+	if name == Alternate {
+		return &s.Alternate
+	}
+	return &s.Primary
+}
+
+// parseState reads a state. Each part is judged for itself: what cannot be true
+// is left out, so that it counts as unknown. What does not depend on the clock
+// is kept, because forgetting a login could lock an account.
 func parseState(document string, now time.Time) State {
-	var s State
-	if err := json.Unmarshal([]byte(document), &s); err != nil {
+	var parts map[string]json.RawMessage
+	if json.Unmarshal([]byte(document), &parts) != nil {
 		return State{}
 	}
-	for _, t := range []*time.Time{&s.ExpiresAt, &s.RefreshedAt, &s.NotBefore, &s.RefreshTokenSince} {
-		if t.Before(time.Unix(0, 0)) {
-			*t = time.Time{} // also because a year before 0 could not be written back
-		}
-	}
-	for _, word := range []*string{
-		(*string)(&s.GrantType), (*string)(&s.Error), &s.LoginAttempted, &s.TokenFingerprint, &s.RefreshTokenFingerprint, &s.CredentialsVersion,
-	} {
-		if len(*word) > maxWord {
-			*word = "" // what it says must fit in a parameter again
-		}
-	}
-	if s.RefreshedAt.After(now.Add(clockStep)) || s.ExpiresAt.Sub(s.RefreshedAt) > maxLifetime {
-		s.RefreshedAt, s.ExpiresAt = time.Time{}, time.Time{}
-	}
-	if s.NotBefore.After(now.Add(maxBackoff + clockStep)) {
-		s.NotBefore = time.Time{}
-	}
-	if s.RefreshTokenSince.After(now) {
-		s.RefreshTokenSince = now
-	}
+	var s State
+	read := func(name string, into any) { _ = json.Unmarshal(parts[name], into) }
+	read("published", &s.Published)
+	read("primary", &s.Primary)
+	read("alternate", &s.Alternate)
+	read("error", &s.Error)
+	read("failures", &s.Failures)
+	read("not_before", &s.NotBefore)
+	read("credentials_version", &s.CredentialsVersion)
+	read("lease_version", &s.LeaseVersion)
+
+	s.Published = s.Published.believable(now)
+	s.Primary, s.Alternate = s.Primary.believable(now), s.Alternate.believable(now)
+	s.NotBefore = believableBackoff(s.NotBefore, now)
+	s.Failures = min(max(s.Failures, 0), maxFailures)
+	shorten((*string)(&s.Error), &s.CredentialsVersion)
 	return s
+}
+
+func (p Published) believable(now time.Time) Published {
+	if p.Set != Primary && p.Set != Alternate {
+		p.Set = ""
+	}
+	tooFar := p.ExpiresAt.After(now.Add(maxLifetime+clockStep)) || p.ExpiresAt.Sub(p.IssuedAt) > maxLifetime
+	reversed := p.ExpiresAt.Before(p.IssuedAt) || p.ValidUntil.Before(p.IssuedAt) || p.ValidUntil.After(p.ExpiresAt)
+	if p.IssuedAt.Before(epoch) || p.IssuedAt.After(now.Add(clockStep)) || tooFar || reversed {
+		return Published{ReportedAt: recent(p.ReportedAt, now)}
+	}
+	if p.UncertainSince.Before(epoch) {
+		p.UncertainSince = time.Time{}
+	}
+	p.UncertainSince = earlier(p.UncertainSince, now)
+	p.ReportedAt = recent(p.ReportedAt, now)
+	shorten(&p.Fingerprint)
+	return p
+}
+
+func (s SetState) believable(now time.Time) SetState {
+	for _, t := range []*time.Time{&s.RefreshTokenSince, &s.TokenIssuedAt, &s.FailingSince, &s.AnswerLostAt, &s.Login.At} {
+		if t.Before(epoch) {
+			*t = time.Time{} // a year before 0 could not be written again
+		}
+		*t = earlier(*t, now)
+	}
+	if s.TokenExpiresAt.Before(epoch) || s.TokenExpiresAt.After(now.Add(maxLifetime+clockStep)) {
+		s.TokenExpiresAt = time.Time{}
+	}
+	s.NotBefore = believableBackoff(s.NotBefore, now)
+	s.Failures = min(max(s.Failures, 0), maxFailures)
+	s.Login.Tries = min(max(s.Login.Tries, 0), maxFailures)
+	s.Replaced = s.Replaced[max(0, len(s.Replaced)-maxReplaced):]
+	s.Replaced = slices.DeleteFunc(s.Replaced, func(f string) bool { return !isFingerprint(f) })
+	shorten(&s.Version, &s.Identity, &s.RefreshTokenFingerprint, &s.TokenFingerprint,
+		(*string)(&s.GrantType), (*string)(&s.Error), &s.Login.Version, (*string)(&s.Login.Outcome))
+	return s
+}
+
+// epoch is before every time that a state can name.
+var epoch = time.Unix(0, 0)
+
+// believableBackoff returns t, or the zero time where no backoff is that long.
+func believableBackoff(t, now time.Time) time.Time {
+	if t.Before(epoch) || t.After(now.Add(maxBackoff+5*clockStep)) {
+		return time.Time{}
+	}
+	return t
+}
+
+// shorten empties each text that is too long to be what it should be: a state
+// must fit in a parameter again.
+func shorten(words ...*string) {
+	for _, word := range words {
+		if len(*word) > maxWord {
+			*word = ""
+		}
+	}
 }
 
 // document is the state as it is stored.
 func (s State) document() string {
-	for _, t := range []*time.Time{&s.ExpiresAt, &s.RefreshedAt, &s.NotBefore, &s.RefreshTokenSince} {
-		if !t.IsZero() {
-			*t = wholeSeconds(*t)
+	whole := func(times ...*time.Time) {
+		for _, t := range times {
+			if !t.IsZero() {
+				*t = wholeSeconds(*t)
+			}
 		}
+	}
+	whole(&s.NotBefore, &s.Published.IssuedAt, &s.Published.ExpiresAt, &s.Published.ValidUntil, &s.Published.UncertainSince)
+	s.Published.ReportedAt = slices.Clone(s.Published.ReportedAt)
+	for i := range s.Published.ReportedAt {
+		whole(&s.Published.ReportedAt[i])
+	}
+	for _, set := range []*SetState{&s.Primary, &s.Alternate} {
+		whole(&set.RefreshTokenSince, &set.TokenIssuedAt, &set.TokenExpiresAt, &set.FailingSince, &set.NotBefore, &set.AnswerLostAt, &set.Login.At)
 	}
 	document, _ := json.Marshal(s) // cannot fail: strings, numbers, times of this century
 	return string(document)
 }
 
-// known reports whether the state says anything about a published token.
-func (s State) known() bool { return !s.RefreshedAt.IsZero() && !s.ExpiresAt.IsZero() }
+// known reports whether anything is known of a published token.
+func (p Published) known() bool { return !p.IssuedAt.IsZero() && !p.ExpiresAt.IsZero() }
 
-// lifetime is the published token's whole life, as far as it is known.
-func (s State) lifetime() time.Duration { return max(s.ExpiresAt.Sub(s.RefreshedAt), 0) }
+// uncertain reports whether the server may have ended the token.
+func (p Published) uncertain() bool { return !p.UncertainSince.IsZero() }
 
-// endedBy is the state with the published token's end no later than t.
-func (s State) endedBy(t time.Time) State {
-	if s.known() && s.ExpiresAt.After(t) {
-		s.ExpiresAt = t
+// lifetime is the token's whole life, as far as it is known.
+func (p Published) lifetime() time.Duration { return max(p.ExpiresAt.Sub(p.IssuedAt), 0) }
+
+// uncertainAt is the published token that the server may have ended at t.
+func (p Published) uncertainAt(t time.Time) Published {
+	if p.known() && !p.uncertain() {
+		p.UncertainSince = t
 	}
-	return s
+	return p
+}
+
+// free reports whether the last published token of the set has expired, so that
+// a request with the set ends no token that a job may hold.
+func (s SetState) free(now time.Time) bool {
+	return !now.Before(s.TokenExpiresAt.Add(expiryMargin))
 }
 
 // Since returns from when the refresh token with this fingerprint counts, given
 // that it was seen now or has stood somewhere since "seen". A refresh token
 // never looks younger than it is.
-func (s State) Since(fingerprint string, seen time.Time) time.Time {
+func (s SetState) Since(fingerprint string, seen time.Time) time.Time {
 	switch {
 	case fingerprint == "":
 		return time.Time{}
@@ -129,4 +258,30 @@ func (s State) Since(fingerprint string, seen time.Time) time.Time {
 		return s.RefreshTokenSince
 	}
 	return seen
+}
+
+// replacing is the set after the rotator replaced the refresh token with this
+// fingerprint.
+func (s SetState) replacing(fingerprint string) SetState {
+	if fingerprint != "" && !slices.Contains(s.Replaced, fingerprint) {
+		s.Replaced = append(slices.Clone(s.Replaced), fingerprint)
+		s.Replaced = s.Replaced[max(0, len(s.Replaced)-maxReplaced):]
+	}
+	return s
+}
+
+// renamed is the state after a save of credentials version "to" over "from":
+// the rotator's own writes are no news to a set.
+func (s State) renamed(from, to string) State {
+	for _, word := range []*string{&s.CredentialsVersion, &s.Primary.Version, &s.Primary.Login.Version, &s.Alternate.Version, &s.Alternate.Login.Version} {
+		if *word == from {
+			*word = to
+		}
+	}
+	return s
+}
+
+// identity is what a credential set without a refresh token is known by.
+func identity(clientID string, username secret.Value) string {
+	return secret.New(clientID + "\n" + username.Reveal()).Fingerprint()
 }

@@ -1,8 +1,6 @@
 package rotator
 
 import (
-	"encoding/json"
-	"strings"
 	"time"
 
 	"reltio-token-rotator/rotator/secret"
@@ -21,11 +19,13 @@ type Token struct {
 	// later than the truth. Both are whole seconds, rounded down.
 	IssuedAt  time.Time
 	ExpiresAt time.Time
+	// ValidUntil is until when the rotator does not end the token.
+	ValidUntil time.Time
 }
 
 // newToken judges whether an answer's access token may be published; the
 // error's code is BadResponse.
-func newToken(a TokenResponse) (Token, error) {
+func newToken(a TokenResponse) (Token, *Error) {
 	if a.ExpiresIn <= 0 {
 		return Token{}, &Error{
 			Code: BadResponse, TokenEnded: true,
@@ -34,9 +34,10 @@ func newToken(a TokenResponse) (Token, error) {
 	}
 	t := Token{
 		AccessToken: a.AccessToken, TokenType: a.TokenType, Scope: a.Scope, ExpiresIn: min(a.ExpiresIn, maxLifetime),
-		IssuedAt:  wholeSeconds(a.SentAt),
-		ExpiresAt: wholeSeconds(a.SentAt.Add(min(a.ExpiresIn, maxLifetime))),
+		IssuedAt: wholeSeconds(a.SentAt),
 	}
+	t.ExpiresAt = wholeSeconds(a.SentAt.Add(t.ExpiresIn))
+	t.ValidUntil = t.ExpiresAt
 	if len(t.document().Reveal()) > maxSecretBytes {
 		return Token{}, &Error{
 			Code: BadResponse, TokenEnded: true,
@@ -56,15 +57,6 @@ func (t Token) document() secret.Value {
 		ExpiresIn   int64     `json:"expires_in"`
 		IssuedAt    time.Time `json:"issued_at"`
 		ExpiresAt   time.Time `json:"expires_at"`
-	}{t.AccessToken.Reveal(), t.TokenType, t.Scope, int64(t.ExpiresIn / time.Second), t.IssuedAt, t.ExpiresAt})
-}
-
-// jsonSecret boxes a value's JSON. It is not HTML: "&" as \u0026 would be six
-// times as long, and no more what a person wrote.
-func jsonSecret(value any) secret.Value {
-	var document strings.Builder
-	encoder := json.NewEncoder(&document)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(value) // cannot fail: strings, numbers, raw JSON, times of this century
-	return secret.New(strings.TrimSuffix(document.String(), "\n"))
+		ValidUntil  time.Time `json:"valid_until"`
+	}{t.AccessToken.Reveal(), t.TokenType, t.Scope, int64(t.ExpiresIn / time.Second), t.IssuedAt, t.ExpiresAt, t.ValidUntil})
 }

@@ -6,57 +6,98 @@ import (
 	"time"
 )
 
-// ask asks for a token. It leaves the time that storing the answer needs:
-// nothing is spent that could not be kept.
-func (a *attempt) ask(ctx context.Context) (TokenResponse, error) {
+// ask asks the sets in their order for a token, the second one only if the
+// first one fails, and returns the set whose response it is. It leaves the time
+// that storing the response needs: nothing is spent that could not be kept.
+func (a *attempt) ask(ctx context.Context) (CredentialSet, TokenResponse, *Error) {
 	ctx, cancel := context.WithDeadline(ctx, a.until.Add(-storeReserve))
 	defer cancel()
-	answer, err := a.request(ctx)
-	for range sameTokenTries {
-		// A request spends the refresh token when the server changes it: the new
-		// one is to be saved before anything else is asked for.
-		if err != nil || a.c.reason != ReasonExpiry || !a.published(answer) || a.rotated(answer) || !sleep(ctx, sameTokenPause) {
+	a.failures = map[SetName]*Error{}
+	var (
+		set      CredentialSet
+		response TokenResponse
+		failure  *Error
+	)
+	for i, name := range a.d.ask {
+		if i > 0 && !a.timeForRequest() {
 			break
 		}
-		answer, err = a.request(ctx)
+		set = a.creds.Of(name)
+		response, failure = a.requestUntilNew(ctx, set)
+		if failure == nil {
+			delete(a.failures, name)
+			return set, response, nil
+		}
+		a.failures[name] = failure
+		if failure.RetryAfter > 0 || !response.RefreshToken.Empty() {
+			break // the host holds both sets; or a refresh token is to be saved first
+		}
 	}
-	return answer, err
+	return set, response, failure
 }
 
-// rotated reports whether the answer brought another refresh token than was sent.
-func (a *attempt) rotated(answer TokenResponse) bool {
-	return a.next.GrantType != GrantTypeClientCredentials && !answer.RefreshToken.Empty() && !answer.RefreshToken.Equal(a.creds.RefreshToken)
+// timeForRequest reports whether a token request that begins now would have an
+// answer's time, and what it brings could be stored.
+func (a *attempt) timeForRequest() bool {
+	return time.Until(a.until) >= requestReserve+storeReserve
 }
 
-// request uses the best grant that the credentials allow. When the refresh
-// token is refused it logs in at once, where it can: the refused request may
-// have ended the access token that is out.
-func (a *attempt) request(ctx context.Context) (TokenResponse, error) {
-	grant := a.creds.GrantType()
-	if grant == GrantTypePassword {
-		return a.logIn(ctx)
-	}
-	answer, err := a.send(ctx, grant)
-	if CodeOf(err) == RefreshTokenRejected && a.creds.CanLogIn() {
-		return a.logIn(ctx)
-	}
-	return answer, err
+// changed reports whether the response brought another refresh token than was
+// sent.
+func (a *attempt) changed(set CredentialSet, response TokenResponse) bool {
+	usesOne := !set.RefreshToken.Empty() || set.CanLogIn()
+	return usesOne && !response.RefreshToken.Empty() && !response.RefreshToken.Equal(set.RefreshToken)
 }
 
-// send makes one token request and counts it.
-func (a *attempt) send(ctx context.Context, grant GrantType) (TokenResponse, error) {
-	answer, err := a.Endpoint.RequestToken(ctx, TokenRequest{
-		TokenURL: a.c.Config.TokenURL, GrantType: grant, Scope: a.c.Config.Scope,
-		ClientID: a.creds.ClientID, ClientSecret: a.creds.ClientSecret,
-		RefreshToken: a.creds.RefreshToken, Username: a.creds.Username, Password: a.creds.Password,
+// request uses the best grant type that the set allows. When the refresh token
+// is rejected it logs in at once, where it can: the rejected request may have
+// ended the published token.
+func (a *attempt) request(ctx context.Context, set CredentialSet) (TokenResponse, *Error) {
+	grantType := set.GrantType()
+	if grantType == GrantTypePassword {
+		return a.logIn(ctx, set)
+	}
+	response, failure := a.send(ctx, set, grantType)
+	if failure == nil || failure.Code != RefreshTokenRejected || !set.CanLogIn() {
+		return response, failure
+	}
+	if !a.timeForRequest() {
+		failure.NotBefore = a.began // the login is left to the next heartbeat
+		return response, failure
+	}
+	loggedIn, loginFailure := a.logIn(ctx, set)
+	if loginFailure != nil && failure.TokenEnded {
+		loginFailure.TokenEnded = true
+	}
+	return loggedIn, loginFailure
+}
+
+// send makes one token request and notes what it tells.
+func (a *attempt) send(ctx context.Context, set CredentialSet, grantType GrantType) (TokenResponse, *Error) {
+	response, err := a.Endpoint.RequestToken(ctx, TokenRequest{
+		TokenURL: a.c.Config.TokenURL, GrantType: grantType, Scope: a.c.Config.Scope,
+		ClientID: set.ClientID, ClientSecret: set.ClientSecret,
+		RefreshToken: set.RefreshToken, Username: set.Username, Password: set.Password,
+		Once: a.creds.Two(),
 	})
-	a.throttled += answer.Throttled
-	if failure, ok := errors.AsType[*Error](err); ok && failure.TokenEnded {
-		a.next = a.next.endedBy(time.Now())
-	}
+	a.throttled += response.Throttled
+	a.durations = append(a.durations, response.Durations...)
+	now := time.Now()
+	part := a.next.Of(set.Name)
 	if err == nil {
-		a.answered = append(a.answered, time.Since(answer.SentAt))
-		a.next.GrantType = grant
+		part.GrantType = grantType
+		return response, nil
 	}
-	return answer, err
+	failure, ok := errors.AsType[*Error](err)
+	if !ok {
+		failure = &Error{Code: InternalError, Cause: err, Message: InternalError.Advice()}
+	}
+	a.hosts.note(a.c.Config.TokenURL, failure.Code)
+	if failure.Code == AnswerLost {
+		part.AnswerLostAt = now
+	}
+	if failure.TokenEnded && set.Name == a.next.Published.Set {
+		a.next.Published = a.next.Published.uncertainAt(now)
+	}
+	return response, failure
 }

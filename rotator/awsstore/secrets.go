@@ -23,16 +23,30 @@ const (
 // that there is no such secret, or no value in it yet. For a value stored as
 // SecretBinary the error is a *rotator.Error with rotator.CredentialsUnread.
 func (s *Store) Read(ctx context.Context, connection string) (rotator.SecretVersion, error) {
+	return s.readSecret(ctx, &secretsmanager.GetSecretValueInput{
+		SecretId:     aws.String(s.credentialsName(connection)),
+		VersionStage: aws.String(labelCurrent),
+	})
+}
+
+// ReadVersion returns the version of the credentials secret with this id.
+// rotator.ErrNotFound: there is none.
+func (s *Store) ReadVersion(ctx context.Context, connection, versionID string) (rotator.SecretVersion, error) {
+	return s.readSecret(ctx, &secretsmanager.GetSecretValueInput{
+		SecretId:  aws.String(s.credentialsName(connection)),
+		VersionId: aws.String(versionID),
+	})
+}
+
+// readSecret makes one of at most concurrentReads calls at the same time.
+func (s *Store) readSecret(ctx context.Context, input *secretsmanager.GetSecretValueInput) (rotator.SecretVersion, error) {
 	select {
 	case s.reads <- struct{}{}:
 		defer func() { <-s.reads }()
 	case <-ctx.Done():
 		return rotator.SecretVersion{}, callError("GetSecretValue", ctx.Err())
 	}
-	out, err := s.secrets().GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{
-		SecretId:     aws.String(s.credentialsName(connection)),
-		VersionStage: aws.String(labelCurrent),
-	})
+	out, err := s.secrets().GetSecretValue(ctx, input)
 	if is[*types.ResourceNotFoundException](err) {
 		return rotator.SecretVersion{}, rotator.ErrNotFound
 	}

@@ -54,7 +54,7 @@ var (
 	_ rotator.ParameterWriter   = (*Store)(nil)
 	_ rotator.CredentialsReader = (*Store)(nil)
 	_ rotator.CredentialsSaver  = (*Store)(nil)
-	_ rotator.Pending           = (*Store)(nil)
+	_ rotator.PendingStore      = (*Store)(nil)
 	_ rotator.TokenPublisher    = (*Store)(nil)
 )
 

@@ -20,16 +20,35 @@ func (c *connectionChecker) checkCredentials(ctx context.Context, description ro
 		const first = "not checked; correct the credentials first"
 		return []Check{failed(CheckCredentials, "%s", problem), failed(CheckGrant, first), failed(CheckRefreshTokenAge, first)}
 	}
-	seen := creds.CreatedAt
-	pending := c.Pending != nil && c.Pending.Stands(creds)
-	if pending {
-		creds.RefreshToken, seen = c.Pending.RefreshToken, c.Pending.SavedAt
+	checks := []Check{passed(CheckCredentials, "readable and complete, version %s", creds.Version)}
+	state := c.State.AlignedWith(creds)
+	for _, set := range creds.Sets() {
+		about := setChecker{c, *state.Of(set.Name), set, creds.Version, creds.Two()}
+		seen := creds.CreatedAt
+		pending, ok := c.Pending.For(set.RefreshToken)
+		if ok {
+			about.set.RefreshToken, seen = pending.RefreshToken, pending.SavedAt
+		}
+		checks = append(checks, about.checkGrant(ok), about.checkAge(seen))
 	}
-	return []Check{
-		passed(CheckCredentials, "readable and complete, version %s", creds.Version),
-		c.checkGrant(creds, pending),
-		c.checkAge(creds, seen),
+	return checks
+}
+
+// setChecker checks one credential set.
+type setChecker struct {
+	*connectionChecker
+	state   rotator.SetState
+	set     rotator.CredentialSet
+	version string
+	two     bool
+}
+
+// named puts the set's name before the message where there are two.
+func (c *setChecker) named(check Check) Check {
+	if c.two {
+		check.Message = string(c.set.Name) + ": " + check.Message
 	}
+	return check
 }
 
 // readCredentials returns the credentials, or what is wrong and what to do.
@@ -39,6 +58,9 @@ func (c *connectionChecker) readCredentials(ctx context.Context, description rot
 	version, err := c.Credentials.Read(ctx, c.Name)
 	if err == nil {
 		creds, err = rotator.ParseCredentials(version)
+	}
+	if broken := creds.Broken(); err == nil && broken != nil {
+		err = broken
 	}
 	name := c.Secrets.SecretName(c.Name, rotator.SecretCredentials)
 	switch message := messageOf(err); {
@@ -59,45 +81,49 @@ func (c *connectionChecker) readCredentials(ctx context.Context, description rot
 
 // checkGrant reports which grant type the next refresh would use, and whether the
 // token endpoint has already rejected these credentials.
-func (c *connectionChecker) checkGrant(creds rotator.Credentials, pending bool) Check {
-	if code := c.State.Error; code.WaitsForNewCredentials() && c.State.CredentialsVersion == creds.Version && !pending {
-		return failed(CheckGrant, "the token endpoint rejected these credentials at the last try (%s): %s: %s", code, code.Advice(),
-			putCredentials(c.Secrets.SecretName(c.Name, rotator.SecretCredentials)))
+func (c *setChecker) checkGrant(pending bool) Check {
+	put := putCredentials(c.Secrets.SecretName(c.Name, rotator.SecretCredentials))
+	if c.set.Err != nil {
+		return c.named(failed(CheckGrant, "%s: %s", c.set.Err.Message, put))
 	}
-	which := string(creds.GrantType()) + " would be used"
+	if code := c.state.Error; code.WaitsForNewCredentials() && c.state.Version == c.version && !pending {
+		return c.named(failed(CheckGrant, "the token endpoint rejected these credentials at the last try (%s): %s: %s", code, code.Advice(), put))
+	}
+	grantType := c.set.GrantType()
+	which := string(grantType) + " would be used"
 	if pending {
 		which += ", with the pending refresh token"
 	}
 	switch {
-	case creds.GrantType() == rotator.GrantTypePassword:
+	case grantType == rotator.GrantTypePassword:
 		which += ": one login, then the refresh token that it brings"
-	case creds.GrantType() == rotator.GrantTypeRefreshToken && creds.CanLogIn():
+	case grantType == rotator.GrantTypeRefreshToken && c.set.CanLogIn():
 		which += "; if it is rejected, a login follows"
 	}
-	return passed(CheckGrant, "%s", which)
+	return c.named(passed(CheckGrant, "%s", which))
 }
 
 // checkAge reports the refresh token's age. seen is the earliest time at which it
 // is known to have existed.
-func (c *connectionChecker) checkAge(creds rotator.Credentials, seen time.Time) Check {
-	if creds.RefreshToken.Empty() {
-		return passed(CheckRefreshTokenAge, "no refresh token is in use")
+func (c *setChecker) checkAge(seen time.Time) Check {
+	if c.set.RefreshToken.Empty() {
+		return c.named(passed(CheckRefreshTokenAge, "no refresh token is in use"))
 	}
 	if seen.IsZero() || seen.After(c.now) {
 		seen = c.now
 	}
-	since := c.State.Since(creds.RefreshToken.Fingerprint(), seen)
+	since := c.state.Since(c.set.RefreshToken.Fingerprint(), seen)
 	age, end := c.now.Sub(since), since.Add(rotator.RefreshTokenLife).Format(time.DateOnly)
 	days := int(age.Hours() / 24)
 	newLogin := "log in again and write the new refresh token, or write username and password so that the rotator logs in itself: " +
 		putCredentials(c.Secrets.SecretName(c.Name, rotator.SecretCredentials))
 	switch {
-	case creds.CanLogIn():
-		return passed(CheckRefreshTokenAge, "%d days; when it expires, a login replaces it", days)
+	case c.set.CanLogIn():
+		return c.named(passed(CheckRefreshTokenAge, "%d days; when it expires, a login replaces it", days))
 	case age >= rotator.RefreshTokenLife:
-		return failed(CheckRefreshTokenAge, "%d days, and a Reltio refresh token is valid for 28; %s", days, newLogin)
+		return c.named(failed(CheckRefreshTokenAge, "%d days, and a Reltio refresh token is valid for 28; %s", days, newLogin))
 	case age >= refreshTokenNotice:
-		return failed(CheckRefreshTokenAge, "%d days, it expires on %s; %s", days, end, newLogin)
+		return c.named(failed(CheckRefreshTokenAge, "%d days, it expires on %s; %s", days, end, newLogin))
 	}
-	return passed(CheckRefreshTokenAge, "%d days, it expires on %s", days, end)
+	return c.named(passed(CheckRefreshTokenAge, "%d days, it expires on %s", days, end))
 }

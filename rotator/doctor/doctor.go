@@ -84,12 +84,17 @@ type Hosts interface {
 	Reach(ctx context.Context, tokenURL string) (found string, err error)
 }
 
+// CredentialsReader reads credentials secrets, as rotator.CredentialsReader does.
+type CredentialsReader interface {
+	Read(ctx context.Context, connection string) (rotator.SecretVersion, error)
+}
+
 // Doctor checks one stack. Every field but Version must be set.
 type Doctor struct {
 	Settings    rotator.Settings
 	Version     string
 	Lister      rotator.Lister
-	Credentials rotator.CredentialsReader
+	Credentials CredentialsReader
 	Secrets     Secrets
 	Parameters  Parameters
 	Hosts       Hosts

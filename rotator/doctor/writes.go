@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -162,7 +161,7 @@ func (c *connectionChecker) putCheck(ctx context.Context) error {
 	defer cancel()
 	last := errNoSlot
 	for tried := time.Duration(0); ; tried += recreatePause {
-		if c.Parameters.WaitToWrite(waiting, math.MaxInt) != nil {
+		if c.Parameters.WaitToWrite(waiting, rotator.PriorityCheck) != nil {
 			return last
 		}
 		last = c.Parameters.PutCheck(ctx, c.Name)

@@ -134,7 +134,7 @@ func (l line) addCounts(m rotator.Metrics) {
 	if m.ListingFailed {
 		return
 	}
-	l.add("RefreshOverdue", unitCount, m.Late)
+	l.add("RefreshOverdue", unitCount, m.RefreshOverdue)
 	l.add("ActionRequired", unitCount, m.ActionRequired)
 	l.add("NoCredentials", unitCount, m.NoCredentials)
 }

@@ -155,7 +155,7 @@ func decode(t *testing.T, raw []byte, into any) {
 
 func TestCounts(t *testing.T) {
 	counted := rotator.Metrics{
-		Heartbeats: 1, Late: 2, ActionRequired: 3, NoCredentials: 4, Refreshes: 5, Failures: 6, Throttles: 7,
+		Heartbeats: 1, RefreshOverdue: 2, ActionRequired: 3, NoCredentials: 4, Refreshes: 5, Failures: 6, Throttles: 7,
 	}
 	blind := counted
 	blind.Heartbeats, blind.ListingFailed = 0, true

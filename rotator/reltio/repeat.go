@@ -59,7 +59,7 @@ func (e *Endpoint) RequestToken(ctx context.Context, request rotator.TokenReques
 		if got.status == http.StatusTooManyRequests {
 			throttled++
 		}
-		if failure == nil || !notExecuted(failure.Code) {
+		if failure == nil || !notExecuted(failure.Code) || request.Once {
 			break
 		}
 	}

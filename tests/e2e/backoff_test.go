@@ -1,10 +1,12 @@
 package e2e_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/secret"
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness"
 )
@@ -15,27 +17,30 @@ func TestALoginWithoutAVerdictIsSentAgainAfterAnHour(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault fakereltio.Fault
 		code  rotator.Code
+		tries []int // minutes after the first one
 	}{
-		"a firewall's page":      {fakereltio.FirewallPage(), rotator.RequestRejected},
-		"a page instead of JSON": {fakereltio.NotJSON(), rotator.BadResponse},
-		"the client is refused":  {fakereltio.OAuthError(401, "invalid_client", "Unauthorized grant type"), rotator.ClientRejected},
+		"a firewall's page":      {fakereltio.FirewallPage(), rotator.RequestRejected, []int{1, 61, 121}},
+		"a page instead of JSON": {fakereltio.NotJSON(), rotator.BadResponse, []int{1, 61, 121}},
+		"the client is refused":  {fakereltio.OAuthError(401, "invalid_client", "Unauthorized grant type"), rotator.ClientRejected, []int{60, 120}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				s.seed("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "username": "user", "password": password})
 				s.always(c.fault)
 				s.beat().wantFailed("default", c.code)
-				s.recover()
-				for range 59 {
+				var tries []int
+				for minute := 1; minute <= 130; minute++ {
 					time.Sleep(time.Minute)
-					r := s.beat()
-					r.want("default", rotator.BackingOff)
-					r.wantSent()
+					if r := s.beat(); len(r.sent) > 0 {
+						r.wantFailed("default", c.code)
+						tries = append(tries, minute)
+					} else {
+						r.want("default", rotator.BackingOff)
+					}
 				}
-				time.Sleep(time.Minute)
-				r := s.beat()
-				r.want("default", rotator.Refreshed)
-				r.wantSent("password → 200")
+				if !slices.Equal(tries, c.tries) {
+					t.Errorf("sent again at the minutes %v, want %v", tries, c.tries)
+				}
 			})
 		})
 	}
@@ -49,9 +54,8 @@ func TestAPendingTokenDoesNotEndABackoff(t *testing.T) {
 		s.always(fakereltio.Throttled("1800"))
 		s.beat().wantFailed("default", rotator.Throttled)
 		s.recover()
-		version := s.State("default").CredentialsVersion
 		s.AWS.PutParameter(harness.ParameterName("default", "pending"),
-			`{"refresh_token":"`+s.refreshToken("default")+`-newer","rotated_from":"`+version+`","saved_at":"2000-01-01T00:00:00Z"}`)
+			`{"tokens":[{"set":"primary","replaces":"`+secret.New(s.refreshToken("default")).Fingerprint()+`","refresh_token":"`+s.refreshToken("default")+`-newer","saved_at":"2000-01-01T00:00:00Z"}]}`)
 		denied("PutSecretValue", "/credentials", "AccessDeniedException")(s)
 		for range 20 {
 			time.Sleep(time.Minute)
@@ -59,19 +63,19 @@ func TestAPendingTokenDoesNotEndABackoff(t *testing.T) {
 			r.wantFailed("default", rotator.CredentialsNotSaved)
 			r.wantSent()
 		}
-		if state := s.State("default"); state.Error != rotator.Throttled || !state.NotBefore.After(time.Now()) {
+		if state := s.State("default"); state.Primary.Error != rotator.Throttled || !state.NotBefore.After(time.Now()) {
 			t.Errorf("the backoff is gone: %+v", state)
 		}
 	})
 }
 
-// The record of a failure that says nothing new is left out only when there is
-// no live token that its open lease would make uncertain.
-func TestManyFailuresDoNotMakeALiveTokenUncertain(t *testing.T) {
+// A forced refresh that fails outside the window leaves no error, and the token
+// is due when it would have been.
+func TestForcedRefreshesThatFailLeaveTheTokenAsItWas(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		s.beat()
-		expiry := s.State("default").ExpiresAt
+		before := s.State("default")
 		s.always(fakereltio.StatusRetryAfter(503, "0"))
 		for range 8 {
 			time.Sleep(time.Minute)
@@ -81,29 +85,25 @@ func TestManyFailuresDoNotMakeALiveTokenUncertain(t *testing.T) {
 		r := s.beat()
 		r.want("default", rotator.NotDue)
 		r.wantSent()
-		if state := s.State("default"); !state.ExpiresAt.Equal(expiry) {
-			t.Errorf("the token lives until %v and is believed until %v", expiry, state.ExpiresAt)
+		if state := s.State("default"); !state.Published.ExpiresAt.Equal(before.Published.ExpiresAt) || !state.Published.UncertainSince.IsZero() || standing(state) != "" {
+			t.Errorf("the state was %+v and is %+v", before, state)
 		}
 	})
 }
 
-// In an outage that outlasts the token, the failure is not written again each
-// minute: the account's write rate belongs to others, too.
-func TestALongOutageIsNotRecordedAgainAndAgain(t *testing.T) {
+// In a long outage each record says the same. It is written all the same, after
+// every other write: an open lease would make the next event busy.
+func TestALongOutageLeavesNoLeaseOpen(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		s.always(fakereltio.StatusRetryAfter(503, "0"))
 		for range 30 {
-			s.beat().wantFailed("default", rotator.ServerError)
+			s.beat().want("default", rotator.Failed)
 			time.Sleep(time.Minute)
 		}
-		r := s.beat()
-		r.wantFailed("default", rotator.ServerError)
-		if r.calls["PutParameter"] != 1 {
-			t.Errorf("%d parameter writes, want the lease alone", r.calls["PutParameter"])
-		}
+		s.beat().want("default", rotator.Failed)
 		s.recover()
-		time.Sleep(time.Minute)
-		s.beat().want("default", rotator.Refreshed)
+		time.Sleep(time.Second)
+		s.invoke(forced("default")).want("default", rotator.Refreshed)
 	})
 }

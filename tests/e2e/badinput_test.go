@@ -49,7 +49,7 @@ func TestSecretsInAnyState(t *testing.T) {
 		}, rotator.CredentialsUnread, "GetSecretValue: InvalidRequestException", 0},
 		"credentials deleted": {func(s *fixture) {
 			s.call("DeleteSecret", map[string]any{"SecretId": harness.SecretName("default", "credentials"), "ForceDeleteWithoutRecovery": true})
-		}, rotator.CredentialsUnread, "gone or has no value any more", 0},
+		}, rotator.CredentialsUnread, "does not exist any more or has no value", 0},
 		"credentials under a key that is gone": {
 			denied("GetSecretValue", "/credentials", "DecryptionFailure"),
 			rotator.CredentialsUnread, "GetSecretValue: DecryptionFailure", 0,
@@ -208,7 +208,7 @@ func TestAStateThatOverflows(t *testing.T) {
 				unavailable := fakereltio.StatusRetryAfter(503, "0")
 				s.Reltio.Script(unavailable, unavailable, unavailable)
 				s.beat().wantFailed("default", rotator.ServerError)
-				if state := s.State("default"); state.Error != rotator.ServerError || state.Failures < 1 {
+				if state := s.State("default"); state.Primary.Error != rotator.ServerError || state.Primary.Failures < 1 {
 					t.Errorf("the result is not recorded: %+v", state)
 				}
 				time.Sleep(time.Minute)

@@ -64,7 +64,7 @@ func TestTokensOfAnyShape(t *testing.T) {
 		"no room left for the rest of the secret": {
 			body: `{"access_token":"` + strings.Repeat("a", 65450) + `","expires_in":3599}`,
 		},
-		"an access token with a line break": {body: `{"access_token":"b7fdb6e5\n2f57","refresh_token":"n3w","expires_in":3599}`},
+		"an access token with a line break": {body: `{"access_token":"b7fdb6e5\n2f57","refresh_token":"n3w","expires_in":3599}`, refresh: "n3w"},
 		"an access token that is a header":  {body: `{"access_token":"b7fdb6e5\r\nX-Evil: 1","expires_in":3599}`},
 		"a refresh token with a line break": {body: `{"access_token":"b7fdb6e5","refresh_token":"n3w\n","expires_in":3599}`, access: "b7fdb6e5"},
 		"an access token twice":             {body: `{"access_token":"first","access_token":"b7fdb6e5","expires_in":3599}`, access: "b7fdb6e5"},
@@ -104,7 +104,7 @@ func TestTokensOfAnyShape(t *testing.T) {
 	}
 }
 
-// A refresh token that is too long for pending refresh token is said to be.
+// A refresh token that is too long for the pending parameter is said to be.
 func TestALongRefreshTokenThatCannotBeSaved(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
@@ -112,7 +112,7 @@ func TestALongRefreshTokenThatCannotBeSaved(t *testing.T) {
 		grants(s, `{"access_token":"b7fdb6e5","refresh_token":"`+strings.Repeat("0123456789abcdef", 300)+`","expires_in":3599}`)
 		r := s.beat()
 		result := r.wantFailed("default", rotator.CredentialsNotSaved)
-		if !strings.Contains(result.Message, "too long for pending refresh token (4 KB)") || !strings.Contains(result.Message, "log in again") {
+		if !strings.Contains(result.Message, "too long for the pending parameter (4 KB)") || !strings.Contains(result.Message, "log in again") {
 			t.Errorf("the message is %s", result.Message)
 		}
 		if token, _ := s.Token("default"); token.AccessToken != "b7fdb6e5" {

@@ -82,7 +82,7 @@ func TestEveryPageOfAListingIsRead(t *testing.T) {
 func TestAHeldLeaseIsLeftAlone(t *testing.T) {
 	lease := func(s *fixture) string {
 		_, version, _ := s.AWS.Parameter(harness.ParameterName("default", "lease"))
-		return fmt.Sprintf(`{"run":"other/ABCDEFGH","from":%d,"until":%q}`, version, time.Now().Add(40*time.Second).Format(time.RFC3339))
+		return fmt.Sprintf(`{"run":"other/ABCDEFGH","from":%d,"until":%q,"set":"primary"}`, version, time.Now().Add(40*time.Second).Format(time.RFC3339))
 	}
 
 	t.Run("seen in the listing", func(t *testing.T) {
@@ -123,8 +123,8 @@ func TestAHeldLeaseIsLeftAlone(t *testing.T) {
 
 			// The other run records. What the loser wrote must not outlive that.
 			s.AWS.OnCall(nil)
-			record := fmt.Sprintf(`{"expires_at":%q,"refreshed_at":%q,"lease_version":%d}`,
-				time.Now().Add(time.Hour).UTC().Format(time.RFC3339), time.Now().UTC().Format(time.RFC3339), version+1)
+			record := fmt.Sprintf(`{"published":{"set":"primary","issued_at":%q,"valid_until":%q,"expires_at":%q},"lease_version":%d}`,
+				stamp(0), stamp(50*time.Minute), stamp(time.Hour), version+1)
 			s.AWS.PutParameter(harness.ParameterName("default", "state"), record)
 			for range 3 {
 				time.Sleep(time.Minute)
@@ -152,3 +152,6 @@ func TestAHeldLeaseIsLeftAlone(t *testing.T) {
 		})
 	})
 }
+
+// stamp is a time in the form of the state.
+func stamp(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339) }

@@ -128,7 +128,7 @@ func TestCheckBesideAHeartbeat(t *testing.T) {
 					if token := s.refreshToken("default"); token == old || token == "" {
 						t.Error("the changed refresh token is not current")
 					}
-					if state := s.State("default"); state.Error != "" || state.Failures > 0 {
+					if state := s.State("default"); state.Primary.Error != "" || state.Primary.Failures > 0 {
 						t.Errorf("the state is %+v", state)
 					}
 					if t.Failed() {

@@ -102,7 +102,7 @@ func TestCheckFinds(t *testing.T) {
 		breaks func(*fixture)
 		wrong  map[string]string
 	}{
-		{"credentials that are not JSON", credentials(`client_id=client`), unusable("not a JSON object; put a corrected value: " + putCommand)},
+		{"credentials that are not JSON", credentials(`client_id=client`), unusable("not a JSON object; write a corrected value: " + putCommand)},
 		{"a missing field", credentials(`{"client_id":"client","refresh_token":"r3fr3sh"}`), unusable("field client_secret is missing or empty")},
 		{"credentials that may not be read", denied("GetSecretValue", "", "AccessDeniedException"), unusable("allow the function's role secretsmanager:GetSecretValue on " + secretARN + "credentials-??????")},
 		{"a key that is disabled", denied("GetSecretValue", "", "DecryptionFailure"), unusable("its key could not be used (GetSecretValue: DecryptionFailure)")},

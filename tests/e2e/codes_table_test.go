@@ -36,7 +36,7 @@ type failure struct {
 
 var (
 	everyHeartbeat = []int{0, 1, 2, 3, 4, 5, 6, 7}
-	backOff        = []int{0, 1, 3, 7, 15, 30, 45}
+	backOff        = []int{0, 1, 3, 7, 15, 30, 60}
 	onceAnHour     = []int{0, 60, 120}
 	neverAgain     = []int{0}
 )
@@ -277,7 +277,7 @@ var atHome = []failure{
 	{
 		name: "a credentials secret that is gone", operator: true,
 		breaks: denied("GetSecretValue", "/credentials", "ResourceNotFoundException"), repairs: allowed,
-		code: rotator.CredentialsUnread, tries: everyHeartbeat, says: "put one",
+		code: rotator.CredentialsUnread, tries: everyHeartbeat, says: "write one",
 	},
 	{
 		name: "a token secret that cannot be written", ended: true,

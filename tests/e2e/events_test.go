@@ -158,13 +158,13 @@ func TestForce(t *testing.T) {
 				begun := time.Now()
 				s.seed("default", s.credentials())
 				s.beat()
-				expiry := s.State("default").ExpiresAt
+				expiry := s.State("default").Published.ExpiresAt
 				time.Sleep(20 * time.Minute)
 				s.always(fault)
 				s.invoke(forced("default")).want("default", rotator.Failed)
 				s.recover()
 				s.wantWorking("default")
-				if at := s.State("default").ExpiresAt; !at.Equal(expiry) {
+				if at := s.State("default").Published.ExpiresAt; !at.Equal(expiry) {
 					t.Errorf("expires_at went from %v to %v", expiry, at)
 				}
 				for time.Since(begun) < 47*time.Minute {
@@ -240,7 +240,11 @@ func TestCredentialsThatCannotBeUsed(t *testing.T) {
 				}
 				r.wantSent()
 				r.wantMetric("ActionRequired", 1)
-				r.wantCalls(map[string]int{"GetParametersByPath": 1, "GetSecretValue": 1})
+				r.wantCalls(map[string]int{"GetParametersByPath": 1, "GetSecretValue": 1, "PutParameter": 2}) // lease and record
+				time.Sleep(time.Minute)
+				r = s.beat()
+				r.wantFailed("default", rotator.CredentialsUnread)
+				r.wantCalls(map[string]int{"GetParametersByPath": 1, "GetSecretValue": 1}) // it stands already
 			})
 		})
 	}

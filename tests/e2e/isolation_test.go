@@ -140,8 +140,8 @@ func TestWhatDoesNotFitIntoARunIsDeferred(t *testing.T) {
 		for i := range many {
 			s.seed(fmt.Sprintf("c%02d", i), clientOnly())
 		}
-		// 34 s less the report's 2 s leave 2 s before the last moment to begin.
-		ctx, cancel := context.WithTimeout(t.Context(), 34*time.Second)
+		// 59 s less the report's 2 s leave 2 s before the last moment to begin.
+		ctx, cancel := context.WithTimeout(t.Context(), 59*time.Second)
 		defer cancel()
 		report, err := s.Invoke(ctx, rotator.Event{})
 		if err != nil {

@@ -23,15 +23,16 @@ func TestReplyToAFirstLogin(t *testing.T) {
 		want := harness.Token{
 			AccessToken: token.AccessToken, TokenType: "bearer", Scope: "read write", ExpiresIn: 3598,
 			IssuedAt: sent.UTC(), ExpiresAt: sent.Add(3598 * time.Second).UTC(),
+			ValidUntil: s.State("default").Published.ValidUntil,
 		}
-		if token != want {
+		if window := token.ExpiresAt.Sub(token.ValidUntil); token != want || window < 10*time.Minute || window > 12*time.Minute {
 			t.Errorf("published %+v, want %+v", token, want)
 		}
 		s.wantWorking("default")
 		if s.refreshToken("default") == "" {
 			t.Error("the login's refresh token was not saved")
 		}
-		if state := s.State("default"); state.GrantType != rotator.GrantTypePassword || state.LoginAttempted != "" || !state.CanLogIn {
+		if state := s.State("default"); state.Primary.GrantType != rotator.GrantTypePassword || state.Primary.Login != (rotator.Login{}) || !state.Primary.CanLogIn {
 			t.Errorf("the state is %+v", state)
 		}
 
@@ -44,7 +45,7 @@ func TestReplyToAFirstLogin(t *testing.T) {
 func TestReplyToALoginWhileTheTokenLives(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.loginCredentials())
-		expiry := s.State("default").ExpiresAt
+		expiry := s.State("default").Published.ExpiresAt
 		s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
 		r := s.beat()
 		r.want("default", rotator.Unchanged)
@@ -52,7 +53,7 @@ func TestReplyToALoginWhileTheTokenLives(t *testing.T) {
 		if r.calls["PutSecretValue"] > 0 {
 			t.Error("the published token was published or saved once more")
 		}
-		if state := s.State("default"); state.ExpiresAt.After(expiry) || !state.Unchanged || state.LoginAttempted != "" {
+		if state := s.State("default"); state.Published.ExpiresAt.After(expiry) || !state.Published.Unchanged || state.Primary.Login != (rotator.Login{}) {
 			t.Errorf("the state is %+v", state)
 		}
 		s.wantNothingUntil("default", expiry.Add(time.Second))
@@ -160,7 +161,7 @@ func TestReplyToClientCredentials(t *testing.T) {
 	t.Run("gives the same token until its end", func(t *testing.T) {
 		simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 			s.seeded("default", clientOnly())
-			expiry := s.State("default").ExpiresAt
+			expiry := s.State("default").Published.ExpiresAt
 			r := s.beat()
 			r.want("default", rotator.Unchanged)
 			r.wantSent("client_credentials → 200")
@@ -206,7 +207,7 @@ func TestOneLoginACredentialsVersionUntilOneSucceeds(t *testing.T) {
 		time.Sleep(time.Minute)
 		r = s.beat()
 		r.wantSent("refresh_token → 400 (invalid_grant)", "password → 200")
-		if state := s.State("default"); state.Error != "" || state.LoginAttempted != "" {
+		if state := s.State("default"); state.Primary.Error != "" || state.Primary.Login != (rotator.Login{}) {
 			t.Errorf("the state is %+v", state)
 		}
 	})

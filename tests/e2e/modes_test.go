@@ -14,7 +14,7 @@ func TestSameTokenUntilExpired(t *testing.T) {
 	simulate(t, fakereltio.Options{SameTokenUntilExpired: true, Latency: 100 * time.Millisecond}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
 		before, _ := s.Token("default")
-		expiry := s.State("default").ExpiresAt
+		expiry := s.State("default").Published.ExpiresAt
 		r := s.beat()
 		r.want("default", rotator.Unchanged)
 		r.wantSent("refresh_token → 200")
@@ -22,7 +22,7 @@ func TestSameTokenUntilExpired(t *testing.T) {
 			t.Error("the published token was published once more")
 		}
 		state := s.State("default")
-		if !state.Unchanged || state.ExpiresAt.After(expiry) || state.Error != "" {
+		if !state.Published.Unchanged || state.Published.ExpiresAt.After(expiry) || state.Primary.Error != "" {
 			t.Errorf("the state is %+v, want its end unmoved from %v", state, expiry)
 		}
 		r.wantMetric("RefreshOverdue", 0)
@@ -40,7 +40,9 @@ func TestSameTokenUntilExpired(t *testing.T) {
 			// The state has an earlier expiry than the server.
 			var state map[string]any
 			_ = json.Unmarshal([]byte(s.parameter("default", "state")), &state)
-			state["expires_at"] = time.Now().Add(30 * time.Second).UTC().Format(time.RFC3339)
+			published := state["published"].(map[string]any)
+			published["valid_until"] = time.Now().UTC().Format(time.RFC3339)
+			published["expires_at"] = time.Now().Add(30 * time.Second).UTC().Format(time.RFC3339)
 			document, _ := json.Marshal(state)
 			s.AWS.PutParameter(harness.ParameterName("default", "state"), string(document))
 			r := s.beat()
@@ -74,7 +76,7 @@ func TestSameTokenUntilExpired(t *testing.T) {
 		simulate(t, fakereltio.Options{SameTokenUntilExpired: true, Latency: 100 * time.Millisecond}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			s.beat().want("default", rotator.Unchanged)
-			time.Sleep(time.Until(s.State("default").ExpiresAt.Add(-30 * time.Second)))
+			time.Sleep(time.Until(s.State("default").Published.ExpiresAt.Add(-30 * time.Second)))
 			s.always(fakereltio.StatusRetryAfter(503, "0"))
 			s.beat().wantFailed("default", rotator.ServerError)
 			s.recover()
@@ -88,7 +90,7 @@ func TestSameTokenUntilExpired(t *testing.T) {
 func TestAnOverdueRefreshIsCounted(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
-		expiry := s.State("default").ExpiresAt
+		expiry := s.State("default").Published.ExpiresAt
 		s.always(fakereltio.StatusRetryAfter(503, "0"))
 		for _, left := range []time.Duration{7 * time.Minute, 5*time.Minute + time.Second, 4 * time.Minute, 10 * time.Second, -time.Minute} {
 			time.Sleep(time.Until(expiry.Add(-left)))

@@ -55,9 +55,10 @@ func (d *deployed) due(t *testing.T) {
 	name := harness.ParameterName("default", "state")
 	document, _, _ := d.AWS.Parameter(name)
 	state := decode(t, document)
-	if state["expires_at"] != nil {
+	if published, ok := state["published"].(map[string]any); ok {
 		now := time.Now().UTC()
-		state["refreshed_at"], state["expires_at"] = now.Add(-time.Hour).Format(time.RFC3339), now.Add(time.Minute).Format(time.RFC3339)
+		published["issued_at"], published["valid_until"] = now.Add(-time.Hour).Format(time.RFC3339), now.Add(-10*time.Minute).Format(time.RFC3339)
+		published["expires_at"] = now.Add(time.Minute).Format(time.RFC3339)
 		changed, _ := json.Marshal(state)
 		d.AWS.PutParameter(name, string(changed))
 	}

@@ -98,7 +98,7 @@ func TestAVerificationThatFailsIsNoReasonForAPendingToken(t *testing.T) {
 		s.AWS.Inject(fakeaws.Fault{Operation: "DescribeSecret", Code: "AccessDeniedException", Times: -1})
 		r := s.beat()
 		r.want("default", rotator.Refreshed)
-		r.wantLogged("WARN", "put them again")
+		r.wantLogged("WARN", "write them again")
 		if _, _, there := s.AWS.Parameter(harness.ParameterName("default", "pending")); there {
 			t.Error("there is a pending refresh token")
 		}
@@ -120,7 +120,7 @@ func TestARefreshTokenThatCannotBeSavedIsPending(t *testing.T) {
 		begun := time.Now()
 		r := s.beat()
 		result := r.wantFailed("default", rotator.CredentialsNotSaved)
-		if !strings.Contains(result.Message, "is kept pending") || !strings.Contains(result.Message, "check that the function may write the secret") {
+		if !strings.Contains(result.Message, "is pending; a later heartbeat saves it") || !strings.Contains(result.Message, "check that the function may write the secret") {
 			t.Errorf("the message is %s", result.Message)
 		}
 		r.wantSent("refresh_token → 200")
@@ -133,7 +133,7 @@ func TestARefreshTokenThatCannotBeSavedIsPending(t *testing.T) {
 		if !token.IssuedAt.After(begun.Add(-time.Second)) {
 			t.Error("the granted token was not published")
 		}
-		if state := s.State("default"); state.Error != rotator.CredentialsNotSaved || state.ExpiresAt.Before(time.Now()) {
+		if state := s.State("default"); standing(state) != rotator.CredentialsNotSaved || state.Published.ExpiresAt.Before(time.Now()) {
 			t.Errorf("the state is %+v", state)
 		}
 		if _, ok := pending(s); !ok {
@@ -154,8 +154,8 @@ func TestARefreshTokenThatCannotBeSavedIsPending(t *testing.T) {
 			if _, ok := pending(s); ok {
 				t.Error("the pending refresh token is still there")
 			}
-			if state := s.State("default"); state.Error != "" {
-				t.Errorf("the state still says %s", state.Error)
+			if state := s.State("default"); state.Primary.Error != "" {
+				t.Errorf("the state still says %s", state.Primary.Error)
 			}
 			time.Sleep(untilWindow)
 			s.beat().want("default", rotator.Refreshed)
@@ -235,7 +235,7 @@ func TestARefreshTokenThatCannotBeSavedIsPending(t *testing.T) {
 			denied("PutParameter", "/pending", "AccessDeniedException")(s)
 			r := s.beat()
 			result := r.wantFailed("default", rotator.CredentialsNotSaved)
-			if !strings.Contains(result.Message, "neither to the credentials secret nor pending") || !strings.Contains(result.Message, "log in again") {
+			if !strings.Contains(result.Message, "neither to the credentials secret nor to the pending parameter") || !strings.Contains(result.Message, "log in again") {
 				t.Errorf("the message is %s", result.Message)
 			}
 			s.wantWorking("default") // the token itself was not held up

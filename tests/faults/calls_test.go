@@ -174,6 +174,12 @@ func (w credentials) Read(ctx context.Context, connection string) (rotator.Secre
 	})
 }
 
+func (w credentials) ReadVersion(ctx context.Context, connection, versionID string) (rotator.SecretVersion, error) {
+	return through(ctx, w.p, call{method: "Credentials.ReadVersion"}, func(ctx context.Context) (rotator.SecretVersion, error) {
+		return w.real.ReadVersion(ctx, connection, versionID)
+	})
+}
+
 type saver struct {
 	p    *process
 	real rotator.CredentialsSaver
@@ -199,7 +205,7 @@ func (w saver) RestorePrevious(ctx context.Context, connection, from, to string)
 
 type pending struct {
 	p    *process
-	real rotator.Pending
+	real rotator.PendingStore
 }
 
 func (w pending) PutPending(ctx context.Context, connection string, document secret.Value) error {

@@ -152,7 +152,7 @@ func (c failureCase) run(t *testing.T) (got result) {
 // rejected reports whether only an operator can help.
 func (c failureCase) rejected(s *fixture) bool {
 	state := s.w.State(connection)
-	standing := !c.password && state.Error == rotator.RefreshTokenRejected || state.Error == rotator.LoginRejected
+	standing := !c.password && state.Primary.Error == rotator.RefreshTokenRejected || state.Primary.Error == rotator.LoginRejected
 	return standing && state.CredentialsVersion == s.credentialsVersion()
 }
 
@@ -164,8 +164,8 @@ func (c failureCase) checkNextRefresh(t *testing.T, s *fixture) (rejected bool) 
 	n := len(s.w.Reltio.Requests())
 	var next rotator.Result
 	if !c.rejected(s) {
-		if state := s.w.State(connection); state.Unchanged {
-			s.sleepUntil(state.ExpiresAt.Add(2 * time.Second)) // a new token comes only then
+		if state := s.w.State(connection); state.Published.Unchanged {
+			s.sleepUntil(state.Published.ExpiresAt.Add(2 * time.Second)) // a new token comes only then
 		} else {
 			s.untilWindow()
 		}

@@ -111,6 +111,9 @@ func (s *fixture) leased() (open, lapsed bool) {
 	var c rotator.Lease
 	_ = json.Unmarshal([]byte(document), &c)
 	open = !c.Until.IsZero() && c.From+1 > s.w.State(connection).LeaseVersion
+	if c.Set == "" && !time.Now().Before(c.Until) {
+		open = false // its run made no token request: nothing is uncertain
+	}
 	return open, open && !time.Now().Before(c.Until)
 }
 
@@ -146,7 +149,7 @@ func (s *fixture) logins(n int) (count int) {
 func (s *fixture) deceives() bool {
 	open, _ := s.leased()
 	state := s.w.State(connection)
-	return !open && state.ExpiresAt.After(time.Now()) && !s.w.Alive(connection)
+	return !open && state.Published.UncertainSince.IsZero() && state.Published.ExpiresAt.After(time.Now()) && !s.w.Alive(connection)
 }
 
 // operatorsAreCurrent reports whether the last operator's credentials are current,
@@ -191,12 +194,12 @@ func (s *fixture) credentialsVersion() string {
 func (s *fixture) nextBeat() time.Time {
 	next := time.Now().Add(time.Minute)
 	state := s.w.State(connection)
-	if state.Error != rotator.AnswerLost || state.LoginAttempted == "" || state.NotBefore.Before(next) {
+	if state.Primary.Error != rotator.AnswerLost || state.Primary.Login.Outcome == "" || state.Primary.NotBefore.Before(next) {
 		return next
 	}
 	s.loginBackedOff = true
-	if backoff := time.Until(state.NotBefore); backoff > time.Hour {
+	if backoff := time.Until(state.Primary.NotBefore); backoff > time.Hour {
 		s.t.Errorf("a login is not sent for %v", backoff)
 	}
-	return state.NotBefore
+	return state.Primary.NotBefore
 }

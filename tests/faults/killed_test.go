@@ -141,8 +141,14 @@ func (d *deployment) beat(event string) (rotator.Result, lambda.Result) {
 	return result1(report), result
 }
 
-// lapse lets a dead run's lease expire, without waiting for it.
+// lapse lets a dead run's lease expire and a minute pass, without waiting for it.
 func (d *deployment) lapse() {
+	d.AWS.Age(harness.SecretName(connection, "credentials"), time.Minute)
+	if state := d.State(connection); !state.Primary.AnswerLostAt.IsZero() {
+		state.Primary.AnswerLostAt = state.Primary.AnswerLostAt.Add(-time.Minute)
+		older, _ := json.Marshal(state)
+		d.AWS.PutParameter(harness.ParameterName(connection, "state"), string(older))
+	}
 	name := harness.ParameterName(connection, "lease")
 	document, _, _ := d.AWS.Parameter(name)
 	var c rotator.Lease
@@ -276,7 +282,7 @@ func (c processCase) run(t *testing.T) (lost bool) {
 		t.Errorf("%d token requests, %d are explained: %v", len(requests), allowed, requests)
 	}
 	if lost && !c.password {
-		if d.State(connection).Error != rotator.RefreshTokenRejected {
+		if d.State(connection).Primary.Error != rotator.RefreshTokenRejected {
 			t.Errorf("the loss is not reported: %+v", d.State(connection))
 		}
 		d.Reltio.AddRefreshToken("operator-1")

@@ -81,8 +81,12 @@ func (i injection) explains(r, baseline result) int {
 	switch {
 	case leased < 0 || i.at < leased:
 		return 0
+	case i.call.about == "state" && i.fault.effect == late:
+		return again // it comes over a newer record
 	case issued >= 0 && i.at < issued && (i.lasts == once || lastPlace(baseline.calls, i.call.String()) < issued):
 		return 0 // the request was still to come
+	case i.call.method == tokenRequest && i.fault.losesAnswer() && !i.fault.kills:
+		return again + 1 // a token obtained within a minute of it is uncertain, and replaced
 	case i.call.method == tokenRequest, i.fault.kills:
 		return again
 	case i.call.method == "Tokens.Publish" && i.lasts != once:
@@ -110,7 +114,7 @@ func (c failureCase) mayReplace(baseline result) bool {
 			restored := i.at > restore || i.at == restore && i.fault.effect != never
 			return saved && !restored
 		}
-		return i.lasts != once && (i.call.method == "Saver.Labels" || i.call.method == "Saver.RestorePrevious")
+		return i.lasts != once && slices.Contains([]string{"Saver.Labels", "Credentials.ReadVersion", "Saver.RestorePrevious"}, i.call.method)
 	})
 }
 

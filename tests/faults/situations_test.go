@@ -53,7 +53,7 @@ var situations = []situation{
 	{name: "the old token has expired", fits: sameToken, prepare: func(s *fixture) {
 		s.due()
 		s.beat(rotator.Unchanged)
-		s.sleepUntil(s.w.State(connection).ExpiresAt.Add(-30 * time.Second))
+		s.sleepUntil(s.w.State(connection).Published.ExpiresAt.Add(-30 * time.Second))
 	}},
 	{name: "due, a run died before", prepare: func(s *fixture) {
 		s.due()
@@ -162,7 +162,7 @@ func (s *fixture) leavePending(how *fault) {
 // untilWindow sleeps until the published token is due: its window begins 10 to
 // 12 minutes before it expires.
 func (s *fixture) untilWindow() {
-	s.sleepUntil(s.w.State(connection).ExpiresAt.Add(-8 * time.Minute))
+	s.sleepUntil(s.w.State(connection).Published.ExpiresAt.Add(-8 * time.Minute))
 }
 
 func (s *fixture) sleepUntil(t time.Time) { time.Sleep(time.Until(t)) }

@@ -61,6 +61,7 @@ type Token struct {
 	ExpiresIn   int64     `json:"expires_in"`
 	IssuedAt    time.Time `json:"issued_at"`
 	ExpiresAt   time.Time `json:"expires_at"`
+	ValidUntil  time.Time `json:"valid_until"`
 }
 
 // Token reads the token secret; false while nothing was published.

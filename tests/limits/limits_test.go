@@ -36,7 +36,7 @@ var limits = map[string]struct {
 	allocations         float64
 }{
 	"idle heartbeat": {
-		state:   `{\"expires_at\":\"2000-01-01T02:00:00Z\",\"refreshed_at\":\"2000-01-01T00:00:00Z\",\"token_fingerprint\":\"0123456789abcdef\",\"lease_version\":7}`,
+		state:   `{\"published\":{\"set\":\"primary\",\"issued_at\":\"2000-01-01T00:00:00Z\",\"expires_at\":\"2000-01-01T02:00:00Z\",\"valid_until\":\"2000-01-01T01:50:00Z\",\"fingerprint\":\"0123456789abcdef\"},\"lease_version\":7}`,
 		outcome: rotator.NotDue, calls: map[string]int{"GetParametersByPath": 1}, allocations: 480,
 	},
 	"refresh": {

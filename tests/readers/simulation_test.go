@@ -109,7 +109,7 @@ func (s *simulation) drive(t *testing.T) {
 	asked := func() int { return len(s.Reltio.Requests()) }
 	for asked() < 1+refreshes+endings || ended < endings {
 		time.Sleep(time.Minute)
-		age := time.Since(s.State("default").RefreshedAt)
+		age := time.Since(s.State("default").Published.IssuedAt)
 		if ended < endings && asked() >= 3*(ended+1) && age > 20*time.Minute && age < 30*time.Minute {
 			s.Reltio.EndAccessTokens()
 			ended++

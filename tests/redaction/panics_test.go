@@ -73,6 +73,11 @@ func (b bomb) Read(ctx context.Context, c string) (rotator.SecretVersion, error)
 	return b.Credentials.Read(ctx, c)
 }
 
+func (b bomb) ReadVersion(ctx context.Context, c, v string) (rotator.SecretVersion, error) {
+	b.at("ReadVersion")
+	return b.Credentials.ReadVersion(ctx, c, v)
+}
+
 func (b bomb) Save(ctx context.Context, c, v string, d secret.Value) error {
 	b.at("Save")
 	return b.Saver.Save(ctx, c, v, d)
@@ -121,7 +126,7 @@ func (b bomb) lay(r *rotator.Rotator) {
 }
 
 // leads says which way leads to a method; "rotates" where it says nothing.
-var leads = map[string]string{"At": "raced", "RestorePrevious": "overtaken", "PutPending": "into pending", "DeletePending": "from pending"}
+var leads = map[string]string{"At": "raced", "ReadVersion": "overtaken", "RestorePrevious": "overtaken", "PutPending": "into pending", "DeletePending": "from pending"}
 
 // methods are all that a type calls: those of its fields that are interfaces.
 func methods(fields reflect.Type) []string {

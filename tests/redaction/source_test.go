@@ -28,8 +28,8 @@ var reveals = []string{
 	"rotator/reltio: form", "rotator/reltio: httpRequest",
 
 	"rotator/secret: Equal", "rotator/secret: Fingerprint", // the box itself
-	"rotator: Connections", "rotator: ParseCredentials", "rotator: document", "rotator: fields", "rotator: fits",
-	"rotator: newToken", "rotator: parsePending", "rotator: withRefreshToken",
+	"rotator: Connections", "rotator: document", "rotator: documentFields", "rotator: fits", "rotator: identity",
+	"rotator: newToken", "rotator: parsePending", "rotator: parseSet", "rotator: rawString", "rotator: with",
 }
 
 func TestSecretsAreRevealedInFewPlaces(t *testing.T) {

@@ -61,8 +61,8 @@ func (s *fixture) settle() {
 
 func (s *fixture) putState(name string, expires, refreshed time.Time) {
 	s.AWS.PutParameter(harness.ParameterName(name, "state"), fmt.Sprintf(
-		`{"expires_at":%q,"refreshed_at":%q,"token_fingerprint":"0123456789abcdef"}`,
-		expires.UTC().Format(time.RFC3339), refreshed.UTC().Format(time.RFC3339)))
+		`{"published":{"set":"primary","issued_at":%q,"expires_at":%q,"valid_until":%q,"fingerprint":"0123456789abcdef"},"primary":{"version":"v"}}`,
+		refreshed.UTC().Format(time.RFC3339), expires.UTC().Format(time.RFC3339), expires.Add(-11*time.Minute).UTC().Format(time.RFC3339)))
 }
 
 // busiest is the most refreshes of a heartbeat.

@@ -145,3 +145,12 @@ func must(err error) {
 		panic("fake/aws: " + err.Error())
 	}
 }
+
+// Age makes every version of a secret older by d, as if that time had passed.
+func (s *Server) Age(name string, d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.secrets[name].versions {
+		v.createdAt = v.createdAt.Add(-d)
+	}
+}

@@ -1,0 +1,172 @@
+package rotator
+
+import (
+	"slices"
+	"time"
+)
+
+// Reason says why a connection is due.
+type Reason string
+
+// The reasons.
+const (
+	ReasonUnknown        Reason = "unknown"         // nothing believable is known of a published token
+	ReasonUncertain      Reason = "uncertain"       // the server may have ended the published token
+	ReasonWindow         Reason = "window"          // the refresh window before the expiry has begun
+	ReasonTurn           Reason = "turn"            // it is the other credential set's turn
+	ReasonExpiry         Reason = "expiry"          // the server gives a new token only after the old one's expiry
+	ReasonLeaseExpired   Reason = "lease_expired"   // a run ended without a record
+	ReasonForced         Reason = "forced"          // an operator forces it
+	ReasonDeadToken      Reason = "dead_token"      // a job reported that the published token is rejected
+	ReasonNewCredentials Reason = "new_credentials" // after a rejection, the credentials secret has changed
+	ReasonPending        Reason = "pending"         // a pending refresh token is to be saved
+)
+
+// decision is what a run does about a connection.
+type decision struct {
+	// outcome is empty when there is something to do.
+	outcome Outcome
+	reason  Reason
+	// waitUntil is when to begin, zero for at once.
+	waitUntil time.Time
+	// ask are the credential sets to ask, in order, the second one only if the
+	// first one fails. None: only a pending refresh token is to be saved, or the
+	// credentials are to be looked at.
+	ask []SetName
+	// look: new credentials would make the connection due, or end an error that
+	// stands. The credentials are read, and then it is decided again.
+	look bool
+	// tooManyReports: the report of a job was refused only because reports
+	// caused too many refreshes already.
+	tooManyReports bool
+}
+
+// decide is a pure function of one clock reading. Before the credentials are
+// read (nil) it decides by the state alone; afterwards again, with a state that
+// is aligned with them.
+func (c Connection) decide(now time.Time, event Event, heartbeat time.Duration, creds *Credentials) decision {
+	if c.ConfigError != nil {
+		return decision{outcome: Failed}
+	}
+	if !c.Config.Enabled {
+		return decision{outcome: Disabled}
+	}
+	d := c.due(now, event, heartbeat, creds)
+	wanted := len(d.ask) > 0
+	if !event.Force {
+		d = c.withoutBackedOff(d, now, event, creds)
+	}
+	if len(d.ask) == 0 && creds == nil {
+		d.look = d.look || c.waitsForCredentials(now)
+	}
+	switch {
+	case !wanted && !d.look && c.Pending.empty():
+		return decision{outcome: NotDue}
+	case c.LeaseHeld(now):
+		return decision{outcome: Busy, reason: d.reason}
+	case len(d.ask) > 0 && event.DeadToken != "" && c.tooManyReports(now):
+		return decision{outcome: BackingOff, reason: d.reason, tooManyReports: true}
+	case len(d.ask) > 0 || d.look:
+		return d
+	case !c.Pending.empty():
+		return decision{reason: ReasonPending}
+	case wanted && !c.servedBeside(now):
+		return decision{outcome: BackingOff, reason: d.reason}
+	}
+	return decision{outcome: NotDue}
+}
+
+// due says whether a token is to be requested, why, and with which sets,
+// whatever backoff stands against it.
+func (c Connection) due(now time.Time, event Event, heartbeat time.Duration, creds *Credentials) decision {
+	p, two := c.State.Published, c.two(creds)
+	only := func(sets []SetName) []SetName {
+		if two {
+			return sets
+		}
+		return []SetName{Primary}
+	}
+	d := decision{}
+	switch until, wait := c.sameTokenWait(now, event, two, heartbeat); {
+	case event.Force && event.Set != "":
+		d = decision{ask: []SetName{event.Set}, reason: ReasonForced}
+	case event.Force:
+		d = decision{ask: only(c.forcedOrder()), reason: ReasonForced}
+	case event.DeadToken != "" && c.reported(event, now):
+		d = decision{ask: only(c.replacement(now)), reason: ReasonDeadToken}
+	case event.DeadToken != "":
+	case !p.known():
+		d = decision{ask: only([]SetName{Primary, Alternate}), reason: ReasonUnknown}
+	case c.leaseExpired(now) && c.Lease.Set != "" && c.Lease.Set != p.Set && two && p.Set != "":
+		d = decision{ask: []SetName{c.Lease.Set}, reason: ReasonLeaseExpired}
+		if !now.Before(p.ValidUntil) || p.uncertain() {
+			d.ask = c.replacement(now)
+		}
+	case c.leaseExpired(now) && c.Lease.Set != "":
+		d = decision{ask: only(c.replacement(now)), reason: ReasonLeaseExpired}
+	case p.uncertain():
+		d = decision{ask: only(c.replacement(now)), reason: ReasonUncertain}
+	case wait:
+		d = decision{ask: only([]SetName{p.Set}), reason: ReasonExpiry, waitUntil: until}
+	case two:
+		d.ask, d.reason = c.turn(now, heartbeat)
+	case p.Unchanged && !now.Before(until):
+		d = decision{ask: []SetName{Primary}, reason: ReasonExpiry}
+	case !p.Unchanged && !now.Before(c.refreshAt(heartbeat)):
+		d = decision{ask: []SetName{Primary}, reason: ReasonWindow}
+	}
+	if two && len(d.ask) == 0 && creds != nil && event.DeadToken == "" {
+		for _, set := range creds.Sets() { // an operator has corrected a set that rests
+			if c.corrected(set.Name, creds) && c.free(set.Name, now) {
+				return decision{ask: []SetName{set.Name}, reason: ReasonNewCredentials}
+			}
+		}
+	}
+	return d
+}
+
+// withoutBackedOff takes out the sets that a backoff forbids. What new
+// credentials can end is looked at in every heartbeat.
+func (c Connection) withoutBackedOff(d decision, now time.Time, event Event, creds *Credentials) decision {
+	d.ask = slices.DeleteFunc(slices.Clone(d.ask), func(set SetName) bool {
+		switch s := c.State.Of(set); {
+		case now.Before(c.State.NotBefore):
+			return true
+		case creds != nil && creds.Of(set).Err != nil:
+			return true
+		case event.DeadToken != "" && s.Error != "" && c.State.Published.uncertain():
+			return true // the heartbeats replace it: many reports would be many requests
+		case !s.backedOff(now):
+			return false
+		case creds == nil:
+			d.look = d.look || s.Error.WaitsForNewCredentials()
+			return true
+		case c.corrected(set, creds):
+			d.reason = ReasonNewCredentials
+			return false
+		}
+		return true
+	})
+	return d
+}
+
+// corrected reports whether new credentials end the error of a set.
+func (c Connection) corrected(set SetName, creds *Credentials) bool {
+	s := c.State.Of(set)
+	return s.Error.WaitsForNewCredentials() && creds.Of(set).Err == nil && s.Version != creds.Version
+}
+
+// waitsForCredentials reports whether a look at the credentials may end an error
+// that stands.
+func (c Connection) waitsForCredentials(now time.Time) bool {
+	s := c.State
+	return s.Error == CredentialsUnread || s.Primary.Error == CredentialsUnread || s.Alternate.Error == CredentialsUnread ||
+		c.two(nil) && (s.Primary.Error.WaitsForNewCredentials() || s.Alternate.Error.WaitsForNewCredentials()) && !now.Before(s.NotBefore)
+}
+
+// servedBeside reports whether one credential set serves the jobs while the
+// other one fails.
+func (c Connection) servedBeside(now time.Time) bool {
+	p := c.State.Published
+	return c.two(nil) && p.known() && p.Set != "" && !p.uncertain() && now.Before(p.ValidUntil) && c.State.Of(p.Set).Error == ""
+}

@@ -37,7 +37,7 @@ type Connection struct {
 	Lease       Lease
 	// LeaseVersion is the lease parameter's version, 0 when there is none.
 	LeaseVersion int64
-	// Escrow is nil unless a refresh token waits to be saved.
+	// Pending is nil unless a refresh token waits to be saved.
 	Pending PendingTokens
 }
 

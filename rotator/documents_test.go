@@ -265,7 +265,7 @@ func TestTokenDocument(t *testing.T) {
 	}
 }
 
-func TestDoubtIsNotPublished(t *testing.T) {
+func TestAnUncertainTokenIsNotPublished(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		answer TokenResponse

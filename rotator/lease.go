@@ -57,8 +57,8 @@ func (c Connection) LeaseHeld(now time.Time) bool {
 	return c.leaseOpen(now) && now.Before(c.Lease.Until)
 }
 
-// leaseExpired reports whether a run ended without a record, so that nobody
-// knows what became of its token request.
+// leaseExpired reports whether a run ended without a record, so that the
+// result of its token request is not known.
 func (c Connection) leaseExpired(now time.Time) bool {
 	return c.leaseOpen(now) && !now.Before(c.Lease.Until)
 }

@@ -14,9 +14,9 @@ type Metrics struct {
 	// RefreshOverdue counts connections whose token has less than half of its refresh
 	// window left or, after the answer "unchanged", expired over 60 s ago.
 	RefreshOverdue int
-	// ActionRequired counts connections whose standing error time will not mend.
+	// ActionRequired counts connections whose error needs action.
 	ActionRequired int
-	// NoCredentials counts connections that nobody has given credentials yet.
+	// NoCredentials counts connections that have no credentials yet.
 	NoCredentials int
 	// Refreshes counts new tokens published.
 	Refreshes int

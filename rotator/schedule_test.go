@@ -172,7 +172,7 @@ func TestDecide(t *testing.T) {
 		{"the write of a run that came second", with(window, lease(6, 8, 30*time.Second)), decision{ask: one, reason: ReasonWindow}},
 		{"the same, not due", with(lease(6, 8, -time.Second)), decision{outcome: NotDue}},
 		{"a lease from the far future", with(window, lease(7, 8, 16*minute)), decision{ask: one, reason: ReasonWindow}},
-		{"a lease deleted and written anew", with(window, lease(0, 1, 30*time.Second)), decision{outcome: Busy, reason: ReasonWindow}},
+		{"a lease deleted and written again", with(window, lease(0, 1, 30*time.Second)), decision{outcome: Busy, reason: ReasonWindow}},
 
 		{"backing off", with(window, fails(BadResponse, minute)), decision{outcome: BackingOff, reason: ReasonWindow}},
 		{"the backoff is over", with(window, fails(BadResponse, 0)), decision{ask: one, reason: ReasonWindow}},

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -62,9 +61,6 @@ var legitimate = []struct{ in, pattern, because string }{
 	{"tests/simulation", `cells?`, "of a table"},
 	{"tests/scale", `cells?`, "of a table"},
 }
-
-// skipped are folders whose sentences are being rewritten.
-var skipped = []string{"rotator"}
 
 // plain is a text as words in lower case, one blank between two lines, so that a
 // phrase is found in an identifier and across the lines of a comment too.
@@ -156,9 +152,6 @@ func tracked(t *testing.T) []string {
 // the table above.
 func TestWords(t *testing.T) {
 	for _, file := range tracked(t) {
-		if slices.Contains(skipped, path.Dir(file)) {
-			continue
-		}
 		for _, name := range misused(file, strings.ReplaceAll(file, "/", ". ")) {
 			t.Errorf("in the name of %s", name)
 		}

@@ -132,24 +132,31 @@ func (f *fault) err(c call) error {
 
 // injection is a fault at one call of a run.
 type injection struct {
+	run   int // from 0; a later run is that of a later heartbeat
 	at    int // the call's place in the run, from 0
 	call  call
 	fault *fault
 	lasts lasting
 }
 
-func (i injection) String() string { return fmt.Sprintf("%d %v %v %v", i.at, i.call, i.fault, i.lasts) }
+func (i injection) String() string {
+	text := fmt.Sprintf("%d %v %v %v", i.at, i.call, i.fault, i.lasts)
+	if i.run > 0 {
+		text = fmt.Sprintf("run %d %s", i.run, text)
+	}
+	return text
+}
 
-// meets reports whether the fault is injected into a call. Runs count from 0, and
-// since is how long after the first one this one began.
+// meets reports whether the fault is injected into a call. since is how long after
+// the first run this one began.
 func (i injection) meets(run, place int, met call, since time.Duration) bool {
 	switch {
-	case run == 0 && place == i.at:
+	case run == i.run && place == i.at:
 		return true
 	case met != i.call || i.lasts == once:
 		return false
-	case run == 0:
+	case run == i.run:
 		return place > i.at
 	}
-	return i.lasts == fourMinutes && since < faultDuration
+	return i.lasts == fourMinutes && run > i.run && since < faultDuration
 }

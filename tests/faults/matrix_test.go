@@ -148,7 +148,7 @@ func (c failureCase) each(baseline result, faults []*fault, durations []lasting,
 				if possible++; testing.Short() && possible%sample != 0 {
 					continue
 				}
-				c.injections = []injection{{at, met, f, lasts}}
+				c.injections = []injection{{0, at, met, f, lasts}}
 				r := do(c)
 				repeated = count(r.calls[min(at+1, len(r.calls)):], met.String()) > 0
 			}

@@ -58,13 +58,13 @@ func parseSet(name SetName, fields map[string]json.RawMessage) CredentialSet {
 	} {
 		var value string
 		if raw, ok := fields[f.name]; ok && !decode(raw, &value) {
-			s.Err = unreadable("%s%s must be a string; leave it out where there is none", of, f.name)
-			return s
+			s.Err = first(s.Err, unreadable("%s%s must be a string; leave it out where there is none", of, f.name))
 		}
 		*f.into = secret.New(value)
 	}
 	s.ClientID = clientID.Reveal()
 	switch {
+	case s.Err != nil:
 	case s.ClientID == "":
 		s.Err = unreadable("%sclient_id is missing or empty", of)
 	case s.ClientSecret.Empty():

@@ -53,6 +53,9 @@ func (c Connection) decide(now time.Time, event Event, heartbeat time.Duration, 
 	}
 	d := c.due(now, event, heartbeat, creds)
 	wanted := len(d.ask) > 0
+	if event.Force && creds != nil {
+		d.ask = slices.DeleteFunc(d.ask, func(set SetName) bool { return creds.Of(set).Err != nil })
+	}
 	if !event.Force {
 		d = c.withoutBackedOff(d, now, event, creds)
 	}

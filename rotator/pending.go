@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"reltio-token-rotator/rotator/secret"
@@ -195,12 +196,27 @@ func (a *attempt) restore(ctx context.Context) {
 	a.creds, a.unsaved = s.creds, false
 	a.creds.Version, a.creds.CreatedAt = s.versionID, time.Now()
 	for _, set := range a.creds.Sets() {
+		if before := a.stored[set.Name]; !before.Equal(set.RefreshToken) {
+			*a.next.Of(set.Name) = a.next.Of(set.Name).replacing(before.Fingerprint())
+		}
 		a.stored[set.Name] = set.RefreshToken
 	}
 	a.restored = true
 	if !a.c.Pending.empty() {
 		a.pendingErr = a.deletePending(ctx)
 	}
+}
+
+// leaveOutForPending leaves out the sets whose changed refresh token would find no
+// place beside one that is pending.
+func (a *attempt) leaveOutForPending() {
+	if a.pendingErr == nil || a.c.Pending.empty() || a.c.Pending.fitTwice() {
+		return
+	}
+	a.d.ask = slices.DeleteFunc(a.d.ask, func(set SetName) bool {
+		_, own := a.c.Pending.For(a.stored[set])
+		return !own
+	})
 }
 
 func (a *attempt) deletePending(ctx context.Context) *Error {
@@ -243,7 +259,7 @@ func (a *attempt) withPending(s *saving) PendingTokens {
 		}
 	}
 	p.Tokens = append(p.Tokens, PendingToken{
-		Set: s.set, Replaces: a.stored[s.set].Fingerprint(), RefreshToken: s.creds.Of(s.set).RefreshToken, SavedAt: time.Now(),
+		Set: s.set, Replaces: a.stored[s.set].Fingerprint(), RefreshToken: s.refreshToken, SavedAt: time.Now(),
 	})
 	return p
 }

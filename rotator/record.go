@@ -22,6 +22,7 @@ func (a *attempt) recordResponse(ctx context.Context, k *kept) (Outcome, error) 
 			a.next.Published = a.next.Published.uncertainAt(now)
 		}
 		if k.unusable != nil {
+			outcome = Failed
 			a.failures[k.set.Name] = k.unusable
 			*part = a.c.State.Of(k.set.Name).carriedInto(*part).failed(a.began, now, k.unusable)
 		}
@@ -67,8 +68,8 @@ func (a *attempt) recordNothingAsked(ctx context.Context) (Outcome, error) {
 		outcome = Restored
 	}
 	outcome, err := a.finish(ctx, outcome, a.pendingErr)
-	if outcome == Failed && err == nil {
-		err = a.creds.Broken()
+	if failure := first(a.creds.Broken(), a.creds.Of(a.event.Set).Err); outcome == Failed && err == nil && failure != nil {
+		err = failure
 	}
 	return outcome, err
 }
@@ -160,7 +161,7 @@ func (a *attempt) noteTried(ctx context.Context, k *kept, now time.Time) {
 	}
 	part := a.next.Of(s.set)
 	if !s.theirs {
-		k.set.RefreshToken = s.creds.Of(s.set).RefreshToken
+		k.set.RefreshToken = s.refreshToken
 		a.describe(k.set, k.response.SentAt)
 	}
 	if s.saved {

@@ -89,8 +89,14 @@ func (a *attempt) refresh(ctx context.Context) (Outcome, error) {
 	defer done()
 
 	a.inheritLease(time.Now())
-	a.verifyInherited(leased)
+	if a.verifyInherited(leased) {
+		return a.recordNothingAsked(leased)
+	}
 	a.restore(leased)
+	a.leaveOutForPending()
+	if len(a.d.ask) > 0 && !a.timeForRequest() {
+		a.d.ask, a.otherwise = nil, Deferred
+	}
 	if len(a.d.ask) == 0 {
 		return a.recordNothingAsked(leased)
 	}
@@ -172,8 +178,12 @@ func (a *attempt) decideAgain() (Outcome, error) {
 		return a.d.outcome, nil
 	}
 	a.otherwise = a.idle()
+	failure := a.creds.Broken()
+	if set := a.event.Set; set != "" {
+		failure = a.creds.Of(set).Err
+	}
 	var broken error
-	if failure := a.creds.Broken(); failure != nil && a.otherwise != NotDue {
+	if failure != nil && (a.otherwise != NotDue || a.event.Force) {
 		a.otherwise, broken = Failed, failure
 	}
 	news := a.c.State.document() != a.listed.document()

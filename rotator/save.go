@@ -33,8 +33,9 @@ type saving struct {
 	// set is the one whose refresh token changed, and spent the fingerprint of
 	// the one that its token request used; both are empty where a pending one is
 	// restored.
-	set   SetName
-	spent string
+	set          SetName
+	spent        string
+	refreshToken secret.Value
 	// creds are what is saved, over version "read", as version versionID.
 	creds     Credentials
 	read      string
@@ -56,7 +57,7 @@ type saving struct {
 
 func (a *attempt) newSaving(set CredentialSet, response TokenResponse) *saving {
 	s := &saving{
-		set: set.Name, spent: set.RefreshToken.Fingerprint(),
+		set: set.Name, spent: set.RefreshToken.Fingerprint(), refreshToken: response.RefreshToken,
 		creds:     a.creds.with(map[SetName]secret.Value{set.Name: response.RefreshToken}),
 		read:      a.creds.Version,
 		versionID: a.uncertainSaveID,
@@ -129,7 +130,7 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	if set, ok := document.holding(s); err == nil && ok && s.merges < maxMerges {
 		s.merges++
 		s.noteChanges(a.creds, document)
-		s.creds = document.with(map[SetName]secret.Value{set: s.creds.Of(s.set).RefreshToken})
+		s.creds = document.with(map[SetName]secret.Value{set: s.refreshToken})
 		s.read, s.versionID, s.saved = labels.Current, newVersionID(), false
 		return nil
 	}
@@ -158,14 +159,16 @@ const clockMargin = 2 * time.Second
 // the run had read that version is not recorded. It had not when the version is
 // younger than the run's lease, or when its other fields are not those that the
 // run saved.
-func (a *attempt) verifyInherited(ctx context.Context) {
+// Where the run had not, the attempt ends with that: the next heartbeat uses what
+// is current then.
+func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	own, last := a.creds.Version, a.listed.CredentialsVersion
 	if !a.c.leaseExpired(a.began) || own == last || !strings.HasPrefix(own, ownVersion) || a.unsaved {
-		return
+		return false
 	}
 	labels, err := a.Saver.Labels(ctx, a.c.Name)
 	if err != nil || labels.Current != own || labels.Previous == last || labels.Previous == "" || strings.HasPrefix(labels.Previous, ownVersion) {
-		return
+		return false
 	}
 	replaced, err := a.Credentials.ReadVersion(ctx, a.c.Name, labels.Previous)
 	var theirs Credentials
@@ -176,17 +179,18 @@ func (a *attempt) verifyInherited(ctx context.Context) {
 	if concurrent := err == nil && (!theirs.sameButRefreshTokens(a.creds) || replaced.CreatedAt.After(leased.Add(clockMargin))); !concurrent {
 		a.Log.WarnContext(ctx, "a run died right after it saved a changed refresh token; if you wrote new credentials while it was under way, they were replaced: write them again",
 			"connection", a.c.Name, "died_by", a.c.Lease.Until.Format(time.RFC3339), "replaced_version", labels.Previous)
-		return
+		return false
 	}
 	s := &saving{creds: a.creds, read: last, versionID: own, saved: true}
 	for _, set := range a.creds.Sets() {
 		if part := a.next.Of(set.Name); set.RefreshToken.Fingerprint() != part.RefreshTokenFingerprint {
-			s.set, s.spent = set.Name, part.RefreshTokenFingerprint
+			s.set, s.spent, s.refreshToken = set.Name, part.RefreshTokenFingerprint, set.RefreshToken
 		}
 	}
 	a.saveOnce(ctx, s)
 	a.noteSaved(ctx, s)
-	a.d.ask, a.otherwise = nil, Deferred // the next heartbeat uses what is current
+	a.otherwise = Deferred
+	return true
 }
 
 // sameButRefreshTokens reports whether all other fields of the sets are equal.

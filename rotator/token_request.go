@@ -33,6 +33,9 @@ func (a *attempt) ask(ctx context.Context) (CredentialSet, TokenResponse, *Error
 			break // the host holds both sets; or a refresh token is to be saved first
 		}
 	}
+	if failure != nil {
+		a.hosts.note(a.c.Config.TokenURL, failure.Code)
+	}
 	return set, response, failure
 }
 
@@ -92,7 +95,6 @@ func (a *attempt) send(ctx context.Context, set CredentialSet, grantType GrantTy
 	if !ok {
 		failure = &Error{Code: InternalError, Cause: err, Message: InternalError.Advice()}
 	}
-	a.hosts.note(a.c.Config.TokenURL, failure.Code)
 	if failure.Code == AnswerLost {
 		part.AnswerLostAt = now
 	}

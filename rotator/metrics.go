@@ -41,6 +41,10 @@ type Metrics struct {
 // operator, whatever its error.
 const overdueFailure = 2 * time.Hour
 
+// overdueAfterExpiry is how long a token may be expired when the server gives a
+// new one only then.
+const overdueAfterExpiry = time.Minute
+
 // measure writes the metrics: of all connections, also those that the event did
 // not name.
 func (r *Rotator) measure(ctx context.Context, all []Connection, attempts []*attempt, results []Result) {
@@ -110,4 +114,20 @@ func (r *Rotator) write(ctx context.Context, m Metrics) {
 	if r.Metrics.Write(time.Now(), m) != nil {
 		r.Log.ErrorContext(ctx, "the metrics could not be written")
 	}
+}
+
+// overdue reports whether jobs may soon notice that the token was not replaced.
+// The metric RefreshOverdue counts the connections of which it is true.
+func (c Connection) overdue(now time.Time, heartbeat time.Duration) bool {
+	p := c.State.Published
+	left := p.ExpiresAt.Sub(now)
+	switch {
+	case !p.known():
+		return c.standing() != "" // there are credentials, and no token ever came
+	case p.uncertain() && now.Sub(p.UncertainSince) >= c.window(heartbeat)/2:
+		return true
+	case p.Unchanged:
+		return left < -overdueAfterExpiry
+	}
+	return left <= 0 || left < c.window(heartbeat)/2
 }

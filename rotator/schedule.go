@@ -12,9 +12,6 @@ const (
 	// Manager takes for long: 100 versions, none pruned within 24 h, so one in
 	// 14.4 minutes.
 	writeInterval = 15
-	// overdueAfterExpiry is how long a token may be expired when the server
-	// gives a new one only then.
-	overdueAfterExpiry = time.Minute
 )
 
 // window is how long before its expiry a token is replaced: what was asked
@@ -111,22 +108,6 @@ func (c Connection) nextRefresh(now time.Time, heartbeat time.Duration) time.Tim
 		return time.Time{}
 	}
 	return wholeSeconds(at.Add(time.Second - 1))
-}
-
-// overdue reports whether jobs may soon notice that the token was not replaced.
-// The metric RefreshOverdue counts the connections of which it is true.
-func (c Connection) overdue(now time.Time, heartbeat time.Duration) bool {
-	p := c.State.Published
-	left := p.ExpiresAt.Sub(now)
-	switch {
-	case !p.known():
-		return c.standing() != "" // there are credentials, and no token ever came
-	case p.uncertain() && now.Sub(p.UncertainSince) >= c.window(heartbeat)/2:
-		return true
-	case p.Unchanged:
-		return left < -overdueAfterExpiry
-	}
-	return left <= 0 || left < c.window(heartbeat)/2
 }
 
 // urgency orders the due connections: one of which nothing is known before all,

@@ -42,8 +42,8 @@ func TestErrorCodes(t *testing.T) {
 // Every code is met, here or in the file that is named.
 func TestEveryErrorCodeIsMet(t *testing.T) {
 	met := map[rotator.Code]bool{
-		rotator.CredentialsNotSaved: true, // keeping_test.go
-		rotator.InternalError:       true, // neighbours_test.go
+		rotator.CredentialsNotSaved: true, // save_test.go
+		rotator.InternalError:       true, // isolation_test.go
 		rotator.TooManyReports:      true, // deadtoken_test.go
 	}
 	for _, row := range slices.Concat(passing, rejections, atHome) {

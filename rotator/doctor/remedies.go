@@ -72,7 +72,7 @@ func whyFailed(err error, permission string) string {
 func whySecretFailed(err error, name, action, key string) string {
 	why := whyFailed(err, action+" on "+secretARN(name)+key)
 	if errors.Is(err, rotator.ErrDenied) {
-		why += "; access is also denied when the secret does not exist; look: aws secretsmanager describe-secret --secret-id " + name
+		why += "; access is also denied when the secret does not exist, so check that it does: aws secretsmanager describe-secret --secret-id " + name
 	}
 	return why
 }

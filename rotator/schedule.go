@@ -100,6 +100,21 @@ func (c Connection) dueAt(two bool, heartbeat time.Duration) time.Time {
 	return c.refreshAt(heartbeat)
 }
 
+// Lifetime is the published token's whole life, and versions how many versions the
+// token secret gets in 24 hours with such tokens. Both are zero where the life is
+// not known.
+func (c Connection) Lifetime(heartbeat time.Duration) (lifetime time.Duration, versions int) {
+	p := c.State.Published
+	if !p.known() || p.Unchanged || p.lifetime() == 0 {
+		return 0, 0
+	}
+	interval := c.dueAt(c.two(nil), heartbeat).Sub(p.IssuedAt)
+	if interval <= 0 {
+		interval = p.lifetime()
+	}
+	return p.lifetime(), int(math.Ceil((24 * time.Hour).Seconds() / max(interval, heartbeat).Seconds()))
+}
+
 // nextRefresh is when the connection becomes due next, or the zero time where
 // that is not known.
 func (c Connection) nextRefresh(now time.Time, heartbeat time.Duration) time.Time {

@@ -206,7 +206,11 @@ func (s stack) checkDuringRefreshes(ctx context.Context) error {
 		ended <- err
 	}()
 	for range 2 {
-		err = errors.Join(err, s.healthy(ctx))
+		failed, _, checkErr := s.diagnose(ctx)
+		if checkErr == nil && (len(failed) != 1 || failed["default token_lifetime"] == "") {
+			checkErr = fmt.Errorf("make check reports more than the lifetime of 3 s: %v", failed)
+		}
+		err = errors.Join(err, checkErr)
 	}
 	close(stop)
 	if err := errors.Join(err, <-ended); err != nil {

@@ -16,6 +16,8 @@ type connectionChecker struct {
 	now time.Time
 	// writes says that the connection is in the sample to which the doctor writes.
 	writes bool
+	// logins is set when the credentials have been read.
+	logins []login
 }
 
 // check makes all checks but that of the token host. The context cleanup ends
@@ -45,7 +47,7 @@ func (c *connectionChecker) check(ctx, cleanup context.Context) []Check {
 		parameters = safely(CheckParameters, func() []Check { return []Check{c.checkParameterWrite(ctx, cleanup)} })
 	})
 	running.Wait()
-	return slices.Concat([]Check{config}, credentials, token, parameters)
+	return slices.Concat([]Check{config}, credentials, token, parameters, []Check{c.checkTokenLifetime()})
 }
 
 func (c *connectionChecker) checkConfig() Check {

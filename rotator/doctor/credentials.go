@@ -31,6 +31,7 @@ func (c *connectionChecker) checkCredentials(ctx context.Context, description ro
 		}
 		checks = append(checks, about.checkGrant(ok), about.checkAge(seen))
 	}
+	c.logins = c.loginsOf(creds)
 	return checks
 }
 

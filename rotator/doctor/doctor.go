@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,8 @@ const (
 	CheckCredentialsWrite CheckName = "credentials_write"
 	CheckTokenWrite       CheckName = "token_write"
 	CheckParameters       CheckName = "parameters"
+	CheckTokenLifetime    CheckName = "token_lifetime"
+	CheckLogin            CheckName = "login"
 	CheckTokenHost        CheckName = "token_host"
 )
 
@@ -170,6 +173,7 @@ func (d *Doctor) checkAll(ctx, cleanup context.Context, now time.Time, all []rot
 	var (
 		hosts   map[string]Check
 		found   = make([][]Check, len(all))
+		logins  = make([][]login, len(all))
 		slots   = make(chan struct{}, concurrentConnections)
 		running sync.WaitGroup
 	)
@@ -180,16 +184,18 @@ func (d *Doctor) checkAll(ctx, cleanup context.Context, now time.Time, all []rot
 			defer func() { <-slots }()
 			checker := &connectionChecker{Doctor: d, Connection: c, now: now, writes: inSample(i, len(all))}
 			found[i] = safely(CheckConfig, func() []Check { return checker.check(ctx, cleanup) })
+			logins[i] = checker.logins
 		})
 	}
 	running.Wait()
+	allLogins := slices.Concat(logins...)
 	var checks []Check
 	for i, c := range all {
 		host, ok := hosts[c.Config.TokenURL]
 		if c.ConfigError != nil || !ok {
 			host = failed(CheckTokenHost, "not checked; correct the config first")
 		}
-		for _, check := range append(found[i], host) {
+		for _, check := range append(found[i], checkLogin(logins[i], allLogins), host) {
 			check.Connection = c.Name
 			checks = append(checks, check)
 		}

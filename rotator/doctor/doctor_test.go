@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,9 @@ type fakeStack struct {
 	current     bool // what a labelled write becomes
 	calls       chan string
 	connections []string
+	configs     map[string]string // {} if not here
+	credentials map[string]string // a client alone if not here
+	state       string            // of the first connection, if not empty
 	// writeSpacing is the time between two parameter writes.
 	writeSpacing time.Duration
 	mu           sync.Mutex
@@ -48,13 +52,17 @@ func (s *fakeStack) call(format string, args ...any) error {
 func (s *fakeStack) List(context.Context) ([]rotator.Parameter, error) {
 	var listing []rotator.Parameter
 	for _, name := range s.connections {
-		listing = append(listing, rotator.Parameter{Connection: name, Kind: rotator.KindConfig, Value: secret.New("{}"), Version: 1})
+		listing = append(listing, rotator.Parameter{Connection: name, Kind: rotator.KindConfig, Value: secret.New(cmp.Or(s.configs[name], "{}")), Version: 1})
+	}
+	if s.state != "" {
+		listing = append(listing, rotator.Parameter{Connection: s.connections[0], Kind: rotator.KindState, Value: secret.New(s.state), Version: 1})
 	}
 	return listing, s.call("list")
 }
 
-func (s *fakeStack) Read(context.Context, string) (rotator.SecretVersion, error) {
-	return rotator.SecretVersion{ID: "v1", Document: secret.New(`{"client_id":"c","client_secret":"canary"}`)}, s.call("read")
+func (s *fakeStack) Read(_ context.Context, connection string) (rotator.SecretVersion, error) {
+	document := cmp.Or(s.credentials[connection], `{"client_id":"c","client_secret":"canary"}`)
+	return rotator.SecretVersion{ID: "v1", Document: secret.New(document)}, s.call("read")
 }
 
 func (s *fakeStack) SecretName(connection string, kind rotator.SecretKind) string {

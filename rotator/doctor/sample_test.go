@@ -35,7 +35,7 @@ func TestWritesOfManyConnections(t *testing.T) {
 				if wrong := failedChecks(report); err != nil || len(wrong) > 0 || time.Since(started) > defaultTimeout {
 					t.Errorf("%v, %v after %v", err, wrong, time.Since(started))
 				}
-				if want := 8 * c.connections; len(report.Checks) != want {
+				if want := 10 * c.connections; len(report.Checks) != want {
 					t.Errorf("%d checks, want %d", len(report.Checks), want)
 				}
 				notChecked := 0

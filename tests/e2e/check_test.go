@@ -35,7 +35,7 @@ func TestCheckOfAWorkingConnection(t *testing.T) {
 		}
 		want := []string{
 			"default config", "default credentials", "default grant", "default refresh_token_age",
-			"default credentials_write", "default token_write", "default parameters", "default token_host",
+			"default credentials_write", "default token_write", "default parameters", "default token_lifetime", "default login", "default token_host",
 		}
 		if !slices.Equal(order, want) || c.report.Version != "test" {
 			t.Errorf("the report of %q is %v", c.report.Version, order)

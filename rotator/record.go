@@ -159,6 +159,9 @@ func (a *attempt) noteTried(ctx context.Context, k *kept, now time.Time) {
 	if s == nil {
 		return
 	}
+	if s.login && !s.saved {
+		a.Log.WarnContext(ctx, "the refresh token of a login could not be saved ("+s.err.Error()+"); the next refresh logs in again; check that the function may write the secret", "connection", a.c.Name)
+	}
 	part := a.next.Of(s.set)
 	if !s.theirs {
 		k.set.RefreshToken = s.refreshToken

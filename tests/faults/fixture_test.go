@@ -164,7 +164,7 @@ func (s *fixture) operatorsAreCurrent() bool {
 // and they are still there: as the previous version, or by the id in the log.
 func (s *fixture) operatorsAreReported() bool {
 	version, there := s.w.AWS.SecretVersions(harness.SecretName(connection, "credentials"))[s.operatorsVersion]
-	if !there || !strings.Contains(s.w.Output(), "put them again") {
+	if !there || !strings.Contains(s.w.Output(), "write them again") {
 		return false
 	}
 	return slices.Contains(version.Labels, "AWSPREVIOUS") || strings.Contains(s.w.Output(), `"replaced_version":"`+s.operatorsVersion+`"`)

@@ -43,6 +43,9 @@ func (r result) lost(c failureCase, baseline result) bool {
 // it, and the answer never arrived, or the process died before its first durable
 // write, or neither store accepted it for as long as the run lived.
 func (c failureCase) mayLose(baseline result) bool {
+	if c.expired && c.password && slices.ContainsFunc(c.injections, func(i injection) bool { return i.call.method == "Saver.Save" && i.lasts != once }) {
+		return true // a login brought it, and another login can
+	}
 	return c.provider.rotates() && slices.ContainsFunc(c.injections, func(i injection) bool { return c.loses(i, baseline) })
 }
 

@@ -151,7 +151,7 @@ func (s *fixture) due() {
 func (s *fixture) leavePending(how *fault) {
 	s.due()
 	report := s.beatWith(func(_ *run, c call) *fault {
-		return map[string]*fault{"Saver.Save": how}[c.method]
+		return map[string]*fault{"Saver.Save": how, "Saver.Labels": refused}[c.method] // nor is the write seen by looking
 	})
 	if _, _, ok := s.w.AWS.Parameter(harness.ParameterName(connection, "pending")); !ok {
 		s.t.Fatalf("the preparation left no pending refresh token: %+v", report)

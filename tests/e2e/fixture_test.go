@@ -113,12 +113,15 @@ func (s *fixture) parameter(name, kind string) string {
 }
 
 // refreshToken is the one in the credentials secret.
-func (s *fixture) refreshToken(name string) string {
+func (s *fixture) refreshToken(name string) string { return s.credentialsField(name, "refresh_token") }
+
+// credentialsField is a text of the credentials secret, "" where there is none.
+func (s *fixture) credentialsField(name, field string) string {
 	document, _ := s.AWS.Secret(harness.SecretName(name, "credentials"))
 	var fields map[string]any
 	_ = json.Unmarshal([]byte(document), &fields)
-	token, _ := fields["refresh_token"].(string)
-	return token
+	text, _ := fields[field].(string)
+	return text
 }
 
 // wantWorking: what a job reads now is accepted.

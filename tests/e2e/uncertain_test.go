@@ -51,6 +51,24 @@ func TestAnErrorWhoseRequestIsExecutedLater(t *testing.T) {
 	}
 }
 
+// The server executes the lost request only after the next one has brought a
+// token: that token stays uncertain for a minute, and is replaced.
+func TestATokenObtainedSoonAfterALostAnswerIsUncertain(t *testing.T) {
+	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		s.seeded("default", s.credentials())
+		s.Reltio.Script(fakereltio.StatusThenExecuted(502, 30*time.Second))
+		s.beat().wantFailed("default", rotator.AnswerLost)
+		time.Sleep(10 * time.Second)
+		s.invoke(rotator.Event{Action: rotator.ActionRefresh}).want("default", rotator.Refreshed)
+		time.Sleep(30 * time.Second)
+		if s.Alive("default") {
+			t.Fatal("the lost request has not ended the token")
+		}
+		s.wantHonest(3)
+		s.wantWorking("default")
+	})
+}
+
 // Three forced refreshes, each executed and answered with 504.
 func TestForcedRefreshesThatAreExecutedAndAnsweredWithAnError(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {

@@ -24,7 +24,7 @@ import (
 )
 
 // Between two heartbeats Lambda freezes the process, and afterwards its network
-// connections may be dead without a sign. So one attempt of a call is short enough
+// connections may be broken without a sign. So one attempt of a call is short enough
 // for another to follow, and a connection that was idle for a third of a heartbeat
 // is not used again: net/http measures that by the wall clock, which goes on while
 // the process is frozen.

@@ -107,11 +107,13 @@ _reltio_replace() {
 }
 
 # _reltio_search reads for five seconds: another token is written an instant after
-# the old one has ended.
+# the old one has ended. The last read begins after that time.
 _reltio_search() {
   _reltio_deadline=$(($(date +%s) + 5))
-  until _reltio_other; do
-    [ "$(date +%s)" -lt "$_reltio_deadline" ] || return 1
+  while :; do
+    _reltio_left=$((_reltio_deadline - $(date +%s)))
+    _reltio_other && return
+    [ "$_reltio_left" -gt 0 ] || return 1
     sleep 0.5 2>/dev/null || sleep 1
   done
 }

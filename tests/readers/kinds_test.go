@@ -152,11 +152,19 @@ func node(t *testing.T) *exec.Cmd {
 		t.Fatal(err)
 	}
 	program, err := exec.LookPath("node")
+	const how = "install Node.js 20 or later with npm, then make tools"
 	if err != nil {
-		absent(t, "node", "install Node.js 20 or later with npm, then make tools")
+		absent(t, "node", how)
+	}
+	version, err := exec.Command(program, "--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if major, _, _ := strings.Cut(string(version), "."); len(major) < 3 || major < "v20" {
+		absent(t, "Node.js 20 instead of "+strings.TrimSpace(string(version)), how)
 	}
 	if _, err := os.Stat(modules); err != nil {
-		absent(t, "what the Node reader depends on", "install Node.js 20 or later with npm, then make tools")
+		absent(t, "what the Node reader depends on", how)
 	}
 	out := filepath.Join(built.dir, "node")
 	built.once.node.Do(func() { built.err.node = buildNode(modules, out) })

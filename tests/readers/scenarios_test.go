@@ -102,14 +102,14 @@ var scenarios = map[string]func(w *fixture){
 		w.accept("t2")
 		w.after(3500*time.Millisecond, func() { w.publish("t2") })
 		w.get("200")
-		w.wantReads(3, 12)
+		w.wantReads(3, 14)
 		w.accept("none")
 		began := time.Now()
 		w.get("401")
 		if took := time.Since(began); took < 3900*time.Millisecond {
 			w.t.Errorf("it gave up after %v", took)
 		}
-		w.wantReads(3, 12)
+		w.wantReads(3, 14)
 		w.wantSeen("t1", "t1", "t2", "t2")
 	},
 	"once": func(w *fixture) {

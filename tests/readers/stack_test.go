@@ -1,6 +1,7 @@
 package readers_test
 
 import (
+	"encoding/json"
 	"flag"
 	"io"
 	"net/http"
@@ -162,6 +163,26 @@ func (s *stack) refresh(t *testing.T) {
 	}
 }
 
+// addAlternate saves a second credential set, of another user, beside the first,
+// and shows that both are asked.
+func (s *stack) addAlternate(t *testing.T) {
+	t.Helper()
+	name := harness.SecretName("default", "credentials")
+	document, _ := s.aws.Secret(name)
+	_, refreshToken := s.reltio.LoginAs("alternate")
+	s.aws.PutSecret(name, strings.TrimSuffix(document, "}")+`,"alternate":{"client_id":"client","client_secret":"secret","refresh_token":"`+refreshToken+`"}}`)
+	asked := len(s.reltio.Requests())
+	s.refresh(t)
+	s.refresh(t)
+	used := map[string]bool{}
+	for _, request := range s.reltio.Requests()[asked:] {
+		used[request.RefreshToken] = true
+	}
+	if len(used) != 2 {
+		t.Errorf("two forced refreshes asked %d credential sets, want 2", len(used))
+	}
+}
+
 // reportsOf counts what a crew's jobs reported.
 func (s *stack) reportsOf(c *crew) int {
 	s.mu.Lock()
@@ -175,7 +196,7 @@ func (s *stack) forgetReports() {
 	clear(s.reports)
 }
 
-// endEarly is another login of the same user. The function counts a report when
+// endEarly is another login of the published token's user. The function counts a report when
 // its last refresh is over a minute old: instead of waiting, what the state says
 // of it is moved back.
 func (s *stack) endEarly(t *testing.T) {
@@ -194,5 +215,14 @@ func (s *stack) endEarly(t *testing.T) {
 		t.Fatalf("the state does not say when the token was issued: %s", document)
 	}
 	s.aws.PutParameter(name, older)
-	s.reltio.EndAccessTokens()
+	var published harness.Token
+	secret, _ := s.aws.Secret(harness.SecretName("default", "token"))
+	if err := json.Unmarshal([]byte(secret), &published); err != nil {
+		t.Fatal(err)
+	}
+	token, ok := s.reltio.AccessToken(published.AccessToken)
+	if !ok {
+		t.Fatal("the published token is not one of the token endpoint's")
+	}
+	s.reltio.EndAccessTokensOf(token.User)
 }

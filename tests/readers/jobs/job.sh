@@ -23,12 +23,11 @@ call() {
       { printf body >"$body"; : >"$body"; } &
       set -- --data-binary "@$body" "$2" ;;
   esac
-  if reltio_curl --location "$@" >/dev/null 2>"$errors"; then
-    echo 200
-  else
-    sed -n 's/.*returned error: \([0-9]*\).*/\1/p; t done; $!d; s/.*/error/p; :done' "$errors" | tail -n 1
-  fi
+  status=200
+  reltio_curl --location "$@" >/dev/null 2>"$errors" ||
+    status=$(sed -n 's/.*returned error: \([0-9]*\).*/\1/p; t done; $!d; s/.*/error/p; :done' "$errors" | tail -n 1)
   cat "$errors" >&2
+  echo "$status"
 }
 
 many() {

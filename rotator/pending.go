@@ -77,10 +77,14 @@ func parsePending(document secret.Value) PendingTokens {
 }
 
 // For returns the pending refresh token that is to be used in the place of the
-// one in the secret.
-func (p PendingTokens) For(inSecret secret.Value) (PendingToken, bool) {
+// one that a set has in a version of the secret. A version that the rotator
+// chose to write before the token became pending is a save that came late: the
+// token stands beside it too.
+func (p PendingTokens) For(set CredentialSet, version string) (PendingToken, bool) {
 	for _, t := range p.Tokens {
-		if !inSecret.Empty() && t.Replaces == inSecret.Fingerprint() {
+		replaces := !set.RefreshToken.Empty() && t.Replaces == set.RefreshToken.Fingerprint()
+		late := t.Set == set.Name && ownBefore(version, t.SavedAt) && !t.RefreshToken.Equal(set.RefreshToken)
+		if replaces || late {
 			return t, true
 		}
 	}
@@ -98,16 +102,17 @@ func (a *attempt) resolve(ctx context.Context) error {
 	}
 	saved := map[SetName]bool{}
 	for _, set := range a.creds.Sets() {
-		current := set.RefreshToken
-		if newer, ok := use[set.Name]; ok {
-			current = newer
-		}
 		a.stored[set.Name] = set.RefreshToken
-		if pending, ok := a.c.Pending.For(current); ok {
+		if newer, ok := use[set.Name]; ok {
+			set.RefreshToken = newer
+		}
+		if pending, ok := a.c.Pending.For(set, a.creds.Version); ok {
 			use[set.Name], saved[pending.Set] = pending.RefreshToken, true
 		}
 		for _, pending := range a.c.Pending.Tokens {
-			saved[pending.Set] = saved[pending.Set] || pending.RefreshToken.Equal(current)
+			if pending.RefreshToken.Equal(set.RefreshToken) {
+				a.savedLate, saved[pending.Set] = &pending, true
+			}
 		}
 	}
 	for _, pending := range a.c.Pending.Tokens {
@@ -154,7 +159,7 @@ func (a *attempt) newerThanSaved(ctx context.Context) (map[SetName]secret.Value,
 	}
 	for name, part := range parts {
 		for _, set := range newer.Sets() {
-			_, pending := a.c.Pending.For(set.RefreshToken)
+			_, pending := a.c.Pending.For(set, version.ID)
 			if !set.RefreshToken.Empty() && (pending || set.RefreshToken.Fingerprint() == part.RefreshTokenFingerprint) {
 				use[name] = set.RefreshToken
 				a.Log.WarnContext(ctx, "an older document was saved over the credentials secret; the newer refresh token is put back into it", "connection", a.c.Name, "set", name)
@@ -214,7 +219,9 @@ func (a *attempt) leaveOutForPending() {
 		return
 	}
 	a.d.ask = slices.DeleteFunc(a.d.ask, func(set SetName) bool {
-		_, own := a.c.Pending.For(a.stored[set])
+		stored := a.creds.Of(set)
+		stored.RefreshToken = a.stored[set]
+		_, own := a.c.Pending.For(stored, a.creds.Version)
 		return !own
 	})
 }

@@ -51,6 +51,9 @@ type attempt struct {
 	// instead, and are to be saved; restored: that has happened.
 	stored            map[SetName]secret.Value
 	unsaved, restored bool
+	// savedLate is a pending refresh token that is in the secret after all: its
+	// save came late, and which version that replaced is not verified.
+	savedLate *PendingToken
 	// uncertainSaveID is the id of a save that failed and may yet happen. The
 	// next save has the same id: the secret takes one of the two, so that an
 	// older refresh token cannot come late and replace a newer one.

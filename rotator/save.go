@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +15,15 @@ import (
 // ownVersion begins the id of every secret version that the rotator writes, so
 // that an operator who lists the versions sees who wrote which.
 const ownVersion = "rotator-"
+
+// ownBefore reports whether the rotator chose to write a version before t, or in
+// the same second.
+func ownBefore(versionID string, t time.Time) bool {
+	rest, own := strings.CutPrefix(versionID, ownVersion)
+	seconds, _, _ := strings.Cut(rest, "-")
+	chosen, err := strconv.ParseInt(seconds, 10, 64)
+	return own && err == nil && chosen <= t.Unix()
+}
 
 // newVersionID is chosen before the write, so that a repeated write is the same
 // write. It says when, since a write may come late and the version's own date
@@ -96,9 +106,22 @@ func (a *attempt) write(ctx context.Context, s *saving) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if labels, lookErr := a.Saver.Labels(ctx, a.c.Name); lookErr == nil && labels.Current == s.versionID {
+	labels, lookErr := a.Saver.Labels(ctx, a.c.Name)
+	if lookErr != nil || labels.Current != s.versionID {
+		return err
+	}
+	if s.versionID != a.uncertainSaveID {
 		return nil // the write happened, and its answer was lost
 	}
+	// The id is that of an earlier save too: which of the two has happened?
+	version, lookErr := a.Credentials.ReadVersion(ctx, a.c.Name, s.versionID)
+	switch {
+	case lookErr != nil:
+		return err
+	case version.Document.Equal(s.creds.document):
+		return nil
+	}
+	s.read, s.versionID = s.versionID, newVersionID()
 	return err
 }
 
@@ -155,15 +178,16 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 const clockMargin = 2 * time.Second
 
 // verifyInherited does what a run could not do that died right after it saved a
-// changed refresh token: it verifies which version that save replaced. Whether
-// the run had read that version is not recorded. It had not when the version is
+// changed refresh token, or whose save came late: it verifies which version that
+// save replaced. Whether a run that died had read that version is not recorded. It had not when the version is
 // younger than the run's lease, or when its other fields are not those that the
 // run saved.
 // Where the run had not, the attempt ends with that: the next heartbeat uses what
 // is current then.
 func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	own, last := a.creds.Version, a.listed.CredentialsVersion
-	if !a.c.leaseExpired(a.began) || own == last || !strings.HasPrefix(own, ownVersion) || a.unsaved {
+	unverified := a.savedLate != nil || a.c.leaseExpired(a.began)
+	if !unverified || own == last || !strings.HasPrefix(own, ownVersion) || a.unsaved {
 		return false
 	}
 	labels, err := a.Saver.Labels(ctx, a.c.Name)
@@ -176,7 +200,7 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 		theirs, err = ParseCredentials(replaced)
 	}
 	leased := a.c.Lease.Until.Add(-attemptTimeout)
-	if concurrent := err == nil && (!theirs.sameButRefreshTokens(a.creds) || replaced.CreatedAt.After(leased.Add(clockMargin))); !concurrent {
+	if concurrent := err == nil && (a.savedLate != nil || !theirs.sameButRefreshTokens(a.creds) || replaced.CreatedAt.After(leased.Add(clockMargin))); !concurrent {
 		a.Log.WarnContext(ctx, "a run died right after it saved a changed refresh token; if you wrote new credentials while it was under way, they were replaced: write them again",
 			"connection", a.c.Name, "died_by", a.c.Lease.Until.Format(time.RFC3339), "replaced_version", labels.Previous)
 		return false
@@ -186,6 +210,9 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 		if part := a.next.Of(set.Name); set.RefreshToken.Fingerprint() != part.RefreshTokenFingerprint {
 			s.set, s.spent, s.refreshToken = set.Name, part.RefreshTokenFingerprint, set.RefreshToken
 		}
+	}
+	if late := a.savedLate; late != nil {
+		s.set, s.spent, s.refreshToken = late.Set, late.Replaces, late.RefreshToken
 	}
 	a.saveOnce(ctx, s)
 	a.noteSaved(ctx, s)

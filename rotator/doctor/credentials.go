@@ -25,7 +25,7 @@ func (c *connectionChecker) checkCredentials(ctx context.Context, description ro
 	for _, set := range creds.Sets() {
 		about := setChecker{c, *state.Of(set.Name), set, creds.Version, creds.Two()}
 		seen := creds.CreatedAt
-		pending, ok := c.Pending.For(set.RefreshToken)
+		pending, ok := c.Pending.For(set, creds.Version)
 		if ok {
 			about.set.RefreshToken, seen = pending.RefreshToken, pending.SavedAt
 		}

@@ -2,6 +2,7 @@ package scale_test
 
 import (
 	"fmt"
+	"hash/fnv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,9 +61,12 @@ func (s *fixture) settle() {
 }
 
 func (s *fixture) putState(name string, expires, refreshed time.Time) {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(name))
+	window := 10*time.Minute + time.Duration(hash.Sum32()%120)*time.Second // with the spread
 	s.AWS.PutParameter(harness.ParameterName(name, "state"), fmt.Sprintf(
 		`{"published":{"set":"primary","issued_at":%q,"expires_at":%q,"valid_until":%q,"fingerprint":"0123456789abcdef"},"primary":{"version":"v"}}`,
-		refreshed.UTC().Format(time.RFC3339), expires.UTC().Format(time.RFC3339), expires.Add(-11*time.Minute).UTC().Format(time.RFC3339)))
+		refreshed.UTC().Format(time.RFC3339), expires.UTC().Format(time.RFC3339), expires.Add(-window).UTC().Format(time.RFC3339)))
 }
 
 // busiest is the most refreshes of a heartbeat.

@@ -95,6 +95,12 @@ var faults = []*fault{
 	},
 	atServer("refused with 429", never, fakereltio.Throttled("2")),
 	atServer("refused with 503", never, fakereltio.StatusRetryAfter(503, "2")),
+	atServer("executed, then 408", atOnce, fakereltio.ExecutedThenStatus(408)),
+	atServer("executed, then 500", atOnce, fakereltio.ExecutedThenStatus(500)),
+	atServer("executed, then 502", atOnce, fakereltio.ExecutedThenStatus(502)),
+	atServer("executed, then 504", atOnce, fakereltio.ExecutedThenStatus(504)),
+	atServer("502, executed 1.5 s later", late, fakereltio.StatusThenExecuted(502, 1500*time.Millisecond)),
+	atServer("504, executed 30 s later", late, fakereltio.StatusThenExecuted(504, 30*time.Second)),
 }
 
 // atServer is a fault of the token endpoint, with what the server does.

@@ -173,65 +173,6 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	return nil
 }
 
-// clockMargin is how far the clocks of AWS and of a run may differ, and what is
-// lost by whole seconds.
-const clockMargin = 2 * time.Second
-
-// verifyInherited does what a run could not do that died right after it saved a
-// changed refresh token, or whose save came late: it verifies which version that
-// save replaced. Whether a run that died had read that version is not recorded. It had not when the version is
-// younger than the run's lease, or when its other fields are not those that the
-// run saved.
-// Where the run had not, the attempt ends with that: the next heartbeat uses what
-// is current then.
-func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
-	own, last := a.creds.Version, a.listed.CredentialsVersion
-	unverified := a.savedLate != nil || a.c.leaseExpired(a.began)
-	if !unverified || own == last || !strings.HasPrefix(own, ownVersion) || a.unsaved {
-		return false
-	}
-	labels, err := a.Saver.Labels(ctx, a.c.Name)
-	if err != nil || labels.Current != own || labels.Previous == last || labels.Previous == "" || strings.HasPrefix(labels.Previous, ownVersion) {
-		return false
-	}
-	replaced, err := a.Credentials.ReadVersion(ctx, a.c.Name, labels.Previous)
-	var theirs Credentials
-	if err == nil {
-		theirs, err = ParseCredentials(replaced)
-	}
-	leased := a.c.Lease.Until.Add(-attemptTimeout)
-	if concurrent := err == nil && (a.savedLate != nil || !theirs.sameButRefreshTokens(a.creds) || replaced.CreatedAt.After(leased.Add(clockMargin))); !concurrent {
-		a.Log.WarnContext(ctx, "a run died right after it saved a changed refresh token; if you wrote new credentials while it was under way, they were replaced: write them again",
-			"connection", a.c.Name, "died_by", a.c.Lease.Until.Format(time.RFC3339), "replaced_version", labels.Previous)
-		return false
-	}
-	s := &saving{creds: a.creds, read: last, versionID: own, saved: true}
-	for _, set := range a.creds.Sets() {
-		if part := a.next.Of(set.Name); set.RefreshToken.Fingerprint() != part.RefreshTokenFingerprint {
-			s.set, s.spent, s.refreshToken = set.Name, part.RefreshTokenFingerprint, set.RefreshToken
-		}
-	}
-	if late := a.savedLate; late != nil {
-		s.set, s.spent, s.refreshToken = late.Set, late.Replaces, late.RefreshToken
-	}
-	a.saveOnce(ctx, s)
-	a.noteSaved(ctx, s)
-	a.otherwise = Deferred
-	return true
-}
-
-// sameButRefreshTokens reports whether all other fields of the sets are equal.
-func (c Credentials) sameButRefreshTokens(other Credentials) bool {
-	for _, name := range []SetName{Primary, Alternate} {
-		a, b := c.Of(name), other.Of(name)
-		a.RefreshToken = b.RefreshToken
-		if !a.equal(b) {
-			return false
-		}
-	}
-	return true
-}
-
 // holding returns the set of a document that holds the refresh token that a
 // saving's request spent, with the same client. A pending one that is restored
 // has spent none: any document takes it that holds what it replaces, which

@@ -211,13 +211,18 @@ func (s stack) recorded(ctx context.Context, now token) error {
 			return err
 		}
 		var state struct {
-			ExpiresAt time.Time `json:"expires_at"`
-			Error     string    `json:"error"`
+			Published struct {
+				ExpiresAt time.Time `json:"expires_at"`
+			} `json:"published"`
+			Primary struct {
+				Error string `json:"error"`
+			} `json:"primary"`
+			Error string `json:"error"`
 		}
 		if err := json.Unmarshal([]byte(text), &state); err != nil {
 			return fmt.Errorf("the state is not JSON: %s", text)
 		}
-		if state.Error == "" && !state.ExpiresAt.Before(now.ExpiresAt) {
+		if state.Error == "" && state.Primary.Error == "" && !state.Published.ExpiresAt.Before(now.ExpiresAt) {
 			s.console.Say("state", "%s", text)
 			return nil
 		}

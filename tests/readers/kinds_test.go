@@ -38,7 +38,8 @@ func python(job string) func(t *testing.T) *exec.Cmd {
 	return func(t *testing.T) *exec.Cmd {
 		t.Helper()
 		path := find(t, "python3")
-		if exec.Command(path, "-c", "import boto3, requests, httpx").Run() != nil {
+		built.once.python.Do(func() { built.err.python = exec.Command(path, "-c", "import boto3, requests, httpx").Run() })
+		if built.err.python != nil {
 			absent(t, "boto3, requests and httpx", "make tools")
 		}
 		command := exec.Command(path, "jobs/job.py")
@@ -137,11 +138,11 @@ func (s *stack) glue(t *testing.T) *exec.Cmd {
 	return command
 }
 
-// built are the folders of what was compiled, which TestMain removes.
+// built is what was compiled or looked for once, in a folder that TestMain removes.
 var built struct {
-	once struct{ java, node sync.Once }
+	once struct{ java, node, python sync.Once }
 	dir  string
-	err  struct{ java, node error }
+	err  struct{ java, node, python error }
 }
 
 // node runs the Node reader's job.
@@ -156,18 +157,14 @@ func node(t *testing.T) *exec.Cmd {
 	if err != nil {
 		absent(t, "node", how)
 	}
-	version, err := exec.Command(program, "--version").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if major, _, _ := strings.Cut(string(version), "."); len(major) < 3 || major < "v20" {
-		absent(t, "Node.js 20 instead of "+strings.TrimSpace(string(version)), how)
-	}
 	if _, err := os.Stat(modules); err != nil {
 		absent(t, "what the Node reader depends on", how)
 	}
 	out := filepath.Join(built.dir, "node")
-	built.once.node.Do(func() { built.err.node = buildNode(modules, out) })
+	built.once.node.Do(func() { built.err.node = buildNode(program, modules, out) })
+	if errors.Is(built.err.node, errOldNode) {
+		absent(t, "Node.js 20 or later", how)
+	}
 	if built.err.node != nil {
 		t.Fatal(built.err.node)
 	}
@@ -176,8 +173,18 @@ func node(t *testing.T) *exec.Cmd {
 	return command
 }
 
+// errOldNode: what the reader depends on does not run with this Node.js.
+var errOldNode = errors.New("this Node.js is older than 20")
+
 // buildNode does what npm run build does, outside of the tree.
-func buildNode(modules, out string) error {
+func buildNode(program, modules, out string) error {
+	version, err := exec.Command(program, "--version").Output()
+	if err != nil {
+		return err
+	}
+	if major, _, _ := strings.Cut(string(version), "."); len(major) < 3 || major < "v20" {
+		return errOldNode
+	}
 	if err := os.CopyFS(out, os.DirFS("../../examples/node")); err != nil {
 		return err
 	}

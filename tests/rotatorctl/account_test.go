@@ -36,13 +36,14 @@ type account struct {
 	// home is the operator's folder and holds the only places to write.
 	home string
 
-	mu       sync.Mutex
-	requests []string // bodies sent to anything but Secrets Manager and Parameter Store
-	calls    []string // such as "cloudformation:DescribeStacks"
-	denied   map[string]bool
-	stacks   map[string]*fakeStack
-	fails    map[string]fakeEvent // stacks whose next change fails, and why
-	log      []logEvent
+	mu        sync.Mutex
+	requests  []string // bodies sent to anything but Secrets Manager and Parameter Store
+	calls     []string // such as "cloudformation:DescribeStacks"
+	forgotten int      // how many of them "asked" does not see
+	denied    map[string]bool
+	stacks    map[string]*fakeStack
+	fails     map[string]fakeEvent // stacks whose next change fails, and why
+	log       []logEvent
 	// schedule is ENABLED, DISABLED or "" where it is gone.
 	schedule      string
 	alarm         string // the state of the alarm
@@ -130,13 +131,19 @@ func (a *account) called(action string) bool {
 func (a *account) asked(action string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.Contains(a.calls, action)
+	return slices.Contains(a.calls[a.forgotten:], action)
+}
+
+func (a *account) allCalls() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.calls)
 }
 
 func (a *account) forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.calls, a.requests = nil, nil
+	a.forgotten, a.requests = len(a.calls), nil
 }
 
 func deniedJSON(w http.ResponseWriter, action string) {

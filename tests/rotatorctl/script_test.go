@@ -1,6 +1,7 @@
 package rotatorctl_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,8 +20,19 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// TestScripts runs the command lines of testdata, each in an account of its own.
-func TestScripts(t *testing.T) {
+// TestPermissions runs the command lines of testdata, each in an account of its
+// own, and holds the policies in docs/deploying.md to what they asked AWS for.
+func TestPermissions(t *testing.T) {
+	var seen asks
+	// A group ends when its parallel scripts have ended.
+	t.Run("scripts", func(t *testing.T) { runScripts(t, &seen) })
+	if pattern := flag.Lookup("test.run").Value.String(); strings.Contains(pattern, "/") {
+		t.Skip("only some scripts were run")
+	}
+	comparePermissions(t, seen.actions)
+}
+
+func runScripts(t *testing.T, seen *asks) {
 	program := rotatorctl.Path(t)
 	project, err := filepath.Abs("../..")
 	if err != nil {
@@ -41,7 +53,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"rotatorctl": func(ts *testscript.TestScript, neg bool, args []string) { runScripted(ts, program, neg, args) },
+			"rotatorctl": func(ts *testscript.TestScript, neg bool, args []string) { runScripted(ts, program, seen, neg, args) },
 			"aws":        arrange,
 			"asked":      assertAsked,
 			"credentials": func(ts *testscript.TestScript, _ bool, args []string) {
@@ -55,13 +67,14 @@ func accountOf(ts *testscript.TestScript) *account { return ts.Value("account").
 
 // runScripted is "rotatorctl STATUS ARGUMENT...": the program, its exit status,
 // and what every screen keeps to: 80 columns, no control character.
-func runScripted(ts *testscript.TestScript, program string, neg bool, args []string) {
+func runScripted(ts *testscript.TestScript, program string, seen *asks, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("rotatorctl STATUS ARGUMENT...")
 	}
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	status := 0
+	status, before := 0, len(accountOf(ts).allCalls())
+	defer func() { seen.note(args[1], accountOf(ts).allCalls()[before:]) }()
 	if err := ts.Exec(program, args[1:]...); err != nil {
 		exit, ok := err.(*exec.ExitError)
 		if !ok {

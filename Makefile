@@ -108,8 +108,9 @@ build: $(SAM_CLI) ## build what is deployed, into .aws-sam
 # make exports it, so that it may hold any character.
 define rotatorctl
 @go build -ldflags "-X main.release=$(VERSION)" -o .build/rotatorctl ./cmd/rotatorctl
-@.build/rotatorctl $(1) -stack "$$STACK" $(if $(CONNECTION),-connection "$$CONNECTION") $(2)
+@.build/rotatorctl $(1) -stack "$$STACK" $(2)
 endef
+connection = $(if $(CONNECTION),-connection "$$CONNECTION")
 yes = $(if $(filter true 1 yes,$(1)),$(2))
 values = $(if $(PARAMETERS),-parameters "$$PARAMETERS") $(if $(TAGS),-tags "$$TAGS")
 export STACK CONNECTION PARAMETERS TAGS FILE SET SINCE TOKEN_URL CREDENTIALS API_URL SAVE_TO
@@ -129,7 +130,7 @@ invoke-local: $(SAM_CLI) ## run one event under sam local|EVENT=events/refresh-n
 	@go run ./cmd/invoke-local $(if $(filter own,$(ENGINE)),-own) $(EVENT)
 
 seed: ## write credentials and prove that they work|STACK=name [CONNECTION=default]|[FILE=credentials.json] [KEEP=true]
-	$(call rotatorctl,seed,$(if $(FILE),-file "$$FILE") $(call yes,$(KEEP),-keep))
+	$(call rotatorctl,seed,$(connection) $(if $(FILE),-file "$$FILE") $(call yes,$(KEEP),-keep))
 
 status: ## the state of each connection|STACK=name [JSON=true]
 	$(call rotatorctl,status,$(call yes,$(JSON),-json))
@@ -138,16 +139,16 @@ check: ## problems, and how to solve each of them|STACK=name [JSON=true] [VERBOS
 	$(call rotatorctl,check,$(call yes,$(JSON),-json) $(call yes,$(VERBOSE),-v))
 
 refresh: ## new tokens now; the old ones expire at once|STACK=name [CONNECTION=name] [SET=alternate]
-	$(call rotatorctl,refresh,$(if $(SET),-set "$$SET") $(call yes,$(JSON),-json))
+	$(call rotatorctl,refresh,$(connection) $(if $(SET),-set "$$SET") $(call yes,$(JSON),-json))
 
 logs: ## the function's log|STACK=name [SINCE=1h] [FOLLOW=true] [METRICS=true]
 	$(call rotatorctl,logs,$(if $(SINCE),-since "$$SINCE") $(call yes,$(FOLLOW),-follow) $(call yes,$(METRICS),-metrics))
 
 add-connection: ## add a connection, for another tenant or user|STACK=name CONNECTION=name [TOKEN_URL=https://...]|[PARAMETERS="Scope=..."] [TAGS="owner=..."]
-	$(call rotatorctl,add-connection,$(if $(TOKEN_URL),-token-url "$$TOKEN_URL") $(values))
+	$(call rotatorctl,add-connection,$(connection) $(if $(TOKEN_URL),-token-url "$$TOKEN_URL") $(values))
 
 remove-connection: ## delete a connection and its secrets|STACK=name CONNECTION=name|[KEEP_SECRETS=true] [YES=true]
-	$(call rotatorctl,remove-connection,$(call yes,$(YES),-yes) $(call yes,$(KEEP_SECRETS),-keep-secrets))
+	$(call rotatorctl,remove-connection,$(connection) $(call yes,$(YES),-yes) $(call yes,$(KEEP_SECRETS),-keep-secrets))
 
 probe: ## what a Reltio tenant does; needs no AWS account|CREDENTIALS=credentials.json [TOKEN_URL=https://...]|[API_URL=https://...] [SAVE_TO=file] [YES=true]
 	@go build -ldflags "-X main.release=$(VERSION)" -o .build/rotatorctl ./cmd/rotatorctl

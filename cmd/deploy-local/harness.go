@@ -43,6 +43,7 @@ type harness struct {
 	reltioWeb *httptest.Server
 	lifetime  time.Duration // of access tokens
 	keys      *keys
+	operators map[string]actor // by command; empty where IAM is not enforced
 
 	// Clients of the administrator, to look at values. The operator's steps use
 	// the command line tools.

@@ -114,7 +114,7 @@ func (s stack) logged(ctx context.Context, text string) (string, error) {
 
 // make runs a make target for this stack.
 func (s stack) make(ctx context.Context, target string, variables ...string) (string, error) {
-	return s.command().Run(ctx, "make", append([]string{"--no-print-directory", target, "STACK=" + s.name}, variables...)...)
+	return s.command(s.operators[target]...).Run(ctx, "make", append([]string{"--no-print-directory", target, "STACK=" + s.name}, variables...)...)
 }
 
 // addAndRemove adds a connection, removes it, and adds it again, which shows that

@@ -17,7 +17,7 @@ func (s stack) redeploy(ctx context.Context, local []string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.deploy(ctx, "LogRetentionDays=14"); err != nil {
+	if err := s.makeDeploy(ctx, "LogRetentionDays=14"); err != nil {
 		return err
 	}
 	updated, err := s.parameter(ctx, s.state())
@@ -35,27 +35,15 @@ func (s stack) redeploy(ctx context.Context, local []string) error {
 	if updated == "{}" || (now.token == initial.token && updated != state) {
 		return fmt.Errorf("the update of the stack reset the state to %s", updated)
 	}
-	s.console.Say("sam deploy", "changed a parameter; secrets and state are unchanged")
+	s.console.Say("make deploy", "changed a parameter; secrets and state are unchanged")
 
-	if err := s.delete(ctx); err != nil {
+	if err := s.makeDelete(ctx, nil); err != nil {
 		return err
 	}
-	last, err := s.values(ctx)
-	if err != nil {
-		return fmt.Errorf("after the deletion: %w", err)
-	}
-	if last.credentials != initial.credentials || last.token == "" {
-		return errors.New("the deletion of the stack changed the secrets")
-	}
-	if _, err := s.parameter(ctx, s.state()); err == nil {
-		return errors.New("the deletion of the stack did not delete its parameters")
-	}
-	s.console.Say("sam delete", "deleted the stack; the secrets are retained")
-
-	if err := s.deploy(ctx, append(local, "CreateSecrets=false")...); err != nil {
+	if err := s.makeDeploy(ctx, append(local, "CreateSecrets=false")...); err != nil {
 		return err
 	}
-	s.console.Say("sam deploy", "created a new stack of the same name with CreateSecrets=false")
+	s.console.Say("make deploy", "created a new stack of the same name with CreateSecrets=false")
 	return nil
 }
 

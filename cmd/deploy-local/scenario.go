@@ -34,14 +34,21 @@ func (h *harness) scenario(ctx context.Context) error {
 		"AwsEndpointUrl=" + h.keys.web.URL, "TokenUrl=" + h.reltioWeb.URL + "/oauth/token", "TokenHosts=127.0.0.1",
 		"RefreshBeforeSeconds=120", "AlarmEmail=operator@example.com",
 	}
-	if err := s.deploy(ctx, local...); err != nil {
+	if h.auth {
+		if err := h.operatorRoles(ctx, s.name); err != nil {
+			return err
+		}
+		if err := s.makeDeploy(ctx, local...); err != nil {
+			return err
+		}
+	} else if err := s.deploy(ctx, local...); err != nil {
 		return err
 	}
 	outputs, err := s.outputs(ctx)
 	if err != nil {
 		return err
 	}
-	h.console.Say("sam deploy", "created the stack %s with %s", s.name, outputs["FunctionName"])
+	h.console.Say("deployment", "created the stack %s with %s", s.name, outputs["FunctionName"])
 
 	job, reporter, err := h.jobs(ctx, s, outputs)
 	if err != nil {
@@ -113,7 +120,14 @@ func (h *harness) scenario(ctx context.Context) error {
 	if err := s.report(ctx, reporter); err != nil {
 		return err
 	}
-	return s.operate(ctx)
+	if err := s.operate(ctx); err != nil {
+		return err
+	}
+	attached := map[string]string{}
+	if h.auth {
+		attached["job"], attached["reporter"] = outputs["ReaderPolicyArn"], outputs["ReporterPolicyArn"]
+	}
+	return s.makeDelete(ctx, attached)
 }
 
 // seed writes the first credentials as the operator does.

@@ -41,12 +41,6 @@ func (s stack) deploy(ctx context.Context, parameters ...string) error {
 	return err
 }
 
-// delete runs the real sam delete.
-func (s stack) delete(ctx context.Context) error {
-	_, err := s.command().Run(ctx, "sam", "delete", "--no-prompts", "--region", "us-east-1", "--stack-name", s.name)
-	return err
-}
-
 // outputs returns the stack's outputs.
 func (s stack) outputs(ctx context.Context) (map[string]string, error) {
 	text, err := s.command().Run(ctx, "aws", "cloudformation", "describe-stacks", "--stack-name", s.name,

@@ -34,7 +34,7 @@ func (o *operator) scheduleFinding(ctx context.Context, resources []types.StackR
 	const check = "schedule"
 	found := ofType(resources, "AWS::Scheduler::Schedule")
 	if len(found) != 1 {
-		return wrong(check, "the stack has %d schedules instead of one; %s%s", len(found), again, page("restore"))
+		return wrong(check, "the stack has %d schedules instead of one; %s%s", len(found), again, page("restore-a-stack"))
 	}
 	// Its name, or on some emulators its ARN.
 	id := aws.ToString(found[0].PhysicalResourceId)
@@ -42,7 +42,7 @@ func (o *operator) scheduleFinding(ctx context.Context, resources []types.StackR
 	out, err := o.aws.schedules.GetSchedule(ctx, &scheduler.GetScheduleInput{Name: &name})
 	switch {
 	case answered(err, "ResourceNotFoundException"):
-		return wrong(check, "the schedule %s was deleted; %s%s", name, again, page("restore"))
+		return wrong(check, "the schedule %s was deleted; %s%s", name, again, page("restore-a-stack"))
 	case err != nil:
 		return unseen(check, "scheduler:GetSchedule", err)
 	case out.State != scheduletypes.ScheduleStateEnabled:
@@ -100,7 +100,7 @@ func (o *operator) alarmFindings(ctx context.Context, resources []types.StackRes
 		id, name := aws.ToString(alarm.LogicalResourceId), aws.ToString(alarm.PhysicalResourceId)
 		i := slices.IndexFunc(out.MetricAlarms, func(a alarmtypes.MetricAlarm) bool { return aws.ToString(a.AlarmName) == name })
 		if i < 0 {
-			findings = append(findings, wrong(check, "%s: it was deleted; %s%s", id, again, page("restore")))
+			findings = append(findings, wrong(check, "%s: it was deleted; %s%s", id, again, page("restore-a-stack")))
 			continue
 		}
 		findings = append(findings, alarmFinding(check, id, name, out.MetricAlarms[i]))

@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"reltio-token-rotator/rotator"
 )
 
 // command is one row of the table of commands.
@@ -50,7 +52,8 @@ func find(name string) (command, bool) {
 // options are what the commands can be told. None of them is secret.
 type options struct {
 	stack, region, profile, source string
-	connection, set                string
+	connection                     string
+	set                            rotator.SetName
 	file                           string
 	tokenURL, apiURL, saveTo       string
 	parameters, tags               pairs
@@ -88,10 +91,10 @@ func connectionFlag(flags *flag.FlagSet, o *options) {
 
 func setFlag(flags *flag.FlagSet, o *options) {
 	flags.Func("set", "credential `set`: primary or alternate", func(value string) error {
-		if value != "" && value != setPrimary && value != setAlternate {
+		o.set = rotator.SetName(value)
+		if o.set != "" && o.set != rotator.Primary && o.set != rotator.Alternate {
 			return errors.New("must be primary or alternate")
 		}
-		o.set = value
 		return nil
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -14,6 +13,8 @@ import (
 	secretstypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"reltio-token-rotator/rotator"
 )
 
 const (
@@ -28,7 +29,9 @@ const (
 
 // ownParameters are those that the function writes, beside what CloudFormation
 // makes, and so outlive a stack that was deleted while a run was under way.
-func ownParameters() []string { return []string{"state", "lease", "pending", "check"} }
+func ownParameters() []rotator.Kind {
+	return []rotator.Kind{rotator.KindState, rotator.KindLease, rotator.KindPending, rotator.KindCheck}
+}
 
 func secretKinds() []string { return []string{"credentials", "token"} }
 
@@ -65,8 +68,8 @@ func (o *operator) connectionDescribed(ctx context.Context, connection string) (
 
 // leftovers are what is there of a connection that has no stack.
 type leftovers struct {
-	parameters map[string]string // by kind
-	secrets    []string          // kinds
+	parameters map[rotator.Kind]rotator.Parameter
+	secrets    []string // kinds
 }
 
 func (o *operator) leftovers(ctx context.Context, connection string) (leftovers, error) {
@@ -111,8 +114,8 @@ func (o *operator) describeSecret(ctx context.Context, connection, kind string) 
 // foreign reports whether the connection exists without this project's stack. A
 // config that only switches it off is what an interrupted removal left.
 func (l leftovers) foreign() bool {
-	config, exists := l.parameters["config"]
-	return exists && config != switchedOff
+	config, exists := l.parameters[rotator.KindConfig]
+	return exists && config.Value.Reveal() != switchedOff
 }
 
 // removeParameters deletes parameters that a run wrote after the connection was
@@ -128,11 +131,11 @@ func (o *operator) removeParameters(ctx context.Context, connection string, secr
 	if left.foreign() {
 		return fmt.Errorf("the connection %s exists without the stack %s: something else made it; nothing was changed", connection, o.connectionStack(connection))
 	}
-	for _, kind := range append(ownParameters(), "config") {
-		if _, present := left.parameters[kind]; !present || kind == "pending" && secretsKept {
+	for _, kind := range append(ownParameters(), rotator.KindConfig) {
+		if _, present := left.parameters[kind]; !present || kind == rotator.KindPending && secretsKept {
 			continue
 		}
-		name := o.parameter(connection, kind)
+		name := o.parameter(connection, string(kind))
 		_, err := o.aws.parameters.DeleteParameter(ctx, &ssm.DeleteParameterInput{Name: &name})
 		if _, gone := errors.AsType[*ssmtypes.ParameterNotFound](err); err != nil && !gone {
 			return said(err)
@@ -240,7 +243,7 @@ func (o *operator) rest(ctx context.Context, connection string) error {
 	if err != nil {
 		return said(err)
 	}
-	if _, exists := all[connection]["config"]; !exists {
+	if !all.has(connection, rotator.KindConfig) {
 		return nil
 	}
 	name := o.parameter(connection, "config")
@@ -256,12 +259,11 @@ func (o *operator) rest(ctx context.Context, connection string) error {
 		if err != nil {
 			return said(err)
 		}
-		state, _ := parseState(all[connection]["state"])
-		l := parseLease(all[connection]["lease"])
-		if !l.held(state, o.now()) || l.Until.After(o.now().Add(15*time.Minute)) {
+		until, held := leased(o.remembered(all, connection), o.now())
+		if !held {
 			return nil
 		}
-		o.say("A run is refreshing it until %s at the latest; waiting ...", o.clock(l.Until))
+		o.say("A run is refreshing it until %s at the latest; waiting ...", o.clock(until))
 		if err := sleep(ctx, askAgain); err != nil {
 			return err
 		}

@@ -65,7 +65,7 @@ func (o *operator) newConfig(ctx context.Context, main stack) (string, error) {
 		return "", said(err)
 	}
 	fields := map[string]any{}
-	if current := all[o.connection]["config"]; current != "" && current != switchedOff {
+	if current := all.value(o.connection, rotator.KindConfig); current != "" && current != switchedOff {
 		decoder := json.NewDecoder(bytes.NewReader([]byte(current)))
 		decoder.UseNumber() // numbers stay as they were written
 		if err := decoder.Decode(&fields); err != nil || fields == nil {
@@ -126,7 +126,7 @@ func (o *operator) updated(ctx context.Context, connection string, p proposal) e
 	}
 	config := func(ctx context.Context) (string, error) {
 		all, err := o.list(ctx, o.parameter(connection, ""))
-		return all[connection]["config"], said(err)
+		return all.value(connection, rotator.KindConfig), said(err)
 	}
 	before, err := config(ctx)
 	if err != nil {

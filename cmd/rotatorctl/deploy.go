@@ -160,7 +160,7 @@ func advise(f failedResource) string {
 	case exists && f.kind == "AWS::Logs::LogGroup":
 		return "A log group of that name is there already. See " + deploying("a-log-group-that-exists-already")
 	case exists && f.kind == "AWS::SecretsManager::Secret":
-		return "An earlier stack of this name kept its secrets. To use them again, deploy with CreateSecrets=false. See " + page("restore")
+		return "An earlier stack of this name kept its secrets. To use them again, deploy with CreateSecrets=false. See " + page("restore-a-stack")
 	case exists && f.kind == "AWS::SSM::Parameter":
 		return "A parameter of that name is there already. Delete it, then repeat this:\naws ssm delete-parameter --name PARAMETER"
 	case strings.Contains(f.reason, "AccessDenied") || strings.Contains(f.reason, "not authorized"):

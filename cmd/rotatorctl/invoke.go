@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
@@ -14,30 +13,17 @@ import (
 
 // event is what the function is asked.
 type event struct {
-	Action      string   `json:"action"`
-	Connections []string `json:"connections,omitempty"`
-	Force       bool     `json:"force,omitempty"`
-	Set         string   `json:"set,omitempty"`
+	Action      string          `json:"action"`
+	Connections []string        `json:"connections,omitempty"`
+	Force       bool            `json:"force,omitempty"`
+	Set         rotator.SetName `json:"set,omitempty"`
 }
 
 // report is what the function returns.
-type report struct {
-	Version     string       `json:"version"`
-	StartedAt   time.Time    `json:"started_at,omitzero"`
-	DurationMS  int64        `json:"duration_ms"`
-	Error       rotator.Code `json:"error,omitempty"`
-	Message     string       `json:"message,omitempty"`
-	Connections []result     `json:"connections"`
-}
+type report struct{ rotator.Report }
 
 // result is what became of one connection.
-type result struct {
-	rotator.Result
-	Set           string    `json:"set,omitempty"`
-	FailingSet    string    `json:"failing_set,omitempty"`
-	ValidUntil    time.Time `json:"valid_until,omitzero"`
-	NextRefreshAt time.Time `json:"next_refresh_at,omitzero"`
-}
+type result = rotator.Result
 
 // functionError is what the function answered to a call that failed.
 type functionError struct {

@@ -51,7 +51,7 @@ func (o *operator) logs(ctx context.Context) error {
 		switch {
 		case answered(err, "ResourceNotFoundException"):
 			return fmt.Errorf("there is no log %s in account %s and region %s: either the stack is elsewhere, or the function has never run", o.logGroup(), o.session.account, o.session.region)
-		case err != nil && ctx.Err() == nil:
+		case err != nil && (ctx.Err() == nil || !o.follow):
 			return said(err)
 		}
 		for _, line := range lines {
@@ -158,7 +158,7 @@ func (o *operator) runLines(level string, report report) []string {
 			text += fmt.Sprintf(" (%s)", r.Reason)
 		}
 		if r.Set != "" {
-			text += " with " + r.Set
+			text += " with " + string(r.Set)
 		}
 		if r.SecondsRemaining != nil {
 			text += fmt.Sprintf(", %d s left", *r.SecondsRemaining)
@@ -166,7 +166,7 @@ func (o *operator) runLines(level string, report report) []string {
 		if r.Error != "" {
 			text += ". "
 			if r.FailingSet != "" {
-				text += r.FailingSet + ": "
+				text += string(r.FailingSet) + ": "
 			}
 			text += fmt.Sprintf("%s: %s", r.Error, r.Message)
 		}

@@ -141,18 +141,18 @@ func (p *prober) request(ctx context.Context, s *observed, grant rotator.GrantTy
 	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
 	defer cancel()
 	answer, err := p.endpoint.RequestToken(ctx, rotator.TokenRequest{
-		TokenURL: p.tokenURL, GrantType: grant, ClientID: s.credentials.clientID, ClientSecret: s.credentials.clientSecret,
-		RefreshToken: s.credentials.refreshToken, Username: s.credentials.username, Password: s.credentials.password,
+		TokenURL: p.tokenURL, GrantType: grant, ClientID: s.credentials.ClientID, ClientSecret: s.credentials.ClientSecret,
+		RefreshToken: s.credentials.RefreshToken, Username: s.credentials.Username, Password: s.credentials.Password,
 	})
 	came := answer.RefreshToken
-	if !came.Empty() && came.Reveal() != s.credentials.refreshToken.Reveal() {
-		had := !s.credentials.refreshToken.Empty()
+	if !came.Empty() && came.Reveal() != s.credentials.RefreshToken.Reveal() {
+		had := !s.credentials.RefreshToken.Empty()
 		if grant == rotator.GrantTypeRefreshToken {
 			s.refreshTokenChanged = yes
 		}
-		s.credentials.refreshToken = came
-		if had || s.credentials.username.Empty() {
-			if saveErr := p.saver.save(s.credentials.name, came); saveErr != nil {
+		s.credentials.RefreshToken = came
+		if had || s.credentials.Username.Empty() {
+			if saveErr := p.saver.save(s.credentials.Name, came); saveErr != nil {
 				return answer, fmt.Errorf("the refresh token changed and could not be saved, so log in again and seed: %w", saveErr)
 			}
 		}
@@ -180,7 +180,7 @@ func knownIf(b bool) known {
 
 // observed is what was seen of one credential set.
 type observed struct {
-	credentials credentialSet
+	credentials rotator.CredentialSet
 	grant       rotator.GrantType
 	failure     error
 	// lifetime is that of a new access token; atLeast where only one that was

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/secret"
 )
 
@@ -42,7 +43,7 @@ func newAliveness(tokenURL, apiURL string) *aliveness {
 }
 
 // is reports whether the token is accepted now.
-func (a *aliveness) is(ctx context.Context, s credentialSet, token secret.Value) known {
+func (a *aliveness) is(ctx context.Context, s rotator.CredentialSet, token secret.Value) known {
 	switch {
 	case token.Empty():
 		return unknown
@@ -79,7 +80,7 @@ func (a *aliveness) byAPI(ctx context.Context, token secret.Value) known {
 
 // byCheck asks Spring's check endpoint: 200 is yes, 400 no. Most servers do not
 // open it to clients (401, 403), or have none (404).
-func (a *aliveness) byCheck(ctx context.Context, s credentialSet, token secret.Value) known {
+func (a *aliveness) byCheck(ctx context.Context, s rotator.CredentialSet, token secret.Value) known {
 	body := url.Values{"token": {token.Reveal()}}.Encode()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, a.checkURL, strings.NewReader(body))
 	if err != nil {
@@ -87,7 +88,7 @@ func (a *aliveness) byCheck(ctx context.Context, s credentialSet, token secret.V
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Accept", "application/json")
-	r.SetBasicAuth(s.clientID, s.clientSecret.Reveal())
+	r.SetBasicAuth(s.ClientID, s.ClientSecret.Reveal())
 	status, ok := a.do(r)
 	if ok && (status == http.StatusOK || status == http.StatusBadRequest) {
 		return knownIf(status == http.StatusOK)

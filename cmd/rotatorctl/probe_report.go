@@ -18,7 +18,7 @@ func (p *prober) report(all seen) {
 	p.say("Probe of %s on %s with rotatorctl %s, %d token requests", host, p.now().UTC().Format(time.DateOnly), cmp.Or(release, "(development)"), p.transport.sent)
 	for _, s := range all.sets {
 		p.say("")
-		p.say("%s", s.credentials.name)
+		p.say("%s", s.credentials.Name)
 		p.reportSet(s)
 	}
 	if len(all.sets) > 1 {

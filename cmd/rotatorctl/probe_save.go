@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/secret"
 )
 
@@ -49,21 +50,21 @@ func (s *refreshTokenSaver) create() (*os.File, error) {
 }
 
 // save writes the whole document with the set's new refresh token.
-func (s *refreshTokenSaver) save(set string, refreshToken secret.Value) error {
+func (s *refreshTokenSaver) save(set rotator.SetName, refreshToken secret.Value) error {
 	value, err := json.Marshal(refreshToken.Reveal())
 	if err != nil {
 		return errors.New("it is not text")
 	}
-	if set == setAlternate {
+	if set == rotator.Alternate {
 		var alternate map[string]json.RawMessage
-		if err := json.Unmarshal(s.fields[setAlternate], &alternate); err != nil {
+		if err := json.Unmarshal(s.fields["alternate"], &alternate); err != nil {
 			return errors.New("alternate is not a JSON object")
 		}
 		alternate["refresh_token"] = value
 		if value, err = json.Marshal(alternate); err != nil {
 			return errors.New("alternate cannot be written")
 		}
-		s.fields[setAlternate] = value
+		s.fields["alternate"] = value
 	} else {
 		s.fields["refresh_token"] = value
 	}

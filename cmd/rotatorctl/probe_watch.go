@@ -31,7 +31,7 @@ func (s seen) failed() bool {
 
 // watch makes the requests: two for each set, and one more for the first, so
 // that each set has made a new token while the other's is watched.
-func (p *prober) watch(ctx context.Context, sets []credentialSet) seen {
+func (p *prober) watch(ctx context.Context, sets []rotator.CredentialSet) seen {
 	var all seen
 	for _, set := range sets {
 		all.sets = append(all.sets, &observed{credentials: set})
@@ -71,13 +71,13 @@ func (p *prober) two(ctx context.Context, s *observed) {
 func (p *prober) first(ctx context.Context, s *observed) {
 	grant := rotator.GrantTypeClientCredentials
 	switch {
-	case !s.credentials.refreshToken.Empty():
+	case !s.credentials.RefreshToken.Empty():
 		grant = rotator.GrantTypeRefreshToken
-	case !s.credentials.username.Empty():
+	case !s.credentials.Username.Empty():
 		grant = rotator.GrantTypePassword
 	}
 	answer, err := p.request(ctx, s, grant)
-	if rotator.CodeOf(err) == rotator.RefreshTokenRejected && !s.credentials.username.Empty() {
+	if rotator.CodeOf(err) == rotator.RefreshTokenRejected && !s.credentials.Username.Empty() {
 		grant = rotator.GrantTypePassword
 		answer, err = p.request(ctx, s, grant)
 	}
@@ -90,13 +90,13 @@ func (p *prober) first(ctx context.Context, s *observed) {
 	// life; a refresh is taken for the same until it is seen to give a new one.
 	s.lifetime, s.atLeast = answer.ExpiresIn, true
 	s.jwt = isJWT(answer.AccessToken)
-	s.hasRefreshToken = !answer.RefreshToken.Empty() || !s.credentials.refreshToken.Empty()
-	s.refreshTokenLife = jwtLife(s.credentials.refreshToken)
+	s.hasRefreshToken = !answer.RefreshToken.Empty() || !s.credentials.RefreshToken.Empty()
+	s.refreshTokenLife = jwtLife(s.credentials.RefreshToken)
 }
 
 // further is the grant of a further request.
 func (s *observed) further() rotator.GrantType {
-	if !s.credentials.refreshToken.Empty() {
+	if !s.credentials.RefreshToken.Empty() {
 		return rotator.GrantTypeRefreshToken
 	}
 	return s.grant

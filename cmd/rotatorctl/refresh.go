@@ -96,10 +96,11 @@ func (r *report) merge(latest report) {
 
 // well reports whether every connection has a fresh token.
 func (r report) well() bool {
-	return r.Error == "" && len(r.Connections) > 0 && !slices.ContainsFunc(r.Connections, func(r result) bool { return !r.well() })
+	return r.Error == "" && len(r.Connections) > 0 && !slices.ContainsFunc(r.Connections, func(r result) bool { return !isWell(r) })
 }
 
-func (r result) well() bool {
+// isWell reports whether the connection has a fresh token, from all of its sets.
+func isWell(r result) bool {
 	switch r.Outcome {
 	case rotator.Refreshed, rotator.Unchanged, rotator.Restored, rotator.NotDue:
 		return r.Error == ""
@@ -117,7 +118,7 @@ func (o *operator) show(all report) {
 	}
 	for _, r := range all.Connections {
 		text := r.Name + ": " + o.outcome(r)
-		if r.well() {
+		if isWell(r) {
 			o.say("%s", text)
 		} else {
 			o.trouble("", "%s", text)
@@ -132,7 +133,7 @@ func (o *operator) outcome(r result) string {
 		left = ", it lives " + span(time.Duration(*r.SecondsRemaining)*time.Second)
 	}
 	if r.Set != "" {
-		left += " (" + r.Set + ")"
+		left += " (" + string(r.Set) + ")"
 	}
 	text := ""
 	switch r.Outcome {
@@ -154,7 +155,7 @@ func (o *operator) outcome(r result) string {
 		return string(r.Outcome) + " " + o.failure(r)
 	}
 	if r.Error != "" {
-		text += "\n" + r.FailingSet + ": " + o.failure(r)
+		text += "\n" + string(r.FailingSet) + ": " + o.failure(r)
 	}
 	return text
 }

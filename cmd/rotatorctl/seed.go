@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
+	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/secret"
 )
 
@@ -59,7 +60,7 @@ func (o *operator) seed(ctx context.Context) error {
 	}
 	if given {
 		for _, set := range sets {
-			o.say("%s", set.grant(len(sets) > 1))
+			o.say("%s", grantsOf(set, len(sets) > 1))
 		}
 	}
 	changed := before.changed(sets)
@@ -87,7 +88,7 @@ type credentialsBefore struct {
 	version string // empty where there is none
 	// sets are those of the current document; nil where the operator may not
 	// read it, so that every set counts as changed.
-	sets     []credentialSet
+	sets     []rotator.CredentialSet
 	document secret.Value
 	// good: the function refreshed with this version, and no error stands.
 	good bool
@@ -122,8 +123,7 @@ func (o *operator) currentCredentials(ctx context.Context) (credentialsBefore, e
 	if err != nil {
 		return before, said(err)
 	}
-	state, readable := parseState(all[o.connection]["state"])
-	before.good = readable && state.provenBy(before.version)
+	before.good = provenBy(o.remembered(all, o.connection).State, before.version)
 	value, err := o.aws.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name, VersionId: &before.version})
 	if err == nil {
 		before.document = secret.New(aws.ToString(value.SecretString))
@@ -132,13 +132,14 @@ func (o *operator) currentCredentials(ctx context.Context) (credentialsBefore, e
 	return before, nil
 }
 
-// provenBy reports whether the state says that these credentials work.
-func (s remembered) provenBy(version string) bool {
-	if s.Error != "" || s.Published.IssuedAt.IsZero() {
+// provenBy reports whether the state says that the sets of these credentials
+// work: each that was tried was tried with this version, and has no error.
+func provenBy(s rotator.State, version string) bool {
+	if s.Error != "" || s.Published.IssuedAt.IsZero() || s.Primary.Version != version {
 		return false
 	}
-	for _, set := range []*setState{&s.Primary, s.Alternate} {
-		if set != nil && (set.Error != "" || set.Version != version) {
+	for _, set := range []rotator.SetState{s.Primary, s.Alternate} {
+		if set.Version != "" && (set.Version != version || set.Error != "") {
 			return false
 		}
 	}
@@ -146,15 +147,15 @@ func (s remembered) provenBy(version string) bool {
 }
 
 // changed are the names of the sets whose fields are not as before.
-func (b credentialsBefore) changed(sets []credentialSet) []string {
-	var names []string
+func (b credentialsBefore) changed(sets []rotator.CredentialSet) []rotator.SetName {
+	var names []rotator.SetName
 	for _, set := range sets {
 		same := false
 		for _, earlier := range b.sets {
-			same = same || earlier.equal(set)
+			same = same || equalSets(earlier, set)
 		}
 		if !same {
-			names = append(names, set.name)
+			names = append(names, set.Name)
 		}
 	}
 	return names
@@ -199,32 +200,24 @@ func (o *operator) put(ctx context.Context, document secret.Value) (version stri
 	return aws.ToString(out.VersionId), nil
 }
 
-// credentialSet is one Reltio client and user.
-type credentialSet struct {
-	name                                           string
-	clientID                                       string
-	clientSecret, refreshToken, username, password secret.Value
+// equalSets reports whether two sets of the same name hold the same values.
+func equalSets(a, b rotator.CredentialSet) bool {
+	return a.Name == b.Name && a.ClientID == b.ClientID && a.ClientSecret.Equal(b.ClientSecret) &&
+		a.RefreshToken.Equal(b.RefreshToken) && a.Username.Equal(b.Username) && a.Password.Equal(b.Password)
 }
 
-// equal reports whether two sets of the same name hold the same values.
-func (s credentialSet) equal(other credentialSet) bool {
-	return s.name == other.name && s.clientID == other.clientID &&
-		s.clientSecret.Reveal() == other.clientSecret.Reveal() && s.refreshToken.Reveal() == other.refreshToken.Reveal() &&
-		s.username.Reveal() == other.username.Reveal() && s.password.Reveal() == other.password.Reveal()
-}
-
-// grant says which token request the fields lead to.
-func (s credentialSet) grant(named bool) string {
+// grantsOf says which token requests the fields of a set lead to.
+func grantsOf(s rotator.CredentialSet, named bool) string {
 	who := "The function"
 	if named {
-		who = "For " + s.name + " the function"
+		who = "For " + string(s.Name) + " the function"
 	}
 	switch {
-	case !s.refreshToken.Empty() && !s.username.Empty():
+	case !s.RefreshToken.Empty() && s.CanLogIn():
 		return who + " uses the refresh token, and logs in with the user name and password when it has ended (grants refresh_token and password)."
-	case !s.refreshToken.Empty():
+	case !s.RefreshToken.Empty():
 		return who + " uses the refresh token (grant refresh_token). Reltio ends it 28 days after its login; then new credentials are needed."
-	case !s.username.Empty():
+	case s.CanLogIn():
 		return who + " logs in with the user name and password (grants password and refresh_token)."
 	}
 	return who + " uses the client alone (grant client_credentials): there is neither a refresh token nor a user name."

@@ -11,68 +11,16 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// setsOf reads a document as the function does, and returns its sets.
-func setsOf(document secret.Value) ([]credentialSet, error) {
+// setsOf checks a document as the function does, and returns its sets.
+func setsOf(document secret.Value) ([]rotator.CredentialSet, error) {
 	if err := rotator.CheckCredentials(document); err != nil {
 		return nil, errors.New(sentenceOf(err))
 	}
-	var fields struct {
-		setFields
-		Alternate json.RawMessage `json:"alternate"`
+	credentials, err := rotator.ParseCredentials(rotator.SecretVersion{Document: document})
+	if err != nil {
+		return nil, errors.New(sentenceOf(err))
 	}
-	if err := json.Unmarshal([]byte(document.Reveal()), &fields); err != nil {
-		return nil, errors.New("the credentials are not a JSON object")
-	}
-	sets := []credentialSet{fields.set(setPrimary)}
-	var alternate map[string]json.RawMessage
-	if json.Unmarshal(fields.Alternate, &alternate) == nil && len(alternate) > 0 {
-		// The function checks it as it checks the first.
-		if err := rotator.CheckCredentials(secret.New(string(fields.Alternate))); err != nil {
-			return nil, fmt.Errorf("alternate: %s", sentenceOf(err))
-		}
-		var more setFields
-		if err := json.Unmarshal(fields.Alternate, &more); err != nil {
-			return nil, errors.New("alternate is not a JSON object of strings")
-		}
-		second := more.set(setAlternate)
-		if err := sameSet(sets[0], second); err != nil {
-			return nil, err
-		}
-		sets = append(sets, second)
-	} else if len(fields.Alternate) > 0 && string(fields.Alternate) != "{}" && alternate == nil {
-		return nil, errors.New("alternate must be an object with the fields of a credential set")
-	}
-	return sets, nil
-}
-
-// sameSet refuses two sets that are one.
-func sameSet(first, second credentialSet) error {
-	same := ""
-	switch {
-	case !first.refreshToken.Empty() && first.refreshToken.Reveal() == second.refreshToken.Reveal():
-		same = "the refresh token"
-	case first.clientID == second.clientID && first.username.Reveal() == second.username.Reveal():
-		same = "the client and the user"
-	default:
-		return nil
-	}
-	return fmt.Errorf("%s of primary and alternate are the same, so they are one credential set: a second one needs a user of its own", same)
-}
-
-// setFields are the fields of one set in a document.
-type setFields struct {
-	ClientID     string `json:"client_id"`
-	ClientSecret string `json:"client_secret"`
-	RefreshToken string `json:"refresh_token"`
-	Username     string `json:"username"`
-	Password     string `json:"password"`
-}
-
-func (f setFields) set(name string) credentialSet {
-	return credentialSet{
-		name: name, clientID: f.ClientID, clientSecret: secret.New(f.ClientSecret), refreshToken: secret.New(f.RefreshToken),
-		username: secret.New(f.Username), password: secret.New(f.Password),
-	}
+	return credentials.Sets(), nil
 }
 
 // askCredentials asks for each field at the terminal.
@@ -115,7 +63,7 @@ func (o *operator) askCredentials(ctx context.Context) (secret.Value, error) {
 		return secret.Value{}, fmt.Errorf("nothing was written: %w", err)
 	}
 	for _, set := range sets {
-		t.tell("%s", set.grant(len(sets) > 1))
+		t.tell("%s", grantsOf(set, len(sets) > 1))
 	}
 	answer, err := t.ask(ctx, "Write these credentials and request a token? [Y/n] ", false)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // prove forces a refresh with each set that changed.
-func (o *operator) prove(ctx context.Context, function string, before credentialsBefore, written string, changed []string, two bool) error {
+func (o *operator) prove(ctx context.Context, function string, before credentialsBefore, written string, changed []rotator.SetName, two bool) error {
 	if len(changed) == 0 {
 		o.say("No set changed, so nothing was requested from Reltio.")
 		return nil

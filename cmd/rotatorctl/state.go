@@ -1,105 +1,94 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
 	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/secret"
 )
 
-// The credential sets of a connection.
-const (
-	setPrimary   = "primary"
-	setAlternate = "alternate"
-)
+// listing are the parameters of all connections, by connection and kind.
+type listing map[string]map[rotator.Kind]rotator.Parameter
 
-// remembered is a connection's state parameter, in the contract's names. What is
-// absent is unknown.
-type remembered struct {
-	Published          published    `json:"published"`
-	Primary            setState     `json:"primary"`
-	Alternate          *setState    `json:"alternate"`
-	Error              rotator.Code `json:"error"`
-	Failures           int          `json:"failures"`
-	NotBefore          time.Time    `json:"not_before"`
-	CredentialsVersion string       `json:"credentials_version"`
-	LeaseVersion       int64        `json:"lease_version"`
-}
-
-// published is the published token.
-type published struct {
-	Set            string    `json:"set"`
-	IssuedAt       time.Time `json:"issued_at"`
-	ExpiresAt      time.Time `json:"expires_at"`
-	ValidUntil     time.Time `json:"valid_until"`
-	Unchanged      bool      `json:"unchanged"`
-	UncertainSince time.Time `json:"uncertain_since"`
-}
-
-// setState is one credential set.
-type setState struct {
-	Version                 string       `json:"version"`
-	RefreshTokenFingerprint string       `json:"refresh_token_fingerprint"`
-	RefreshTokenSince       time.Time    `json:"refresh_token_since"`
-	TokenIssuedAt           time.Time    `json:"token_issued_at"`
-	TokenExpiresAt          time.Time    `json:"token_expires_at"`
-	GrantType               string       `json:"grant_type"`
-	CanLogIn                bool         `json:"can_log_in"`
-	Error                   rotator.Code `json:"error"`
-	Failures                int          `json:"failures"`
-	FailingSince            time.Time    `json:"failing_since"`
-	NotBefore               time.Time    `json:"not_before"`
-}
-
-// parseState reads a state parameter; false when it is not a JSON object.
-func parseState(document string) (remembered, bool) {
-	var s struct {
-		remembered
-		earlier
+// list reads the parameters below a path. It does not decrypt: a pending refresh
+// token must not come near a terminal.
+func (o *operator) list(ctx context.Context, path string) (listing, error) {
+	all := listing{}
+	pages := ssm.NewGetParametersByPathPaginator(o.aws.parameters, &ssm.GetParametersByPathInput{
+		Path: &path, Recursive: aws.Bool(true), WithDecryption: aws.Bool(false),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page.Parameters {
+			name, kind, ok := strings.Cut(strings.TrimPrefix(aws.ToString(p.Name), "/"+o.prefix()+"/"), "/")
+			if !ok {
+				continue
+			}
+			if all[name] == nil {
+				all[name] = map[rotator.Kind]rotator.Parameter{}
+			}
+			all[name][rotator.Kind(kind)] = rotator.Parameter{
+				Connection: name, Kind: rotator.Kind(kind), Value: secret.New(aws.ToString(p.Value)), Version: p.Version,
+			}
+		}
 	}
-	if json.Unmarshal([]byte(document), &s) != nil {
-		return remembered{}, false
+	return all, nil
+}
+
+// value is the value of a parameter; empty where it is not there.
+func (l listing) value(connection string, kind rotator.Kind) string {
+	return l[connection][kind].Value.Reveal()
+}
+
+// has reports whether a parameter is there.
+func (l listing) has(connection string, kind rotator.Kind) bool {
+	_, has := l[connection][kind]
+	return has
+}
+
+// connections reads the parameters as the function does. What is pending is
+// encrypted here, so it is left out.
+func (o *operator) connections(all listing, settings rotator.Settings) []rotator.Connection {
+	var parameters []rotator.Parameter
+	for _, kinds := range all {
+		for kind, p := range kinds {
+			if kind != rotator.KindPending {
+				parameters = append(parameters, p)
+			}
+		}
 	}
-	if s.Published.IssuedAt.IsZero() && !s.earlier.RefreshedAt.IsZero() || s.Primary == (setState{}) && s.remembered.Error != "" {
-		s.earlier.into(&s.remembered)
+	return rotator.Connections(parameters, settings, o.now())
+}
+
+// remembered is what is known of one connection, whatever its config says.
+func (o *operator) remembered(all listing, connection string) rotator.Connection {
+	for _, c := range o.connections(all, rotator.Settings{}) {
+		if c.Name == connection {
+			return c
+		}
 	}
-	return s.remembered, true
+	return rotator.Connection{Name: connection}
 }
 
-// earlier is the state's earlier, flat form.
-type earlier struct {
-	ExpiresAt               time.Time `json:"expires_at"`
-	RefreshedAt             time.Time `json:"refreshed_at"`
-	Unchanged               bool      `json:"unchanged"`
-	GrantType               string    `json:"grant_type"`
-	CanLogIn                bool      `json:"can_log_in"`
-	RefreshTokenFingerprint string    `json:"refresh_token_fingerprint"`
-	RefreshTokenSince       time.Time `json:"refresh_token_since"`
+// isObject reports whether a state or config can be read at all.
+func isObject(document string) bool {
+	var fields map[string]json.RawMessage
+	return json.Unmarshal([]byte(document), &fields) == nil && fields != nil
 }
 
-func (e earlier) into(s *remembered) {
-	s.Published = published{Set: setPrimary, IssuedAt: e.RefreshedAt, ExpiresAt: e.ExpiresAt, Unchanged: e.Unchanged}
-	s.Primary = setState{
-		Version: s.CredentialsVersion, GrantType: e.GrantType, CanLogIn: e.CanLogIn,
-		RefreshTokenFingerprint: e.RefreshTokenFingerprint, RefreshTokenSince: e.RefreshTokenSince,
-		Error: s.Error, Failures: s.Failures, NotBefore: s.NotBefore,
-	}
-	s.Error, s.Failures, s.NotBefore = "", 0, time.Time{}
-}
-
-// lease says which run refreshes a connection.
-type lease struct {
-	From  int64     `json:"from"`
-	Until time.Time `json:"until"`
-}
-
-func parseLease(document string) lease {
-	var l lease
-	_ = json.Unmarshal([]byte(document), &l) // not JSON: not held
-	return l
-}
-
-// held reports whether a run is at work.
-func (l lease) held(s remembered, now time.Time) bool {
-	return l.From+1 > s.LeaseVersion && now.Before(l.Until)
+// leased reports whether a run is at work on the connection, and until when at
+// the latest.
+func leased(c rotator.Connection, now time.Time) (until time.Time, held bool) {
+	held = c.Lease.Run != "" && c.Lease.From+1 > c.State.LeaseVersion && now.Before(c.Lease.Until) &&
+		!c.Lease.Until.After(now.Add(15*time.Minute))
+	return c.Lease.Until, held
 }

@@ -83,7 +83,7 @@ func (o *operator) functionSettings(ctx context.Context, s stack, view *overview
 	environment, err := o.functionEnvironment(ctx, s.outputs["FunctionName"])
 	switch {
 	case answered(err, "ResourceNotFoundException"):
-		view.problem("the function %s was deleted. An update does not make it again; delete the stack and deploy it, the secrets stay: %s", s.outputs["FunctionName"], page("restore"))
+		view.problem("the function %s was deleted. An update does not make it again; delete the stack and deploy it, the secrets stay: %s", s.outputs["FunctionName"], page("restore-a-stack"))
 		return settings, false
 	case err != nil:
 		view.unseen("the function", "lambda:GetFunctionConfiguration", err)

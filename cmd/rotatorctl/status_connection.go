@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,12 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"reltio-token-rotator/rotator"
-	"reltio-token-rotator/rotator/secret"
 )
 
 // refreshTokenWarning is the age of a refresh token from which status warns, as
@@ -23,55 +19,27 @@ const refreshTokenWarning = 21 * 24 * time.Hour
 
 // connectionStatus is how one connection is.
 type connectionStatus struct {
-	Name           string      `json:"name"`
-	Enabled        bool        `json:"enabled"`
-	Set            string      `json:"set,omitempty"`
-	IssuedAt       time.Time   `json:"issued_at,omitzero"`
-	ExpiresAt      time.Time   `json:"expires_at,omitzero"`
-	ValidUntil     time.Time   `json:"valid_until,omitzero"`
-	UncertainSince time.Time   `json:"uncertain_since,omitzero"`
-	Sets           []setStatus `json:"sets"`
-	Notes          []string    `json:"notes"`
-	Problems       []string    `json:"problems"`
+	Name           string          `json:"name"`
+	Enabled        bool            `json:"enabled"`
+	Set            rotator.SetName `json:"set,omitempty"`
+	IssuedAt       time.Time       `json:"issued_at,omitzero"`
+	ExpiresAt      time.Time       `json:"expires_at,omitzero"`
+	ValidUntil     time.Time       `json:"valid_until,omitzero"`
+	UncertainSince time.Time       `json:"uncertain_since,omitzero"`
+	Sets           []setStatus     `json:"sets"`
+	Notes          []string        `json:"notes"`
+	Problems       []string        `json:"problems"`
 }
 
 // setStatus is how one credential set of a connection is.
 type setStatus struct {
-	Set               string       `json:"set"`
-	Published         bool         `json:"published"`
-	TokenExpiresAt    time.Time    `json:"token_expires_at,omitzero"`
-	RefreshTokenSince time.Time    `json:"refresh_token_since,omitzero"`
-	Error             rotator.Code `json:"error,omitempty"`
-	NotBefore         time.Time    `json:"not_before,omitzero"`
-}
-
-// listing are the parameters of all connections, by connection and kind.
-type listing map[string]map[string]string
-
-// list reads the parameters below a path. It does not decrypt: a pending refresh
-// token must not come near a terminal.
-func (o *operator) list(ctx context.Context, path string) (listing, error) {
-	all := listing{}
-	pages := ssm.NewGetParametersByPathPaginator(o.aws.parameters, &ssm.GetParametersByPathInput{
-		Path: &path, Recursive: aws.Bool(true), WithDecryption: aws.Bool(false),
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range page.Parameters {
-			name, kind, ok := strings.Cut(strings.TrimPrefix(aws.ToString(p.Name), "/"+o.prefix()+"/"), "/")
-			if !ok {
-				continue
-			}
-			if all[name] == nil {
-				all[name] = map[string]string{}
-			}
-			all[name][kind] = aws.ToString(p.Value)
-		}
-	}
-	return all, nil
+	Set               rotator.SetName `json:"set"`
+	Published         bool            `json:"published"`
+	TokenExpiresAt    time.Time       `json:"token_expires_at,omitzero"`
+	RefreshTokenSince time.Time       `json:"refresh_token_since,omitzero"`
+	Error             rotator.Code    `json:"error,omitempty"`
+	FailingSince      time.Time       `json:"failing_since,omitzero"`
+	NotBefore         time.Time       `json:"not_before,omitzero"`
 }
 
 // functionEnvironment are the function's settings. None of them is secret.
@@ -95,23 +63,15 @@ func settingsOf(environment map[string]string) rotator.Settings {
 	}
 }
 
-// connectionStatuses judges each connection. Its config is judged by the
-// function's own code.
+// connectionStatuses judges each connection, by the function's own code.
 func (o *operator) connectionStatuses(all listing, settings rotator.Settings, known bool) []connectionStatus {
-	var parameters []rotator.Parameter
-	for name, kinds := range all {
-		if config, ok := kinds["config"]; ok {
-			parameters = append(parameters, rotator.Parameter{Connection: name, Kind: rotator.KindConfig, Value: secret.New(config)})
-		}
-	}
-	var statuses []connectionStatus
-	for _, c := range rotator.Connections(parameters, settings, o.now()) {
-		status := o.connectionStatus(c.Name, all[c.Name])
-		status.Enabled = c.Config.Enabled
+	statuses := []connectionStatus{}
+	for _, c := range o.connections(all, settings) {
+		status := o.connectionStatus(c, all)
 		switch {
-		case !known:
+		case !known: // without the function's settings a config cannot be judged
 		case c.ConfigError != nil:
-			status.Problems = slices.Insert(status.Problems, 0, sentence(rotator.ConfigInvalid, sentenceOf(c.ConfigError), time.Time{}, o))
+			status.Problems = slices.Insert(status.Problems, 0, o.sentence(rotator.ConfigInvalid, sentenceOf(c.ConfigError), time.Time{}))
 		case !c.Config.Enabled:
 			status.Notes = append(status.Notes, `It is switched off by its config ("enabled": false).`)
 		}
@@ -121,77 +81,74 @@ func (o *operator) connectionStatuses(all listing, settings rotator.Settings, kn
 }
 
 // connectionStatus judges what the parameters other than the config say.
-func (o *operator) connectionStatus(name string, kinds map[string]string) connectionStatus {
-	state, readable := parseState(cmp.Or(kinds["state"], "{}"))
-	c := connectionStatus{
-		Name: name, IssuedAt: state.Published.IssuedAt, ExpiresAt: state.Published.ExpiresAt,
-		ValidUntil: state.Published.ValidUntil, UncertainSince: state.Published.UncertainSince,
-		Sets: []setStatus{}, Notes: []string{}, Problems: []string{},
+func (o *operator) connectionStatus(c rotator.Connection, all listing) connectionStatus {
+	p := c.State.Published
+	status := connectionStatus{
+		Name: c.Name, Enabled: c.Config.Enabled, IssuedAt: p.IssuedAt, ExpiresAt: p.ExpiresAt, ValidUntil: p.ValidUntil,
+		UncertainSince: p.UncertainSince, Sets: []setStatus{}, Notes: []string{}, Problems: []string{},
 	}
+	problem := func(format string, args ...any) {
+		status.Problems = append(status.Problems, fmt.Sprintf(format, args...))
+	}
+	readable := !all.has(c.Name, rotator.KindState) || isObject(all.value(c.Name, rotator.KindState))
 	if !readable {
-		c.Problems = append(c.Problems, "Its state is not JSON. The next heartbeat refreshes the token and writes the state again.")
+		problem("Its state is not JSON. The next heartbeat refreshes the token and writes the state again.")
 	}
-	if state.Error != "" {
-		c.Problems = append(c.Problems, sentence(state.Error, state.Error.Advice(), state.NotBefore, o))
+	if c.State.Error != "" {
+		problem("%s", o.sentence(c.State.Error, c.State.Error.Advice(), c.State.NotBefore))
 	}
-	o.setStatuses(&c, state)
-	noCredentials := c.IssuedAt.IsZero() && state.Error == "" && !slices.ContainsFunc(c.Sets, func(s setStatus) bool { return s.Error != "" })
-	if noCredentials && readable {
-		c.Problems = append(c.Problems, "It waits for credentials: "+o.like("seed", "connection", name))
+	o.setStatuses(&status, c.State)
+	failing := c.State.Error != "" || c.State.Primary.Error != "" || c.State.Alternate.Error != ""
+	if p.IssuedAt.IsZero() && !failing && readable {
+		problem("It waits for credentials: %s", o.like("seed", "connection", c.Name))
 	}
-	if _, pending := kinds["pending"]; pending {
-		c.Problems = append(c.Problems, "A changed refresh token is pending: the credentials secret could not be written. See "+page(string(rotator.CredentialsNotSaved)))
+	if all.has(c.Name, rotator.KindPending) {
+		problem("A changed refresh token is pending: the credentials secret could not be written. See %s", rotator.CredentialsNotSaved.Runbook())
 	}
-	if !state.Published.UncertainSince.IsZero() {
-		c.Problems = append(c.Problems, fmt.Sprintf("The published token is uncertain since %s: the next heartbeat refreshes it.", o.when(state.Published.UncertainSince)))
+	if !p.UncertainSince.IsZero() {
+		problem("The published token is uncertain since %s: the next heartbeat refreshes it, unless a backoff forbids it.", o.when(p.UncertainSince))
 	}
-	if state.Published.Unchanged {
-		c.Notes = append(c.Notes, "The server returns a new token only after the published one has expired.")
+	if p.Unchanged {
+		status.Notes = append(status.Notes, "The server returns a new token only after the published one has expired.")
 	}
-	if l := parseLease(kinds["lease"]); l.held(state, o.now()) {
-		c.Notes = append(c.Notes, fmt.Sprintf("A run is refreshing it, until %s at the latest.", o.clock(l.Until)))
+	if until, held := leased(c, o.now()); held {
+		status.Notes = append(status.Notes, fmt.Sprintf("A run is refreshing it, until %s at the latest.", o.clock(until)))
 	}
-	return c
+	return status
 }
 
 // setStatuses judges each credential set.
-func (o *operator) setStatuses(c *connectionStatus, state remembered) {
-	two := state.Alternate != nil
-	if two {
+func (o *operator) setStatuses(c *connectionStatus, state rotator.State) {
+	names := []rotator.SetName{rotator.Primary}
+	if state.Alternate.Version != "" || state.Alternate.Identity != "" {
+		names = append(names, rotator.Alternate)
 		c.Set = state.Published.Set
 	}
-	add := func(name string, s setState) {
-		c.Sets = append(c.Sets, setStatus{
-			Set: name, Published: cmp.Or(state.Published.Set, setPrimary) == name, TokenExpiresAt: s.TokenExpiresAt,
-			RefreshTokenSince: s.RefreshTokenSince, Error: s.Error, NotBefore: s.NotBefore,
-		})
-		whose := ""
-		if two {
-			whose = name + ": "
+	for _, name := range names {
+		s, whose := state.Of(name), ""
+		if len(names) > 1 {
+			whose = string(name) + ": "
 		}
+		c.Sets = append(c.Sets, setStatus{
+			Set: name, Published: state.Published.Set == name, TokenExpiresAt: s.TokenExpiresAt,
+			RefreshTokenSince: s.RefreshTokenSince, Error: s.Error, FailingSince: s.FailingSince, NotBefore: s.NotBefore,
+		})
 		if s.Error != "" {
-			text := sentence(s.Error, s.Error.Advice(), s.NotBefore, o)
+			text := o.sentence(s.Error, s.Error.Advice(), s.NotBefore)
 			if s.Failures > 1 {
 				text = strings.Replace(text, ": ", fmt.Sprintf(" (%d failures): ", s.Failures), 1)
 			}
 			c.Problems = append(c.Problems, whose+text)
 		}
-		if age := o.now().Sub(s.RefreshTokenSince); s.RefreshTokenFingerprint != "" && !s.CanLogIn && !s.RefreshTokenSince.IsZero() && age >= refreshTokenWarning {
+		if !s.CanLogIn && s.RefreshTokenFingerprint != "" && !s.RefreshTokenSince.IsZero() && o.now().Sub(s.RefreshTokenSince) >= refreshTokenWarning {
 			c.Problems = append(c.Problems, fmt.Sprintf("%sThe refresh token ends on %s, 28 days after its login. See %s",
-				whose, s.RefreshTokenSince.Add(refreshTokenLife).In(o.zone).Format("Jan 2 15:04"), page("refresh-token-expiring")))
+				whose, s.RefreshTokenSince.Add(rotator.RefreshTokenLife).In(o.zone).Format("Jan 2 15:04"), page("refresh-token-expiring")))
 		}
-	}
-	add(setPrimary, state.Primary)
-	if two {
-		add(setAlternate, *state.Alternate)
 	}
 }
 
-// refreshTokenLife is how long a refresh token of Reltio's lives from its login.
-const refreshTokenLife = 28 * 24 * time.Hour
-
 // sentence says what a code means, when it is tried again, and where to read on.
-func sentence(code rotator.Code, advice string, notBefore time.Time, o *operator) string {
+func (o *operator) sentence(code rotator.Code, advice string, notBefore time.Time) string {
 	text := string(code) + ": " + strings.TrimSuffix(advice, ".")
 	if notBefore.After(o.now()) {
 		text += ". Next attempt at " + o.when(notBefore)

@@ -159,29 +159,32 @@ func TestProbe(t *testing.T) {
 			silent: []string{"keep it", "recommended"},
 		},
 	} {
-		w := newTenant(t, test.options, test.credentials)
-		args := w.api()
-		if test.noAPI {
-			args = nil
-		}
-		text, status := w.probe(t, args...)
-		if status != 0 {
-			t.Errorf("%s: exit status %d", test.name, status)
-		}
-		if got := len(w.Requests()); got != test.requests {
-			t.Errorf("%s: %d token requests, wanted %d", test.name, got, test.requests)
-		}
-		for _, says := range test.says {
-			if !strings.Contains(flat(text), says) {
-				t.Errorf("%s: it does not say %q:\n%s", test.name, says, text)
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newTenant(t, test.options, test.credentials)
+			args := w.api()
+			if test.noAPI {
+				args = nil
 			}
-		}
-		for _, silent := range test.silent {
-			if strings.Contains(flat(text), silent) {
-				t.Errorf("%s: it says %q:\n%s", test.name, silent, text)
+			text, status := w.probe(t, args...)
+			if status != 0 {
+				t.Errorf("%s: exit status %d", test.name, status)
 			}
-		}
-		t.Logf("%s:\n%s", test.name, text)
+			if got := len(w.Requests()); got != test.requests {
+				t.Errorf("%s: %d token requests, wanted %d", test.name, got, test.requests)
+			}
+			for _, says := range test.says {
+				if !strings.Contains(flat(text), says) {
+					t.Errorf("%s: it does not say %q:\n%s", test.name, says, text)
+				}
+			}
+			for _, silent := range test.silent {
+				if strings.Contains(flat(text), silent) {
+					t.Errorf("%s: it says %q:\n%s", test.name, silent, text)
+				}
+			}
+			t.Logf("%s:\n%s", test.name, text)
+		})
 	}
 }
 

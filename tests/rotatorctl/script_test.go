@@ -3,6 +3,7 @@ package rotatorctl_test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,7 +42,7 @@ func runScripts(t *testing.T, seen *asks) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
-			a := newAccount(t, reltio.Options{})
+			a := newAccount(t, reltio.Options{Users: map[string]string{"second": "password"}})
 			env.Values["account"] = a
 			for _, entry := range a.environment() {
 				name, value, _ := strings.Cut(entry, "=")
@@ -278,20 +279,25 @@ func arrangeServices(ts *testscript.TestScript, a *account, neg bool, args []str
 }
 
 // writeCredentials is "credentials FILE [FIELD=VALUE...]": credentials with the
-// refresh token of a login.
+// refresh token of a login; alternate=PASSWORD adds the user second.
 func writeCredentials(ts *testscript.TestScript, args []string) {
 	_, refreshToken := accountOf(ts).Reltio.Login()
 	fields := map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken}
+	alternate := ""
 	for _, argument := range args[1:] {
 		name, value, _ := strings.Cut(argument, "=")
+		if name == "alternate" {
+			alternate = fmt.Sprintf(`,"alternate":{"client_id":"client","client_secret":"secret","username":"second","password":%q}`, value)
+			continue
+		}
 		fields[name] = value
 		if value == "" {
 			delete(fields, name)
 		}
 	}
 	var parts []string
-	for name, value := range fields {
-		parts = append(parts, fmt.Sprintf("%q:%q", name, value))
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		parts = append(parts, fmt.Sprintf("%q:%q", name, fields[name]))
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("{"+strings.Join(parts, ",")+"}"), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("{"+strings.Join(parts, ",")+alternate+"}"), 0o600))
 }

@@ -28,43 +28,50 @@ func TestAPasteWithLineEndsAnswersOneQuestion(t *testing.T) {
 		"typed ahead, after the answer to this one":   secret + "\r",
 		"marked twice, corrected with Ctrl-U between": mark + "wrong" + end + "\x15" + mark + secret + end + "\r",
 	} {
-		a := newAccount(t, reltio.Options{ClientSecret: secret})
-		s := atTerminal(t, a.command(t, "seed", "-stack", harness.Stack))
-		s.after("Client id:", "client\r")
-		s.after("Client secret", keys)
-		if strings.HasPrefix(name, "two lines") {
-			s.after("more than one line", "")
-			s.after("Once more", "")
-			time.Sleep(300 * time.Millisecond) // the question is asked once nothing more arrives
-			s.after("Client secret", secret+"\r")
-		}
-		if strings.HasPrefix(name, "typed ahead") {
-			time.Sleep(20 * time.Millisecond)
-			s.enter("refresh-token-typed-ahead\r")
-			s.after("Once more", "") // so soon after Enter it is more than one line
-			time.Sleep(300 * time.Millisecond)
-			s.enter(secret + "\r")
-		}
-		s.after("Refresh token", "\r")
-		s.after("User name", "\r")
-		s.after("[y/N]", "\r")
-		s.after("[Y/n]", "\r")
-		if err := s.end(); err != nil {
-			t.Errorf("%s: %v:\n%s", name, err, s.text())
-		}
-		got := a.credentials(t, "default")
-		if got["client_secret"] != secret || got["refresh_token"] != "" || got["username"] != "" {
-			t.Errorf("%s: the fields are %v, or hold other values", name, mapKeys(got))
-		}
-		if strings.Contains(s.text(), secret) || strings.Contains(s.text(), "another-line") {
-			t.Errorf("%s: the terminal showed what was pasted", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pasteOnce(t, name, secret, keys)
+		})
+	}
+}
+
+func pasteOnce(t *testing.T, name, secret, keys string) {
+	a := newAccount(t, reltio.Options{ClientSecret: secret})
+	s := atTerminal(t, a.command(t, "seed", "-stack", harness.Stack))
+	s.after("Client id:", "client\r")
+	s.after("Client secret", keys)
+	if strings.HasPrefix(name, "two lines") {
+		s.after("more than one line", "")
+		s.after("Once more", "")
+		time.Sleep(300 * time.Millisecond) // the question is asked once nothing more arrives
+		s.after("Client secret", secret+"\r")
+	}
+	if strings.HasPrefix(name, "typed ahead") {
+		time.Sleep(20 * time.Millisecond)
+		s.enter("refresh-token-typed-ahead\r")
+		s.after("Once more", "") // so soon after Enter it is more than one line
+		time.Sleep(300 * time.Millisecond)
+		s.enter(secret + "\r")
+	}
+	s.after("Refresh token", "\r")
+	s.after("User name", "\r")
+	s.after("[y/N]", "\r")
+	s.after("[Y/n]", "\r")
+	if err := s.end(); err != nil {
+		t.Errorf("%s: %v:\n%s", name, err, s.text())
+	}
+	got := a.credentials(t, "default")
+	if got["client_secret"] != secret || got["refresh_token"] != "" || got["username"] != "" {
+		t.Errorf("%s: the fields are %v, or hold other values", name, mapKeys(got))
+	}
+	if strings.Contains(s.text(), secret) || strings.Contains(s.text(), "another-line") {
+		t.Errorf("%s: the terminal showed what was pasted", name)
 	}
 }
 
 // Two sets: both are asked for, checked and written.
 func TestSeedingTwoSetsAtATerminal(t *testing.T) {
-	a := newAccount(t, reltio.Options{})
+	a := newAccount(t, reltio.Options{Users: map[string]string{"second": "password"}})
 	_, refreshToken := a.Reltio.Login()
 	s := atTerminal(t, a.command(t, "seed", "-stack", harness.Stack))
 	s.after("Client id:", "client\r")
@@ -80,7 +87,9 @@ func TestSeedingTwoSetsAtATerminal(t *testing.T) {
 	s.after("For primary the function uses the refresh token", "")
 	s.after("For alternate the function logs in", "")
 	s.after("[Y/n]", "\r")
-	_ = s.end() // whether this version of the function takes two sets is not asked here
+	if err := s.end(); err != nil || !strings.Contains(s.text(), "(alternate)") {
+		t.Errorf("%v:\n%s", err, s.text())
+	}
 	var document struct {
 		Alternate map[string]string
 	}

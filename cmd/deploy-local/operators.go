@@ -34,10 +34,13 @@ func (h *harness) operatorRoles(ctx context.Context, stack string) error {
 		if err := json.Unmarshal([]byte(policy), &document); err != nil {
 			return fmt.Errorf("docs/deploying.md: the policy of %s: %w", command, err)
 		}
-		// MiniStack authorizes the listing on "*", AWS on the path.
-		document.Statement = append(document.Statement, map[string]any{
-			"Effect": "Allow", "Action": "ssm:GetParametersByPath", "Resource": "*",
-		})
+		// MiniStack authorizes these on other resources than AWS: the listing and
+		// the alarms on "*", a log group without the ":*" at its end.
+		for _, action := range []string{"ssm:GetParametersByPath", "cloudwatch:DescribeAlarms", "logs:FilterLogEvents"} {
+			if strings.Contains(policy, action) {
+				document.Statement = append(document.Statement, map[string]any{"Effect": "Allow", "Action": action, "Resource": "*"})
+			}
+		}
 		body, err := json.Marshal(document)
 		if err != nil {
 			return err

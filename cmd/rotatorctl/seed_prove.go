@@ -75,6 +75,10 @@ func (o *operator) takeBack(ctx context.Context, before credentialsBefore, writt
 	_, err := o.aws.secrets.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
 		SecretId: &name, VersionStage: aws.String("AWSCURRENT"), MoveToVersionId: &before.version, RemoveFromVersionId: &written,
 	})
+	if answered(err, "InvalidParameterException") {
+		o.trouble("", "The earlier credentials worked, and are not made current again: the version just written is no longer current. Another operator wrote one, or the function saved a changed refresh token. See %s", page("restore-earlier-credentials"))
+		return errWrong
+	}
 	if err != nil {
 		o.trouble("", "The earlier credentials, which worked, could not be made current again: %v. By hand:", said(err))
 		o.say("aws secretsmanager update-secret-version-stage --secret-id %s --version-stage AWSCURRENT --move-to-version-id %s --remove-from-version-id %s", name, before.version, written)
@@ -105,6 +109,6 @@ func (o *operator) sayIfShort(r result) {
 func shortLifeAdvice(life time.Duration) string {
 	life = max(life.Round(time.Minute), time.Minute)
 	every := max(life-max(min(life/2, life-15*time.Minute), 2*time.Minute), time.Minute)
-	return fmt.Sprintf("These tokens live %s, so the token secret takes a version every %s: %d in 24 hours. Secrets Manager keeps about 100 and deletes none within 24 hours; beyond that it may refuse to write. Have the client's access token lifetime set to 30 minutes or more in Reltio.",
+	return fmt.Sprintf("This token lives %s. Where that is its whole life, and not the rest of one that was given again, the token secret takes a version every %s: %d in 24 hours. Secrets Manager keeps about 100 and deletes none within 24 hours; beyond that it may refuse to write. Have the client's access token lifetime set to 30 minutes or more in Reltio.",
 		span(life), span(every), int(24*time.Hour/every))
 }

@@ -75,7 +75,7 @@ func TestProve(t *testing.T) {
 		{name: "rejected, to be kept", before: good, changed: []rotator.SetName{rotator.Primary}, keep: true, reports: []string{rejected}, asked: []string{"force"}, says: "-keep"},
 		{name: "rejected, nothing before", changed: []rotator.SetName{rotator.Primary}, reports: []string{rejected}, asked: []string{"force"}, says: "no earlier version"},
 		{name: "rejected, as those before", before: credentialsBefore{version: "old"}, changed: []rotator.SetName{rotator.Primary}, reports: []string{rejected}, asked: []string{"force"}, says: "were not known to work"},
-		{name: "rejected, and another version is current meanwhile", before: good, changed: []rotator.SetName{rotator.Primary}, reports: []string{rejected}, fails: &smithy.GenericAPIError{Code: "InvalidParameterException"}, asked: []string{"force"}, moved: true, says: "could not be made current again"},
+		{name: "rejected, and another version is current meanwhile", before: good, changed: []rotator.SetName{rotator.Primary}, reports: []string{rejected}, fails: &smithy.GenericAPIError{Code: "InvalidParameterException"}, asked: []string{"force"}, moved: true, says: "is no longer current"},
 		{name: "an answer that was lost", before: good, changed: []rotator.SetName{rotator.Primary}, reports: []string{result(`"failed","error":"answer_lost"`)}, asked: []string{"force"}},
 		{name: "throttled", before: good, changed: []rotator.SetName{rotator.Primary}, reports: []string{result(`"failed","error":"throttled"`)}, asked: []string{"force"}},
 		{name: "unreachable", before: good, changed: []rotator.SetName{rotator.Primary}, reports: []string{result(`"failed","error":"unreachable"`)}, asked: []string{"force"}},

@@ -90,7 +90,11 @@ func (o *operator) functionSettings(ctx context.Context, s stack, view *overview
 		return settings, false
 	}
 	settings = settingsOf(environment)
-	return settings, len(settings.Mistakes()) == 0
+	mistakes := settings.Mistakes()
+	for _, mistake := range mistakes {
+		view.problem("the function's setting %s: %v", mistake.Variable, mistake.Err)
+	}
+	return settings, len(mistakes) == 0
 }
 
 func (o *operator) scheduleStatus(ctx context.Context, view *overview) {

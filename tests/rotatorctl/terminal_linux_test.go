@@ -213,3 +213,24 @@ func TestProbeAsks(t *testing.T) {
 		t.Errorf("%d token requests:\n%s", len(w.Requests()), s.text())
 	}
 }
+
+// At a terminal, trouble is in color and nothing else is.
+func TestColorIsForTroubleAlone(t *testing.T) {
+	const red, plain = "\x1b[31m", "\x1b[0m"
+	a := newAccount(t, reltio.Options{})
+	a.Seed("emea")
+	if text, status := a.run(t, "", "refresh", "-stack", harness.Stack, "-connection", "emea"); status != 0 {
+		t.Fatal(text)
+	}
+	s := atTerminal(t, a.command(t, "status", "-stack", harness.Stack))
+	_ = s.end()
+	if strings.Count(s.text(), red) != 1 || strings.Count(s.text(), plain) != 1 || !strings.Contains(s.text(), red+"  It waits for credentials") {
+		t.Errorf("what is in color is not what is wrong:\n%q", s.text())
+	}
+	cmd := a.command(t, "status", "-stack", harness.Stack)
+	cmd.Env = append(cmd.Env, "NO_COLOR=1")
+	s = atTerminal(t, cmd)
+	if _ = s.end(); strings.Contains(s.text(), "\x1b") {
+		t.Errorf("NO_COLOR: %q", s.text())
+	}
+}

@@ -39,7 +39,7 @@ PROGRAMS    := $(SAM_CLI) \
                $(TOOLS)/python/installed $(TOOLS)/java/installed $(TOOLS)/node/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate bench ci-quick ci lint lint-go lint-templates vulncheck fmt tools
+.PHONY: help run test simulate explore bench ci-quick ci lint lint-go lint-templates vulncheck fmt tools
 .PHONY: build deploy deploy-local invoke-local clean build-RotateFunction
 .PHONY: delete seed status refresh logs check add-connection remove-connection probe version
 
@@ -56,6 +56,9 @@ test: ## run all tests that need only Go
 
 simulate: ## 90 days of faults, compared with other solutions|[SEED=1]
 	@cd tests/simulation && go test -count=1 -timeout 10m -args -long -seed $(or $(SEED),1)
+
+explore: ## random faults and edits, against the promises|[SCHEDULES=10000] [SEED=1]; a minute without SCHEDULES
+	@cd tests/explore && go test -count=1 -timeout 0 -run TestExplore -args -schedules $(or $(SCHEDULES),0) -seed $(or $(SEED),1) $(if $(TABLE),-table)
 
 bench: ## measure speed, memory, calls and size|[REPEAT=15] [ONLY=name]
 	@go build -o .build/bench ./bench

@@ -146,7 +146,7 @@ func (a *attempt) saveUntilDone(ctx context.Context, s *saving, firstTry chan st
 		if first {
 			close(firstTry)
 		}
-		if s.verified || s.pending || !sleep(ctx, pause) {
+		if s.verified || s.pending && a.restoreTheirs(ctx, s) || !sleep(ctx, pause) {
 			return
 		}
 	}

@@ -18,7 +18,8 @@ func (a *attempt) recordResponse(ctx context.Context, k *kept) (Outcome, error) 
 	case k.published:
 		a.notePublished(k, now)
 	case k.token != nil || k.unusable != nil: // the new token is lost, and with it perhaps the one before
-		if k.set.Name == a.next.Published.Set {
+		// A write that failed may have happened: jobs may hold either token.
+		if k.token != nil || k.set.Name == a.next.Published.Set {
 			a.next.Published = a.next.Published.uncertainAt(now)
 		}
 		if k.unusable != nil {

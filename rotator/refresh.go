@@ -62,6 +62,8 @@ type attempt struct {
 	pendingErr *Error
 	// otherwise is the outcome where no token is requested.
 	otherwise Outcome
+	// grantType is that of the last token request.
+	grantType GrantType
 	// loginRecorded: the state says that a login was sent.
 	loginRecorded bool
 	// failures are those of the sets that were asked in this attempt.

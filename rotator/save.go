@@ -57,6 +57,9 @@ type saving struct {
 	verified bool // and it is known which version that write replaced
 	pending  bool // in the pending parameter instead
 	merges   int
+	// overwritten is an operator's version that this saving's version "overwriting"
+	// replaced, as long as the operator's fields are not in the secret again.
+	overwritten, overwriting string
 	// theirs: an operator's credentials are current; changed are the sets of
 	// which an operator changed a field meanwhile. Both are news.
 	theirs  bool
@@ -71,7 +74,7 @@ func (a *attempt) newSaving(set CredentialSet, response TokenResponse) *saving {
 		creds:     a.creds.with(map[SetName]secret.Value{set.Name: response.RefreshToken}),
 		read:      a.creds.Version,
 		versionID: a.uncertainSaveID,
-		login:     a.next.Of(set.Name).GrantType == GrantTypePassword && set.CanLogIn(),
+		login:     a.grantType == GrantTypePassword,
 	}
 	if s.versionID == "" {
 		s.versionID = newVersionID()
@@ -154,6 +157,9 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 		s.merges++
 		s.noteChanges(a.creds, document)
 		s.creds = document.with(map[SetName]secret.Value{set: s.refreshToken})
+		if labels.Current == s.versionID {
+			s.overwritten, s.overwriting = theirs, s.versionID
+		}
 		s.read, s.versionID, s.saved = labels.Current, newVersionID(), false
 		return nil
 	}
@@ -171,6 +177,19 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	}
 	s.theirs = true
 	return nil
+}
+
+// restoreTheirs makes an operator's document current again into which a refresh
+// token could not be saved. The refresh token is pending, and goes into it later.
+// It reports whether that is done.
+func (a *attempt) restoreTheirs(ctx context.Context, s *saving) bool {
+	if s.overwritten == "" {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err := a.Saver.RestorePrevious(ctx, a.c.Name, s.overwriting, s.overwritten)
+	return err == nil || errors.Is(err, ErrMoved)
 }
 
 // holding returns the set of a document that holds the refresh token that a

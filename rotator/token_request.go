@@ -77,6 +77,7 @@ func (a *attempt) request(ctx context.Context, set CredentialSet) (TokenResponse
 
 // send makes one token request and notes what it tells.
 func (a *attempt) send(ctx context.Context, set CredentialSet, grantType GrantType) (TokenResponse, *Error) {
+	a.grantType = grantType
 	response, err := a.Endpoint.RequestToken(ctx, TokenRequest{
 		TokenURL: a.c.Config.TokenURL, GrantType: grantType, Scope: a.c.Config.Scope,
 		ClientID: set.ClientID, ClientSecret: set.ClientSecret,

@@ -1,0 +1,151 @@
+package explore_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/tests/harness"
+)
+
+// events are what an invocation is asked for.
+var events = map[string]func(*fixture) rotator.Event{
+	"":                func(*fixture) rotator.Event { return rotator.Event{} },
+	"refresh":         func(*fixture) rotator.Event { return refresh(rotator.Event{}) },
+	"force":           func(*fixture) rotator.Event { return refresh(rotator.Event{Force: true}) },
+	"force primary":   func(*fixture) rotator.Event { return refresh(rotator.Event{Force: true, Set: rotator.Primary}) },
+	"force alternate": func(*fixture) rotator.Event { return refresh(rotator.Event{Force: true, Set: rotator.Alternate}) },
+	"report": func(f *fixture) rotator.Event {
+		return refresh(rotator.Event{DeadToken: f.state().Published.Fingerprint, Connections: []string{connection}})
+	},
+}
+
+func refresh(e rotator.Event) rotator.Event {
+	e.Action = rotator.ActionRefresh
+	return e
+}
+
+// acts are what happens just before a call.
+var acts = map[string]func(*fixture){
+	"new credentials": func(f *fixture) {
+		document := f.document()
+		if document["refresh_token"] != nil {
+			f.logins++
+			value := fmt.Sprintf("login-%d", f.logins)
+			f.h.Reltio.AddRefreshToken(value)
+			setOf(document, user)["refresh_token"] = value
+			f.gave(user, value)
+		}
+		f.changedCredentials()
+		f.putDocument(document)
+	},
+	"edit another field": func(f *fixture) { f.putDocument(f.document()) },
+	"edit the first document": func(f *fixture) {
+		f.changedCredentials()
+		f.savedOld = true
+		if f.document()["alternate"] != nil && f.opened["alternate"] == nil {
+			f.forget()
+		}
+		f.putDocument(maps.Clone(f.opened))
+	},
+	"add a login": func(f *fixture) {
+		document := f.document()
+		if set := setOf(document, user); set["refresh_token"] != nil {
+			set["username"], set["password"] = user, passwordOf(user)
+		}
+		f.changedCredentials()
+		f.putDocument(document)
+	},
+	"remove the alternate set": func(f *fixture) {
+		document := f.document()
+		if document["alternate"] != nil {
+			f.forget()
+			delete(document, "alternate")
+			f.changedCredentials()
+			f.putDocument(document)
+		}
+	},
+	"add an alternate set": func(f *fixture) {
+		document := f.document()
+		if document["alternate"] == nil {
+			document["alternate"] = f.set(other, "client-2")
+			f.changedCredentials()
+			f.putDocument(document)
+		}
+	},
+	"exchange the sets": func(f *fixture) {
+		document := f.document()
+		if alternate, ok := document["alternate"].(map[string]any); ok {
+			delete(document, "alternate")
+			note := document["note"]
+			delete(document, "note")
+			alternate = maps.Clone(alternate)
+			alternate["alternate"], alternate["note"] = document, note
+			f.changedCredentials()
+			f.putDocument(alternate)
+		}
+	},
+	"delete the state": func(f *fixture) {
+		f.lostState()
+		f.h.AWS.DeleteParameter(harness.ParameterName(connection, "state"))
+	},
+	"reset the state": func(f *fixture) {
+		f.lostState()
+		f.h.AWS.PutParameter(harness.ParameterName(connection, "state"), "{}")
+	},
+	"delete the lease": func(f *fixture) {
+		f.leaseDeleted = true
+		f.h.AWS.DeleteParameter(harness.ParameterName(connection, "lease"))
+	},
+	"a longer window": func(f *fixture) {
+		f.config["refresh_before_seconds"] = 1200
+		f.putConfig()
+	},
+	"disable": func(f *fixture) {
+		f.config["enabled"] = false
+		f.putConfig()
+	},
+	"enable": func(f *fixture) {
+		f.config["enabled"] = true
+		f.putConfig()
+	},
+	// Another invocation does all its work before the call, or beside it.
+	"overtake": func(f *fixture) { f.finish(f.launch(-1, rotator.Event{})) },
+	"beside":   func(f *fixture) { f.launch(-1, rotator.Event{}) },
+	"overtake, forced": func(f *fixture) {
+		f.finish(f.launch(-1, refresh(rotator.Event{Force: true})))
+	},
+	"beside, forced": func(f *fixture) { f.launch(-1, refresh(rotator.Event{Force: true})) },
+	"beside, report": func(f *fixture) { f.launch(-1, events["report"](f)) },
+}
+
+var actNames = slices.Sorted(maps.Keys(acts))
+
+// setOf returns the set of a user in a document: the one with that username, or the
+// one whose refresh token is the user's.
+func setOf(document map[string]any, user string) map[string]any {
+	if alternate, ok := document["alternate"].(map[string]any); ok && alternate["username"] == user {
+		return alternate
+	}
+	return document
+}
+
+func (f *fixture) finish(v *invocation) { <-v.ended }
+
+// actAt lets the acts of a place happen.
+func (f *fixture) actAt(v *invocation, at place) {
+	for _, a := range f.s.acts {
+		if a.place != at {
+			continue
+		}
+		acts[a.do](f)
+		f.mu.Lock()
+		f.lastTrouble = later(f.lastTrouble, time.Now())
+		f.mu.Unlock()
+	}
+	if v != nil {
+		v.stopIfDead()
+	}
+}

@@ -1,0 +1,15 @@
+// Package explore_test searches for failures that no other test names. It draws
+// schedules of heartbeats, of what operators and jobs do, and of faults of external
+// calls; runs each in simulated time, over the real stores, the real token client
+// and the fakes of AWS and Reltio; and checks the rotator's promises after every
+// run against what the fakes know to be true.
+//
+// A schedule is drawn from a seed. It runs without a fault at first, and each fault
+// is drawn from the external calls of the run before, so that it strikes a call
+// that is made. Every one of these runs is checked.
+//
+// A failure is shrunk: whatever the failure does not need is taken away. The
+// result is printed as a test, for found_test.go.
+//
+//	make explore SCHEDULES=10000 SEED=1
+package explore_test

@@ -1,0 +1,55 @@
+package explore_test
+
+import (
+	"testing"
+	"time"
+)
+
+// A login's refresh token is not pending where the secret holds none that it
+// replaces: such an entry could never be used or deleted.
+func TestOddLoginAnswerThatCannotBeSaved(t *testing.T) {
+	holds(t, schedule{
+		provider: "JWT", credentials: "login", two: true, turns: 2,
+		beats: []beat{
+			{untilDue, ""},
+			{60 * time.Second, ""},
+		},
+		faults: []injection{
+			{place{1, "Saver.Save", 1}, "late effect", once},
+			{place{1, "Endpoint.RequestToken(password)", 1}, "another token type", once},
+		},
+	})
+}
+
+// An operator's document that a save replaced is current again when the changed
+// refresh token cannot be brought into it.
+func TestOperatorsDocumentWhoseMergeFails(t *testing.T) {
+	for _, lasts := range []lasting{once, thisRun} {
+		holds(t, schedule{
+			provider: "rotates", credentials: "refresh token", two: true, turns: 3,
+			beats: []beat{
+				{untilDue, ""},
+			},
+			acts: []act{
+				{place{0, "Saver.Save", 1}, "new credentials"},
+			},
+			faults: []injection{
+				{place{0, "Saver.Save", 2}, "timeout", lasts},
+			},
+		})
+	}
+}
+
+// A token that could not be published may be in the secret all the same.
+func TestRestingSetsTokenNotPublished(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{60 * time.Second, "force"},
+		},
+		faults: []injection{
+			{place{1, "Tokens.Publish", 1}, "answer lost", thisRun},
+		},
+	})
+}

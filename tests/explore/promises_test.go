@@ -1,0 +1,190 @@
+package explore_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/secret"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
+)
+
+func decode(text string, into any) bool { return json.Unmarshal([]byte(text), into) == nil }
+
+// check checks what holds after every run, as soon as none is at work.
+func (f *fixture) check(v *invocation) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.active > 0 {
+		return
+	}
+	if !v.couldKeep() {
+		for _, refreshToken := range v.delivering {
+			f.lostAllowed[refreshToken] = true
+		}
+	}
+	state := f.state()
+	lease, open := f.lease()
+	f.checkCertain(state, lease, open)
+	f.checkErrors(state)
+	f.checkKept()
+	if r := v.result(); r.Error == rotator.InternalError {
+		f.violate(7, "internal_error", r.Message)
+	}
+}
+
+// checkCertain: what the state says for certain is so at the server.
+func (f *fixture) checkCertain(state rotator.State, lease rotator.Lease, open bool) {
+	p := state.Published
+	switch {
+	case p.IssuedAt.IsZero() || !p.UncertainSince.IsZero() || !time.Now().Before(p.ExpiresAt):
+	case open && (lease.Set == p.Set && lease.Set != "" || p.Set == ""):
+	case !f.changedAt.Before(p.IssuedAt) || !f.lostStateAt.IsZero() && !f.lostStateAt.Before(p.IssuedAt) || f.leaseDeleted:
+	case !f.h.Alive(connection):
+		f.violate(3, "jobs have a dead token and the state says that it is valid",
+			fmt.Sprintf("issued %v, expires %v, set %s", p.IssuedAt, p.ExpiresAt, p.Set))
+	default:
+		token, _ := f.h.Token(connection)
+		known, ok := f.h.Reltio.AccessToken(token.AccessToken)
+		if ok && secret.New(token.AccessToken).Fingerprint() == p.Fingerprint && p.ExpiresAt.After(known.ExpiresAt) {
+			f.violate(3, "the state's expires_at is later than the server's", fmt.Sprint(p.ExpiresAt, known.ExpiresAt))
+		}
+	}
+}
+
+// checkErrors: an error that stands, and a refused login, are ones that an answer
+// brought.
+func (f *fixture) checkErrors(state rotator.State) {
+	for _, set := range []rotator.SetState{state.Primary, state.Alternate} {
+		switch set.Error {
+		case rotator.RefreshTokenRejected, rotator.ClientRejected, rotator.LoginRejected, rotator.RequestRejected,
+			rotator.Throttled, rotator.ServerError, rotator.Unreachable:
+			if f.delivered[set.Error] == 0 {
+				f.violate(3, "an error stands that no answer brought", string(set.Error))
+			}
+		}
+		if set.Login.Outcome == rotator.LoginRefused && f.delivered[rotator.LoginRejected] == 0 {
+			f.violate(3, "the state says that a login was refused, and none was", "")
+		}
+	}
+}
+
+// checkKept: each refresh token that arrived is in the secret or pending. What an
+// operator saved over it is put right before the next token request.
+func (f *fixture) checkKept() {
+	anywhere := !strings.HasPrefix(f.current().Version, "rotator-")
+	for user, refreshToken := range f.arrived {
+		if f.lostAllowed[refreshToken] || !f.h.Reltio.RefreshTokenAlive(refreshToken) || f.kept(refreshToken, anywhere) {
+			continue
+		}
+		if !f.lostStateAt.IsZero() && f.savedOld {
+			continue // nothing says that it was replaced
+		}
+		f.violate(2, "a refresh token that arrived is neither in the secret nor pending", user)
+		f.lostAllowed[refreshToken] = true
+	}
+}
+
+// turnOfResting is when the set is asked, at the latest, that did not obtain the
+// published token.
+func turnOfResting(state rotator.State) time.Time {
+	p := state.Published
+	turn := p.IssuedAt.Add(max(p.ExpiresAt.Sub(p.IssuedAt)/2, 15*heartbeat) + 2*heartbeat)
+	if p.ValidUntil.Before(turn) {
+		turn = p.ValidUntil
+	}
+	return later(turn, state.Of(p.Set.Other()).TokenExpiresAt.Add(3*time.Second))
+}
+
+// checkQuiet checks what holds two heartbeats after the last fault.
+func (f *fixture) checkQuiet() (hold time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	state, now, creds := f.state(), time.Now(), f.current()
+	f.checkKept()
+	f.checkOperator(creds)
+	if f.config["enabled"] == false {
+		return time.Time{}
+	}
+	usable, held := false, state.NotBefore
+	for _, set := range creds.Sets() {
+		part := state.Of(set.Name)
+		ok := f.usable(set)
+		login := !set.CanLogIn() || part.Login.Outcome != rotator.LoginRefused || set.RefreshToken.Reveal() != "" && f.h.Reltio.RefreshTokenAlive(set.RefreshToken.Reveal())
+		usable = usable || ok && login
+		until := later(part.NotBefore, state.NotBefore)
+		held = later(held, until)
+		if part.Error == "" || !ok || !login || until.After(now) {
+			continue
+		}
+		resting := creds.Two() && set.Name != state.Published.Set && state.Published.Set != ""
+		if !resting || now.Add(-heartbeat-time.Second).After(turnOfResting(state)) {
+			f.violate(7, "an error stands two heartbeats after the last fault", fmt.Sprintf("%s of %s", part.Error, set.Name))
+		}
+	}
+	if held.After(now) {
+		return held
+	}
+	switch {
+	case state.Error != "" && usable:
+		f.violate(7, "an error stands two heartbeats after the last fault", string(state.Error))
+	case usable && !f.h.Alive(connection):
+		f.violate(7, "no live token is published two heartbeats after the last fault", fmt.Sprintf("%+v", f.last.result()))
+	case usable && !state.Published.UncertainSince.IsZero():
+		f.violate(7, "the token is uncertain two heartbeats after the last fault", fmt.Sprintf("%+v", f.last.result()))
+	case len(f.pendingTokens()) > 0 && usable:
+		f.violate(7, "a refresh token is pending two heartbeats after the last fault", "")
+	}
+	return time.Time{}
+}
+
+// checkOperator: no field that an operator wrote is lost.
+func (f *fixture) checkOperator(creds rotator.Credentials) {
+	text, _ := f.h.AWS.Secret(harness.SecretName(connection, "credentials"))
+	note := fmt.Sprintf("note %d", f.notes)
+	if parse(text)["note"] != note && !f.askedToWriteAgain() {
+		f.violate(5, "a field that an operator wrote is lost", fmt.Sprintf("%v, want %s", parse(text)["note"], note))
+	}
+	for user, refreshToken := range f.given {
+		fingerprint := secret.New(refreshToken).Fingerprint()
+		used := slices.ContainsFunc(f.h.Reltio.Requests(), func(r fakereltio.Request) bool { return r.RefreshToken == fingerprint })
+		if !used && !f.kept(refreshToken, false) && !f.savedOld && !f.askedToWriteAgain() {
+			f.violate(5, "a refresh token that an operator gave is lost", user)
+		}
+	}
+	_ = creds
+}
+
+// askedToWriteAgain reports whether the log asks the operator to look.
+func (f *fixture) askedToWriteAgain() bool {
+	output := f.h.Output()
+	return strings.Contains(output, "write them again") || strings.Contains(output, "your last change is there")
+}
+
+var tokenValue = regexp.MustCompile(`token-[0-9]|login-[0-9]|eyJhb`)
+
+// checkPrinted: nothing that is printed or recorded holds a secret.
+func (f *fixture) checkPrinted() {
+	text := f.h.Output()
+	for _, kind := range []string{"config", "state", "lease"} {
+		document, _, _ := f.h.AWS.Parameter(harness.ParameterName(connection, kind))
+		text += document
+	}
+	if tokenValue.MatchString(text) || strings.Contains(text, clientSecret) || strings.Contains(text, passwordOf(user)) {
+		f.violate(8, "a secret is printed", "")
+	}
+}
+
+// checkVersions: Secrets Manager takes about 100 versions in 24 hours.
+func (f *fixture) checkVersions() {
+	for _, kind := range []string{"credentials", "token"} {
+		if n := len(f.h.AWS.SecretVersions(harness.SecretName(connection, kind))); n > 100 {
+			f.violate(6, "too many versions of a secret", fmt.Sprint(n))
+		}
+	}
+}

@@ -67,7 +67,7 @@ func (c Connection) decide(now time.Time, event Event, heartbeat time.Duration, 
 		return decision{outcome: NotDue}
 	case c.LeaseHeld(now):
 		return decision{outcome: Busy, reason: d.reason}
-	case len(d.ask) > 0 && event.DeadToken != "" && c.tooManyReports(now):
+	case len(d.ask) > 0 && event.DeadToken != "" && c.TooManyReports(now):
 		return decision{outcome: BackingOff, reason: d.reason, tooManyReports: true}
 	case len(d.ask) > 0 || d.look:
 		return d

@@ -107,7 +107,7 @@ func (c Connection) actionRequired(now time.Time) bool {
 			return true
 		}
 	}
-	return c.ConfigError != nil || c.State.Error.ActionRequired() || c.tooManyReports(now)
+	return c.ConfigError != nil || c.State.Error.ActionRequired() || c.TooManyReports(now)
 }
 
 func (r *Rotator) write(ctx context.Context, m Metrics) {

@@ -35,8 +35,8 @@ func recent(times []time.Time, now time.Time) []time.Time {
 	return times[max(0, len(times)-maxReports):]
 }
 
-// tooManyReports reports whether jobs have caused as many refreshes as they may.
-func (c Connection) tooManyReports(now time.Time) bool {
+// TooManyReports reports whether jobs have caused as many refreshes as they may.
+func (c Connection) TooManyReports(now time.Time) bool {
 	return len(recent(c.State.Published.ReportedAt, now)) >= maxReports
 }
 

@@ -259,11 +259,11 @@ func (o *operator) rest(ctx context.Context, connection string) error {
 		if err != nil {
 			return said(err)
 		}
-		until, held := leased(o.remembered(all, connection), o.now())
-		if !held {
+		c := o.remembered(all, connection)
+		if !c.LeaseHeld(o.now()) {
 			return nil
 		}
-		o.say("A run is refreshing it until %s at the latest; waiting ...", o.clock(until))
+		o.say("A run is refreshing it until %s at the latest; waiting ...", o.clock(c.Lease.Until))
 		if err := sleep(ctx, askAgain); err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -83,12 +82,4 @@ func (o *operator) remembered(all listing, connection string) rotator.Connection
 func isObject(document string) bool {
 	var fields map[string]json.RawMessage
 	return json.Unmarshal([]byte(document), &fields) == nil && fields != nil
-}
-
-// leased reports whether a run is at work on the connection, and until when at
-// the latest.
-func leased(c rotator.Connection, now time.Time) (until time.Time, held bool) {
-	held = c.Lease.Run != "" && c.Lease.From+1 > c.State.LeaseVersion && now.Before(c.Lease.Until) &&
-		!c.Lease.Until.After(now.Add(15*time.Minute))
-	return c.Lease.Until, held
 }

@@ -108,11 +108,14 @@ func (o *operator) connectionStatus(c rotator.Connection, all listing) connectio
 	if !p.UncertainSince.IsZero() {
 		problem("The published token is uncertain since %s: the next heartbeat refreshes it, unless a backoff forbids it.", o.when(p.UncertainSince))
 	}
+	if c.TooManyReports(o.now()) {
+		problem("%s", o.sentence(rotator.TooManyReports, rotator.TooManyReports.Advice(), time.Time{}))
+	}
 	if p.Unchanged {
 		status.Notes = append(status.Notes, "The server returns a new token only after the published one has expired.")
 	}
-	if until, held := leased(c, o.now()); held {
-		status.Notes = append(status.Notes, fmt.Sprintf("A run is refreshing it, until %s at the latest.", o.clock(until)))
+	if c.LeaseHeld(o.now()) {
+		status.Notes = append(status.Notes, fmt.Sprintf("A run is refreshing it, until %s at the latest.", o.clock(c.Lease.Until)))
 	}
 	return status
 }

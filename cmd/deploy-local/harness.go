@@ -142,7 +142,7 @@ func (h *harness) command(more ...string) machine.Command {
 	return machine.Command{Dir: h.project, Env: machine.Environment(h.project, h.endpoint, more...)}
 }
 
-// shell runs a file of readme/ in the run's folder. README.md holds the same
+// shell runs a file of readme/ in the run's folder. The pages hold the same
 // commands.
 func (h *harness) shell(ctx context.Context, file, stack string, more ...string) (string, error) {
 	command := h.command(append(more, "STACK="+stack, "RELTIO_API="+h.reltioWeb.URL+"/api/whoami")...)

@@ -25,7 +25,7 @@ func oauthBody(code string) string {
 	return fmt.Sprintf(`{"error":%q,"error_description":"Invalid refresh token: %s"}`, code, echoed)
 }
 
-// Every whole response that brings no token, by its code in README.md's table,
+// Every whole response that brings no token, by its code in docs/runbook.md's table,
 // over a real connection. Status, OAuth error code and challenge decide, and none
 // of these requests is repeated.
 func TestResponsesWithoutAToken(t *testing.T) {

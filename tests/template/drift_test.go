@@ -150,24 +150,24 @@ func TestEveryParameterIsUsed(t *testing.T) {
 	}
 }
 
-// make deploy-local runs the commands that the README holds.
-func TestReadmeHoldsTheCommandsThatAreTried(t *testing.T) {
-	if _, err := os.Stat(filepath.Join(root, "README.md")); err != nil {
-		t.Skip("there is no README.md")
+// make deploy-local runs the commands that the pages hold.
+func TestPagesHoldTheCommandsThatAreTried(t *testing.T) {
+	page := map[string]string{
+		"read.sh": "README.md", "seed.sh": "docs/deploying.md", "watch.sh": "docs/deploying.md",
 	}
-	readme := read(t, "README.md")
 	files, err := filepath.Glob(filepath.Join(root, "cmd", "deploy-local", "readme", "*.sh"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no commands found: %v", err)
+	if err != nil || len(files) != len(page) {
+		t.Fatalf("found the commands %v: %v", files, err)
 	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
+		name := filepath.Base(file)
 		for line := range strings.Lines(string(text)) {
-			if line = strings.TrimSpace(line); line != "" && !strings.Contains(readme, line) {
-				t.Errorf("README.md does not hold this line of %s:\n%s", filepath.Base(file), line)
+			if line = strings.TrimSpace(line); line != "" && !strings.Contains(read(t, page[name]), line) {
+				t.Errorf("%s does not hold this line of %s:\n%s", page[name], name, line)
 			}
 		}
 	}

@@ -55,6 +55,18 @@ func (a *aliveness) is(ctx context.Context, s rotator.CredentialSet, token secre
 	return unknown
 }
 
+// settle is how long what keeps tokens in a cache may take to forget one.
+const settle = 10 * time.Second
+
+// stays reports whether the token is accepted now and after a while.
+func (a *aliveness) stays(ctx context.Context, s rotator.CredentialSet, token secret.Value) known {
+	now := a.is(ctx, s, token)
+	if now != yes || sleep(ctx, settle) != nil {
+		return now
+	}
+	return a.is(ctx, s, token)
+}
+
 // byAPI: 401 is no. Any other answer below 500 took the token, whatever it
 // allows.
 func (a *aliveness) byAPI(ctx context.Context, token secret.Value) known {

@@ -45,7 +45,7 @@ func (p *prober) watch(ctx context.Context, sets []rotator.CredentialSet) seen {
 	before := p.alive.is(ctx, first.credentials, first.token)
 	p.two(ctx, second)
 	if before == yes && second.newToken == yes {
-		all.primaryLives = p.alive.is(ctx, first.credentials, first.token)
+		all.primaryLives = p.alive.stays(ctx, first.credentials, first.token)
 	}
 	if first.failure != nil || p.alive.is(ctx, second.credentials, second.token) != yes {
 		return all
@@ -54,7 +54,7 @@ func (p *prober) watch(ctx context.Context, sets []rotator.CredentialSet) seen {
 	answer, err := p.request(ctx, first, first.further())
 	// The same token again says nothing: no new one was made.
 	if err == nil && answer.AccessToken.Reveal() != old.Reveal() {
-		all.alternateLives = p.alive.is(ctx, second.credentials, second.token)
+		all.alternateLives = p.alive.stays(ctx, second.credentials, second.token)
 	}
 	return all
 }
@@ -124,7 +124,7 @@ func (p *prober) again(ctx context.Context, s *observed) {
 	case no:
 		s.why = "the first token was not accepted before either: " + p.alive.how
 	case yes:
-		s.oldTokenLives = p.alive.is(ctx, s.credentials, old)
+		s.oldTokenLives = p.alive.stays(ctx, s.credentials, old)
 		s.why = p.alive.how
 	}
 }

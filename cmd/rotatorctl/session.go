@@ -95,7 +95,11 @@ func (o *operator) signIn(err error) error {
 	if _, sso := errors.AsType[*ssocreds.InvalidTokenError](err); sso {
 		return fmt.Errorf("the sign-in has expired: aws sso login%s", with)
 	}
-	return fmt.Errorf("AWS takes no credentials from this shell: sign in (aws login%s, aws sso login%s), or name a profile.\n%w", with, with, said(err))
+	signIn := fmt.Sprintf("AWS takes no credentials from this shell: sign in (aws login%s, aws sso login%s), or name a profile", with, with)
+	if strings.Contains(err.Error(), "no EC2 IMDS role found") {
+		return errors.New(signIn) // what was tried last says nothing about what is missing
+	}
+	return fmt.Errorf("%s.\n%w", signIn, said(err))
 }
 
 // answered reports whether AWS answered with one of the codes.

@@ -2,11 +2,13 @@ package rotatorctl_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -252,5 +254,30 @@ func TestProbeRefuses(t *testing.T) {
 	}
 	if len(w.Requests()) > 0 {
 		t.Error("a token was requested")
+	}
+}
+
+// A gateway that remembers for some seconds that a token is good does not make
+// the probe say that the token lives on.
+func TestProbeBehindACache(t *testing.T) {
+	t.Parallel()
+	w := newTenant(t, reltio.Options{}, map[string]any{"refresh_token": "login"})
+	var mu sync.Mutex
+	good := map[string]time.Time{}
+	gateway := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if w.Alive(token) {
+			good[token] = time.Now().Add(5 * time.Second)
+		}
+		if !time.Now().Before(good[token]) {
+			rw.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer gateway.Close()
+	text, status := w.probe(t, "-api-url", gateway.URL)
+	if status != 0 || !strings.Contains(flat(text), "the old access token after it ends at once") {
+		t.Errorf("exit status %d:\n%s", status, text)
 	}
 }

@@ -14,13 +14,23 @@ STATICCHECK_VERSION := v0.8.2
 ACTIONLINT_VERSION  := v1.7.12
 GOVULNCHECK_VERSION := v1.9.0
 
-# The version in reports: the tag of a release, or a commit after it.
-VERSION := $(shell git describe --tags --always --dirty --match 'v[0-9]*' 2>/dev/null)
+# The version in reports: the tag of a release, or a commit after it. Sources that
+# lie in another repository, or in none, have no version.
+VERSION := $(shell test -z "$$(git rev-parse --show-prefix 2>/dev/null || echo none)" && \
+	git describe --tags --always --dirty --match 'v[0-9]*' 2>/dev/null)
 
-TOOLS := $(CURDIR)/.tools
+# Relative, because make splits a path at a blank. GNU make 3.81 and bash 3.2, which
+# macOS has, must be enough: tests/checkout looks for what they lack.
+TOOLS := .tools
 SAM   := $(TOOLS)/bin/sam
-export PATH := $(TOOLS)/bin:$(PATH)
+export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
+
+# A go.work in a folder above, flags and pip settings of the user do not matter.
+# -mod=readonly is the default; an empty value would not replace "go env -w".
+export GOWORK   := off
+export GOFLAGS  := -mod=readonly
+export PIP_USER := 0
 
 # An empty file with the version in its name marks an installed tool, so that a
 # new version above is installed and an old one is not installed twice.
@@ -38,14 +48,37 @@ PROGRAMS    := $(SAM_CLI) \
                $(TOOLS)/checkov/installed-$(CHECKOV_VERSION) \
                $(TOOLS)/python/installed $(TOOLS)/java/installed $(TOOLS)/node/installed
 
+# A virtual environment does not survive when its folder or its Python has moved:
+# then the marks are removed, and the tools are installed again.
+ifneq ($(filter tools build deploy-local invoke-local lint release $(TOOLS)/%,$(MAKECMDGOALS)),)
+MOVED := $(shell for tool in sam aws ministack moto checkov python; do \
+	test -d $(TOOLS)/$$tool || continue; \
+	python=$$(sed -n -e '1s,^\#!\(/.*python.*\)$$,\1,p' -e "2s,^.*exec' \"\([^\"]*\)\".*,\1,p" $(TOOLS)/$$tool/bin/pip 2>/dev/null); \
+	"$$python" -c 'import pip' 2>/dev/null || { rm -f $(TOOLS)/$$tool/installed*; echo $$tool; }; done)
+ifneq ($(MOVED),)
+$(warning this folder or its Python has moved: $(MOVED) will be installed again)
+endif
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help run test simulate explore bench ci-quick ci lint lint-go lint-templates vulncheck fmt tools
-.PHONY: build deploy deploy-local invoke-local clean build-RotateFunction
+.PHONY: have-go build deploy deploy-local invoke-local clean build-RotateFunction
 .PHONY: delete seed status refresh logs check add-connection remove-connection probe version
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { n = split($$2, line, "|"); printf "  make %-17s %s\n", $$1, line[1]; \
 		for (i = 2; i <= n; i++) printf "%25s%s\n", "", line[i] }' $(firstword $(MAKEFILE_LIST))
+
+# Older releases of Go from 1.21 on download what go.mod asks for.
+have-go:
+	@case "$$(go env GOVERSION 2>/dev/null)" in \
+	go1.2[6-9]*|go1.[3-9][0-9]*|go[2-9]*|devel*) ;; \
+	*) echo "needs Go 1.26 or later (https://go.dev/dl); found: $$(cd / && GOTOOLCHAIN=local go version 2>&1 | tail -n 1)" >&2; exit 1 ;; \
+	esac
+
+run test simulate explore bench lint-go ci-quick ci vulncheck version: have-go
+deploy delete deploy-local invoke-local build-RotateFunction $(GO_TOOLS): have-go
+seed status refresh logs check add-connection remove-connection probe: have-go
 
 run: ## run the real function on this machine, without AWS
 	@go build -o .build/demo ./cmd/demo
@@ -74,14 +107,14 @@ ci: ## before a merge: every check, in about half an hour
 	@.ci/steps
 
 lint: lint-go $(ACTIONLINT) ## static checks; of the templates after make tools
-	actionlint -shellcheck= -pyflakes=
+	$(TOOLS)/bin/actionlint -shellcheck= -pyflakes=
 	@if test -x $(SAM) && test -x $(TOOLS)/bin/checkov; then $(MAKE) --no-print-directory lint-templates; \
 	else echo "template.yaml and connection.yaml not checked: make tools first"; fi
 
 lint-go: $(GOFUMPT) $(STATICCHECK)
-	@test -z "$$(gofumpt -l .)" || { gofumpt -d .; echo "run: make fmt"; exit 1; }
+	@test -z "$$($(TOOLS)/bin/gofumpt -l .)" || { $(TOOLS)/bin/gofumpt -d .; echo "run: make fmt"; exit 1; }
 	go vet ./...
-	staticcheck ./...
+	$(TOOLS)/bin/staticcheck ./...
 	go mod tidy -diff
 
 # checkov runs offline, with its built-in rules. A rule that is skipped is named at
@@ -101,7 +134,7 @@ vulncheck: $(GOVULNCHECK) ## known vulnerabilities in the code that is called
 	esac
 
 fmt: $(GOFUMPT) ## format the code
-	gofumpt -w .
+	$(TOOLS)/bin/gofumpt -w .
 
 build: $(SAM_CLI) ## build what is deployed, into .aws-sam
 	$(SAM) build
@@ -177,10 +210,11 @@ tools: $(PROGRAMS) $(GO_TOOLS) ## install SAM CLI, AWS CLI, emulators and linter
 # Each tool has its own virtual environment, because their requirements conflict.
 # $(call pip,FOLDER,COMMAND,PACKAGES)
 define pip
+@python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { echo "needs Python 3.10" \
+	"or later with its venv module (Debian: apt-get install python3-venv); found: $$(python3 --version 2>&1)" >&2; exit 1; }
 @echo "installing $(3)"
-@test -x $(TOOLS)/$(1)/bin/pip || python3 -m venv $(TOOLS)/$(1) || \
-	{ echo "needs Python 3 with its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
-@$(TOOLS)/$(1)/bin/pip install --quiet --disable-pip-version-check $(3)
+@rm -rf $(TOOLS)/$(1) && python3 -m venv $(TOOLS)/$(1)
+@$(TOOLS)/$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(3)
 @mkdir -p $(TOOLS)/bin && ln -sf ../$(1)/bin/$(2) $(TOOLS)/bin/$(2)
 @touch $@
 endef
@@ -211,7 +245,7 @@ $(TOOLS)/python/installed: tests/readers/requirements.txt bench/peer/requirement
 define depends
 @if command -v $(2) >/dev/null; then \
 	echo "installing what examples/$(1) depends on"; rm -rf $(TOOLS)/$(1); mkdir -p $(TOOLS); \
-	cp -r examples/$(1) $(TOOLS)/$(1) && cd $(TOOLS)/$(1) && $(4) && touch $@; \
+	cp -r examples/$(1) $(TOOLS)/$(1) && (cd $(TOOLS)/$(1) && $(4)) && touch $@; \
 else echo "examples/$(1) will not be tested: install $(3), then make tools"; test -z "$$CI"; fi
 endef
 
@@ -225,7 +259,7 @@ $(TOOLS)/node/installed: examples/node/package-lock.json
 
 # $(call go-tool,PACKAGE@VERSION)
 define go-tool
-GOBIN=$(TOOLS)/bin go install $(1)
+GOBIN="$(CURDIR)/$(TOOLS)/bin" go install $(1)
 @touch $@
 endef
 

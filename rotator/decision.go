@@ -163,8 +163,14 @@ func (c Connection) corrected(set SetName, creds *Credentials) bool {
 // that stands.
 func (c Connection) waitsForCredentials(now time.Time) bool {
 	s := c.State
-	return s.Error == CredentialsUnread || s.Primary.Error == CredentialsUnread || s.Alternate.Error == CredentialsUnread ||
+	return s.Error == CredentialsUnread || c.pendingIsGone() || s.Primary.Error == CredentialsUnread || s.Alternate.Error == CredentialsUnread ||
 		c.two(nil) && (s.Primary.Error.WaitsForNewCredentials() || s.Alternate.Error.WaitsForNewCredentials()) && !now.Before(s.NotBefore)
+}
+
+// pendingIsGone reports whether the standing error is about a pending refresh
+// token that could not be saved or deleted, and none is pending any more.
+func (c Connection) pendingIsGone() bool {
+	return (c.State.Error == StateUnavailable || c.State.Error == CredentialsNotSaved) && c.Pending.empty()
 }
 
 // servedBeside reports whether one credential set serves the jobs while the

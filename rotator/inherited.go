@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"reltio-token-rotator/rotator/secret"
 )
 
 // clockMargin is how far the clocks of AWS and of a run may differ, and what is
@@ -12,15 +14,16 @@ const clockMargin = 2 * time.Second
 
 // verifyInherited does what a run could not do that died right after it saved a
 // changed refresh token, or whose save came late: it verifies which version that
-// save replaced. Whether a run that died had read that version is not recorded. It had not when the version is
+// save replaced. The state does not name such a save. Whether a run that died had
+// read the replaced version is not recorded. It had not when that version is
 // younger than the run's lease, or when its other fields are not those that the
 // run saved.
 // Where the run had not, the attempt ends with that: the next heartbeat uses what
 // is current then.
 func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	own, last := a.creds.Version, a.listed.CredentialsVersion
-	unverified := a.savedLate != nil || a.c.leaseExpired(a.began)
-	if !unverified || own == last || !strings.HasPrefix(own, ownVersion) || a.unsaved {
+	died := a.c.leaseExpired(a.began)
+	if own == last || !strings.HasPrefix(own, ownVersion) || a.unsaved {
 		return false
 	}
 	labels, err := a.Saver.Labels(ctx, a.c.Name)
@@ -33,7 +36,11 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 		theirs, err = ParseCredentials(replaced)
 	}
 	leased := a.c.Lease.Until.Add(-attemptTimeout)
-	if concurrent := err == nil && (a.savedLate != nil || !theirs.sameButRefreshTokens(a.creds) || replaced.CreatedAt.After(leased.Add(clockMargin))); !concurrent {
+	younger := died && replaced.CreatedAt.After(leased.Add(clockMargin))
+	if concurrent := err == nil && (a.savedLate != nil || younger || !theirs.sameButRefreshTokens(a.creds)); !concurrent {
+		if !died && a.savedLate == nil {
+			return false // the state was lost
+		}
 		a.Log.WarnContext(ctx, "a run died right after it saved a changed refresh token; if you wrote new credentials while it was under way, they were replaced: write them again",
 			"connection", a.c.Name, "died_by", a.c.Lease.Until.Format(time.RFC3339), "replaced_version", labels.Previous)
 		return false
@@ -53,14 +60,9 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	return true
 }
 
-// sameButRefreshTokens reports whether all other fields of the sets are equal.
+// sameButRefreshTokens reports whether all other fields of the documents are
+// equal, known or not.
 func (c Credentials) sameButRefreshTokens(other Credentials) bool {
-	for _, name := range []SetName{Primary, Alternate} {
-		a, b := c.Of(name), other.Of(name)
-		a.RefreshToken = b.RefreshToken
-		if !a.equal(b) {
-			return false
-		}
-	}
-	return true
+	refreshTokens := map[SetName]secret.Value{Primary: c.Primary.RefreshToken, Alternate: c.Alternate.RefreshToken}
+	return c.with(refreshTokens).document.Equal(other.with(refreshTokens).document)
 }

@@ -147,7 +147,9 @@ func (a *attempt) readCredentials(ctx context.Context) error {
 // when its fields are put right, and another stands when they are wrong.
 func (a *attempt) noteReadable() {
 	s := &a.c.State
-	if s.Error == CredentialsUnread {
+	// A refresh token that could not be saved is lost where no version is new.
+	lost := s.Error == CredentialsNotSaved && a.creds.Version == s.CredentialsVersion
+	if s.Error == CredentialsUnread || a.c.pendingIsGone() && !lost {
 		s.Error, s.Failures = "", 0
 	}
 	for _, set := range a.creds.Sets() {

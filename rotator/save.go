@@ -156,7 +156,7 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	if set, ok := document.holding(s); err == nil && ok && s.merges < maxMerges {
 		s.merges++
 		s.noteChanges(a.creds, document)
-		s.creds = document.with(map[SetName]secret.Value{set: s.refreshToken})
+		s.creds = document.with(a.newerThanTheirs(document, set, s.refreshToken))
 		if labels.Current == s.versionID {
 			s.overwritten, s.overwriting = theirs, s.versionID
 		}
@@ -177,6 +177,22 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	}
 	s.theirs = true
 	return nil
+}
+
+// newerThanTheirs returns the refresh tokens that go into an operator's document:
+// the changed one, and that of the other set where the document holds one that the
+// rotator has replaced.
+func (a *attempt) newerThanTheirs(document Credentials, set SetName, changed secret.Value) map[SetName]secret.Value {
+	newer := map[SetName]secret.Value{set: changed}
+	for _, theirs := range document.Sets() {
+		for _, own := range a.creds.Sets() {
+			part := a.next.Of(own.Name)
+			if theirs.Name != set && part.hasReplaced(theirs.RefreshToken) && part.RefreshTokenFingerprint == own.RefreshToken.Fingerprint() {
+				newer[theirs.Name] = own.RefreshToken
+			}
+		}
+	}
+	return newer
 }
 
 // restoreTheirs makes an operator's document current again into which a refresh

@@ -48,6 +48,7 @@ var acts = map[string]func(*fixture){
 		if f.document()["alternate"] != nil && f.opened["alternate"] == nil {
 			f.forget()
 		}
+		clear(f.given)
 		f.putDocument(maps.Clone(f.opened))
 	},
 	"add a login": func(f *fixture) {

@@ -53,3 +53,68 @@ func TestRestingSetsTokenNotPublished(t *testing.T) {
 		},
 	})
 }
+
+// A merge into an older document brings the refresh tokens of both sets into it.
+func TestOldDocumentSavedDuringTheOtherSetsRefresh(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{1, "Endpoint.RequestToken(refresh_token)", 1}, "edit the first document"},
+		},
+	})
+}
+
+// What a run that died had replaced is found out although a run between recorded
+// that the credentials could not be read.
+func TestSaveOfARunThatDiedThenUnreadableCredentials(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "killed after", once},
+			{place{2, "Credentials.Read", 1}, "refused", once},
+		},
+	})
+}
+
+// The error that the pending parameter could not be deleted ends when it is gone.
+func TestPendingDeletedLate(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "refused", once},
+			{place{1, "Pending.DeletePending", 1}, "late effect", once},
+		},
+	})
+}
+
+// The error that a changed refresh token is only pending ends when the secret has
+// it, although the run that found that out left no record.
+func TestSavedLateAndPendingDeletedByARunThatDied(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+			{place{1, "Pending.DeletePending", 1}, "killed after", once},
+		},
+	})
+}

@@ -76,7 +76,7 @@ func (f *fixture) sleepUntilDue() {
 	due := r.NextRefreshAt
 	if p := f.state().Published; due.IsZero() && p.UncertainSince.IsZero() && (r.Outcome == rotator.NotDue || r.Outcome == rotator.Refreshed) {
 		// A set that rests has an error. Its turn comes, or the token is to be replaced.
-		for _, due = range []time.Time{turnOfResting(f.state()), p.ValidUntil, p.ExpiresAt} {
+		for _, due = range []time.Time{turnOfResting(f.state(), f.current()), p.ValidUntil, p.ExpiresAt} {
 			if due.After(time.Now()) {
 				break
 			}

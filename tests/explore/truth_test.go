@@ -48,13 +48,14 @@ func newTruth() truth {
 // knowledge is what is known of one invocation.
 type knowledge struct {
 	// seen is what its listing showed.
-	seen        rotator.Connection
-	changesRead int // changes when it read the credentials
-	leaseHeld   bool
-	requests    int
-	refusedNow  string
-	protected   []published
-	delivering  []string // users whose refresh tokens it received
+	seen rotator.Connection
+	// changesRead and notesRead are the counts when it read the credentials.
+	changesRead, notesRead int
+	leaseHeld              bool
+	requests               int
+	refusedNow             string
+	protected              []published
+	delivering             []string // users whose refresh tokens it received
 }
 
 // published is a token in the token secret, with when it is promised to live.
@@ -66,7 +67,6 @@ type published struct {
 func (f *fixture) operatorWrote() {
 	clear(f.refused)
 	clear(f.unknown)
-	f.savedOld = f.savedOld && f.document()["refresh_token"] != nil
 }
 
 func (f *fixture) changedCredentials() {
@@ -111,7 +111,7 @@ func (v *invocation) listed(listing []rotator.Parameter) {
 func (v *invocation) reading() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.changesRead = v.changes
+	v.changesRead, v.notesRead = v.changes, v.notes
 }
 
 // putting checks that only the holder of the lease writes the state.
@@ -130,7 +130,7 @@ func (v *invocation) put(kind rotator.Kind, value string, version int64, err err
 	case err != nil:
 	case kind == rotator.KindLease && version == v.seen.LeaseVersion+1:
 		v.leaseHeld = true
-	case kind == rotator.KindState && v.refusedNow != "":
+	case kind == rotator.KindState && v.refusedNow != "" && v.notesRead == v.notes:
 		v.refused[v.refusedNow], v.refusedNow = true, ""
 	}
 }
@@ -180,13 +180,20 @@ func (v *invocation) asking(request rotator.TokenRequest) {
 	v.unknown[name] = append(recent, time.Now())
 }
 
-// publishedTokens are the tokens that jobs may hold.
+// publishedTokens are the tokens that jobs may hold. One that was published twice
+// counts as it was the second time.
 func (f *fixture) publishedTokens() (tokens []published) {
 	for _, version := range f.h.AWS.SecretVersions(harness.SecretName(connection, "token")) {
 		var token harness.Token
 		if decode(version.Value, &token) && time.Now().Before(token.ExpiresAt) {
-			if known, ok := f.h.Reltio.AccessToken(token.AccessToken); ok && known.EndedAt.IsZero() {
+			known, ok := f.h.Reltio.AccessToken(token.AccessToken)
+			twice := slices.IndexFunc(tokens, func(p published) bool { return p.token.AccessToken == token.AccessToken })
+			switch {
+			case !ok || !known.EndedAt.IsZero():
+			case twice < 0:
 				tokens = append(tokens, published{token, known.User})
+			case tokens[twice].token.IssuedAt.Before(token.IssuedAt):
+				tokens[twice].token = token
 			}
 		}
 	}

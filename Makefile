@@ -50,7 +50,7 @@ PROGRAMS    := $(SAM_CLI) \
 
 # A virtual environment does not survive when its folder or its Python has moved:
 # then the marks are removed, and the tools are installed again.
-ifneq ($(filter tools build deploy-local invoke-local lint release $(TOOLS)/%,$(MAKECMDGOALS)),)
+ifneq ($(filter tools build deploy-local invoke-local lint $(TOOLS)/%,$(MAKECMDGOALS)),)
 MOVED := $(shell for tool in sam aws ministack moto checkov python; do \
 	test -d $(TOOLS)/$$tool || continue; \
 	python=$$(sed -n -e '1s,^\#!\(/.*python.*\)$$,\1,p' -e "2s,^.*exec' \"\([^\"]*\)\".*,\1,p" $(TOOLS)/$$tool/bin/pip 2>/dev/null); \
@@ -62,7 +62,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help run test simulate explore bench ci-quick ci lint lint-go lint-templates vulncheck fmt tools
-.PHONY: have-go build deploy deploy-local invoke-local clean build-RotateFunction
+.PHONY: have-go build release deploy deploy-local invoke-local clean build-RotateFunction
 .PHONY: delete seed status refresh logs check add-connection remove-connection probe version
 
 help: ## list the targets
@@ -76,7 +76,7 @@ have-go:
 	*) echo "needs Go 1.26 or later (https://go.dev/dl); found: $$(cd / && GOTOOLCHAIN=local go version 2>&1 | tail -n 1)" >&2; exit 1 ;; \
 	esac
 
-run test simulate explore bench lint-go ci-quick ci vulncheck version: have-go
+run test release simulate explore bench lint-go ci-quick ci vulncheck version: have-go
 deploy delete deploy-local invoke-local build-RotateFunction $(GO_TOOLS): have-go
 seed status refresh logs check add-connection remove-connection probe: have-go
 
@@ -138,6 +138,11 @@ fmt: $(GOFUMPT) ## format the code
 
 build: $(SAM_CLI) ## build what is deployed, into .aws-sam
 	$(SAM) build
+
+release: ## the function's zip, templates and checksums, to publish|[VERSION=v0.1.0]
+	@rm -rf .build/function
+	@$(MAKE) -s --no-print-directory build-RotateFunction ARTIFACTS_DIR=.build/function
+	@go run ./cmd/release -version "$(VERSION)" -bootstrap .build/function/bootstrap -to .build/release
 
 # $(call rotatorctl,COMMAND,FLAGS): what an operator does with a stack. A value
 # that an operator gives reaches the program through the environment, to which

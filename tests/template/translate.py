@@ -11,7 +11,7 @@ from samtranslator.yaml_helper import yaml_parse
 with open(sys.argv[1], encoding="utf-8") as file:
     template = yaml_parse(file.read())
 for resource in template["Resources"].values():
-    if resource["Type"] == "AWS::Serverless::Function":
+    if resource["Type"] == "AWS::Serverless::Function" and isinstance(resource["Properties"]["CodeUri"], str):
         resource["Properties"]["CodeUri"] = "s3://bucket/key"  # as after sam package
 session = boto3.Session(region_name="eu-west-1")
 json.dump(Translator({}, Parser(), boto_session=session).translate(template, {}), sys.stdout)

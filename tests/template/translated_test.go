@@ -13,6 +13,12 @@ import (
 // translated is the output of the SAM transform for template.yaml.
 func translated(t *testing.T, parameters map[string]string) stack {
 	t.Helper()
+	return translatedFile(t, filepath.Join(root, "template.yaml"), parameters)
+}
+
+// translatedFile is the same for another template.
+func translatedFile(t *testing.T, file string, parameters map[string]string) stack {
+	t.Helper()
 	python := filepath.Join(root, ".tools", "sam", "bin", "python")
 	if _, err := os.Stat(python); err != nil {
 		if os.Getenv("CI") != "" {
@@ -20,7 +26,7 @@ func translated(t *testing.T, parameters map[string]string) stack {
 		}
 		t.Skip("no SAM CLI: run make tools to have this tested")
 	}
-	text, err := exec.Command(python, "translate.py", filepath.Join(root, "template.yaml")).Output()
+	text, err := exec.Command(python, "translate.py", file).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

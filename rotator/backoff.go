@@ -2,9 +2,9 @@ package rotator
 
 import "time"
 
-// failed is the set after one more failure of a run that began at "began". The
-// backoff counts from there, so that the heartbeat after it is not missed by a
-// second.
+// failed returns the state of a set after one more failure. "began" is when the
+// run began. The backoff counts from there, so that a backoff of one minute ends
+// before the next heartbeat.
 func (s SetState) failed(began, now time.Time, failure *Error) SetState {
 	if s.Error != failure.Code {
 		s.Failures = 0
@@ -24,20 +24,21 @@ func (s SetState) failed(began, now time.Time, failure *Error) SetState {
 	return s
 }
 
-// works is the set without a failure.
+// works returns the state of a set without a failure.
 func (s SetState) works() SetState {
 	s.Error, s.Failures, s.FailingSince, s.NotBefore = "", 0, time.Time{}, time.Time{}
 	return s
 }
 
-// backedOff reports whether the set's standing failure forbids a token request.
-// A rejected login is not repeated by time alone; a refresh token beside it is.
+// backedOff reports whether the failure of the set forbids a token request. A
+// rejected login is never repeated because time has passed. If the set also has a
+// refresh token, that token is tried again.
 func (s SetState) backedOff(now time.Time) bool {
 	return now.Before(s.NotBefore) || s.Error == LoginRejected && s.RefreshTokenFingerprint == ""
 }
 
-// retryAfter is when a server's Retry-After ends, rounded up and at most
-// maxBackoff ahead; the zero time where it named none.
+// retryAfter returns when a server's Retry-After ends, rounded up and at most
+// maxBackoff ahead, or the zero time if there was none.
 func retryAfter(now time.Time, failure *Error) time.Time {
 	asked := min(failure.RetryAfter, maxBackoff)
 	if asked <= 0 {
@@ -46,8 +47,8 @@ func retryAfter(now time.Time, failure *Error) time.Time {
 	return wholeSeconds(now.Add(asked + time.Second - 1)) // never early
 }
 
-// backoffAfter returns how long a failure forbids another token request, where
-// it is the n-th in a row, from 1.
+// backoffAfter returns how long a failure forbids another token request. failures
+// counts the failures in a row, this one included.
 func (c Code) backoffAfter(failures int) time.Duration {
 	waits := c.meaning().backoff
 	if len(waits) == 0 {

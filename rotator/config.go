@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// Config is a connection's effective configuration: its config parameter over
-// the function's settings.
+// Config is a connection's effective configuration: the fields of its config
+// parameter, and the function's settings for those that it leaves out.
 type Config struct {
 	TokenURL      string
 	RefreshBefore time.Duration
 	Scope         string
 	Enabled       bool
-	// RefreshEndsToken says that a refresh ends the token before it, as for
-	// Reltio's opaque tokens; false where it lives on, as a JWT does.
+	// RefreshEndsToken says that a refresh ends the published token, as with Reltio's
+	// opaque tokens. It is false if that token lives on, as a JWT does.
 	RefreshEndsToken bool
 }
 
-// parseConfig is strict: a misspelt field would otherwise be a setting that
-// silently does nothing.
+// parseConfig reads a config. It rejects an unknown field, because a misspelt
+// setting would silently have no effect.
 func parseConfig(document string, settings Settings) (Config, error) {
 	config := Config{TokenURL: settings.TokenURL, RefreshBefore: settings.RefreshBefore, Enabled: true, RefreshEndsToken: true}
 	var fields map[string]json.RawMessage
@@ -73,13 +73,13 @@ func (c *Config) set(field string, value json.RawMessage, settings Settings) err
 	return nil
 }
 
-// decode is json.Unmarshal that does not take null for a value.
+// decode is json.Unmarshal, but it rejects null.
 func decode(value json.RawMessage, into any) bool {
 	return string(value) != "null" && json.Unmarshal(value, into) == nil
 }
 
-// quoted shows a field's name, unless it could be a value that got in its place:
-// tokens have digits.
+// quoted returns a field's name in quotes, unless it could be a value that was
+// written in place of a name. A token has digits, and no field's name has any.
 func quoted(field string) string {
 	if madeOf(field, 40, lower+upper+"_-") {
 		return `"` + field + `"`

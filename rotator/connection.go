@@ -20,14 +20,14 @@ func madeOf(text string, most int, characters string) bool {
 	return text != "" && len(text) <= most && strings.Trim(text, characters) == ""
 }
 
-// IsConnectionName reports whether a connection may be called so: its name is part
-// of secrets' and parameters' names.
+// IsConnectionName reports whether name may be a connection's name. It becomes part
+// of the names of secrets and parameters.
 func IsConnectionName(name string) bool {
 	return madeOf(name, 32, lower+digits+"-") && name[0] != '-'
 }
 
-// Connection is one Reltio client and user whose access token is kept fresh,
-// as one listing shows it.
+// Connection is one access token that is kept fresh for jobs, as one listing shows
+// it.
 type Connection struct {
 	Name string
 	// Config is valid when ConfigError is nil.
@@ -41,8 +41,8 @@ type Connection struct {
 	Pending PendingTokens
 }
 
-// Connections reads a listing: a connection exists when its config does. They
-// come sorted by name.
+// Connections returns the connections in a listing, sorted by name. A connection
+// exists if its config parameter exists.
 func Connections(listing []Parameter, settings Settings, now time.Time) []Connection {
 	byName := map[string]*Connection{}
 	for _, p := range listing {

@@ -27,14 +27,14 @@ func (n SetName) Other() SetName {
 // CredentialSet is a Reltio client and user, or a client alone, that can obtain
 // tokens on its own. Values may hold any character; nothing is trimmed.
 type CredentialSet struct {
-	// Name is empty for a set that there is not.
+	// Name is empty if the set does not exist.
 	Name         SetName
 	ClientID     string
 	ClientSecret secret.Value
 	RefreshToken secret.Value
 	Username     secret.Value
 	Password     secret.Value
-	// Err is what makes the set unusable; the other set works all the same.
+	// Err says why the set cannot be used. It does not affect the other set.
 	Err *Error
 }
 
@@ -79,11 +79,12 @@ func parseSet(name SetName, fields map[string]json.RawMessage) CredentialSet {
 	return s
 }
 
-// CanLogIn reports whether a login can replace a lost refresh token.
+// CanLogIn reports whether the set has a username, so that a login can replace a
+// lost refresh token.
 func (s CredentialSet) CanLogIn() bool { return !s.Username.Empty() }
 
-// sameAs reports whether two sets are one login, whose tokens would end each
-// other.
+// sameAs reports whether two sets are the same login: a token request with one
+// would end the token of the other.
 func (s CredentialSet) sameAs(other CredentialSet) bool {
 	switch {
 	case !s.RefreshToken.Empty() && s.RefreshToken.Equal(other.RefreshToken):
@@ -96,14 +97,15 @@ func (s CredentialSet) sameAs(other CredentialSet) bool {
 	return s.RefreshToken.Empty() && other.RefreshToken.Empty()
 }
 
-// identity is what the set is known by where it has no refresh token.
+// identity returns the fingerprint that identifies a set without a refresh token.
 func (s CredentialSet) identity() string { return identity(s.ClientID, s.Username) }
 
-// AlignedWith returns the state with each part in the place that its credential
-// set has in the credentials. A set is known again by its refresh token, or by
-// its identity where it has none, and not by its place: an operator may have
-// exchanged the sets, or taken one away. A refresh token that no part knows is
-// taken for the new one of the set in its place, which delays a request at most.
+// AlignedWith returns the state with each part under the name that its credential
+// set has in the credentials. It matches a part and a set by the refresh token, or
+// by the identity if there is none, and not by the name, because an operator may
+// have exchanged the sets or removed one. A refresh token that matches no part
+// counts as the new one of the set with that name. If that is wrong, a request is
+// delayed.
 func (s State) AlignedWith(c Credentials) State {
 	taken := map[SetName]bool{}
 	from := map[SetName]SetName{}

@@ -29,9 +29,9 @@ type Credentials struct {
 	document secret.Value
 }
 
-// ParseCredentials reads a credentials secret. An empty field is an absent one.
-// Its error has the code CredentialsUnread and concerns all of the document;
-// what is wrong inside one set is in that set's Err.
+// ParseCredentials reads a credentials secret. An empty field counts as absent. An
+// error has the code CredentialsUnread and is about the whole document. What is
+// wrong in one set is in that set's Err.
 func ParseCredentials(v SecretVersion) (Credentials, error) {
 	c := Credentials{Version: v.ID, CreatedAt: v.CreatedAt, document: v.Document}
 	fields, err := documentFields(v.Document)
@@ -54,8 +54,8 @@ func ParseCredentials(v SecretVersion) (Credentials, error) {
 	return c, nil
 }
 
-// CheckCredentials returns the first thing that is wrong with a document that is
-// to become a credentials secret, in any of its sets.
+// CheckCredentials returns the first mistake in a document, or in any of its sets,
+// before it is written to a credentials secret.
 func CheckCredentials(document secret.Value) error {
 	c, err := ParseCredentials(SecretVersion{Document: document})
 	if failure := first(c.Primary.Err, c.Alternate.Err); err == nil && failure != nil {
@@ -67,7 +67,7 @@ func CheckCredentials(document secret.Value) error {
 // Two reports whether there are two credential sets.
 func (c Credentials) Two() bool { return c.Alternate.Name != "" }
 
-// Sets returns the credential sets that there are.
+// Sets returns the credential sets that exist.
 func (c Credentials) Sets() []CredentialSet {
 	if c.Two() {
 		return []CredentialSet{c.Primary, c.Alternate}
@@ -75,7 +75,7 @@ func (c Credentials) Sets() []CredentialSet {
 	return []CredentialSet{c.Primary}
 }
 
-// Of returns a credential set by its name.
+// Of returns the credential set with this name.
 func (c Credentials) Of(name SetName) CredentialSet {
 	if name == Alternate {
 		return c.Alternate
@@ -83,8 +83,7 @@ func (c Credentials) Of(name SetName) CredentialSet {
 	return c.Primary
 }
 
-// Broken returns what makes the credential set unusable that a connection cannot
-// do without: the only one, or both.
+// Broken returns why no credential set can be used, or nil if one can.
 func (c Credentials) Broken() *Error {
 	if c.Two() && c.Alternate.Err == nil {
 		return nil
@@ -92,12 +91,12 @@ func (c Credentials) Broken() *Error {
 	return c.Primary.Err
 }
 
-// with returns the credentials with other refresh tokens; every other field of
-// the document, known or not, stays.
+// with returns the credentials with other refresh tokens. Every other field of the
+// document stays, also one that this program does not know.
 func (c Credentials) with(refreshTokens map[SetName]secret.Value) Credentials {
 	fields, err := documentFields(c.document)
 	if err != nil {
-		return c // cannot be: the document was read before
+		return c // cannot happen: the document was read before
 	}
 	if refreshToken, ok := refreshTokens[Primary]; ok {
 		c.Primary.RefreshToken = refreshToken
@@ -119,8 +118,8 @@ func rawString(value secret.Value) json.RawMessage {
 	return json.RawMessage(jsonSecret(value.Reveal()).Reveal())
 }
 
-// documentFields returns the fields of a credentials document. It refuses a text
-// that decoding would change, since a password could be in it.
+// documentFields returns the fields of a credentials document. It rejects a text
+// that decoding would change, because the change could be in a password.
 func documentFields(document secret.Value) (map[string]json.RawMessage, error) {
 	text := document.Reveal()
 	switch {
@@ -174,8 +173,8 @@ func escaped(text string) (unit rune, ok bool) {
 	return rune(n), err == nil
 }
 
-// jsonSecret boxes a value's JSON. It is not HTML: "&" as \u0026 would be six
-// times as long, and not what the operator wrote.
+// jsonSecret returns a value's JSON as a secret.Value. HTML escaping is off: "&"
+// would become \u0026, which is longer and not what the operator wrote.
 func jsonSecret(value any) secret.Value {
 	var document bytes.Buffer
 	encoder := json.NewEncoder(&document)

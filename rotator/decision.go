@@ -10,7 +10,7 @@ type Reason string
 
 // The reasons.
 const (
-	ReasonUnknown        Reason = "unknown"         // nothing believable is known of a published token
+	ReasonUnknown        Reason = "unknown"         // no published token is known
 	ReasonUncertain      Reason = "uncertain"       // the server may have ended the published token
 	ReasonWindow         Reason = "window"          // the refresh window before the expiry has begun
 	ReasonTurn           Reason = "turn"            // it is the other credential set's turn
@@ -22,28 +22,28 @@ const (
 	ReasonPending        Reason = "pending"         // a pending refresh token is to be saved
 )
 
-// decision is what a run does about a connection.
+// decision says what a run does about a connection.
 type decision struct {
-	// outcome is empty when there is something to do.
+	// outcome is empty if there is something to do.
 	outcome Outcome
 	reason  Reason
-	// waitUntil is when to begin, zero for at once.
+	// waitUntil is when to begin. The zero time means at once.
 	waitUntil time.Time
-	// ask are the credential sets to ask, in order, the second one only if the
-	// first one fails. None: only a pending refresh token is to be saved, or the
-	// credentials are to be looked at.
+	// ask are the credential sets to request a token with, in order. The second one
+	// is used only if the first one fails. If there is none, the run only saves a
+	// pending refresh token or reads the credentials.
 	ask []SetName
-	// look: new credentials would make the connection due, or end an error that
-	// stands. The credentials are read, and then it is decided again.
+	// look says that the run reads the credentials and then decides again, because
+	// new credentials would make the connection due or end its error.
 	look bool
-	// tooManyReports: the report of a job was refused only because reports
-	// caused too many refreshes already.
+	// tooManyReports says that a job's report was refused because reports have
+	// already caused too many refreshes.
 	tooManyReports bool
 }
 
-// decide is a pure function of one clock reading. Before the credentials are
-// read (nil) it decides by the state alone; afterwards again, with a state that
-// is aligned with them.
+// decide says what a run does about the connection. It has no side effect and reads
+// no clock. A run calls it before it reads the credentials (creds is nil), and again
+// afterwards, with a state that is aligned with them.
 func (c Connection) decide(now time.Time, event Event, heartbeat time.Duration, creds *Credentials) decision {
 	if c.ConfigError != nil {
 		return decision{outcome: Failed}
@@ -79,8 +79,8 @@ func (c Connection) decide(now time.Time, event Event, heartbeat time.Duration, 
 	return decision{outcome: NotDue}
 }
 
-// due says whether a token is to be requested, why, and with which sets,
-// whatever backoff stands against it.
+// due says whether to request a token, why, and with which sets. It ignores
+// backoffs.
 func (c Connection) due(now time.Time, event Event, heartbeat time.Duration, creds *Credentials) decision {
 	p, two := c.State.Published, c.two(creds)
 	only := func(sets []SetName) []SetName {
@@ -119,7 +119,7 @@ func (c Connection) due(now time.Time, event Event, heartbeat time.Duration, cre
 		d = decision{ask: []SetName{Primary}, reason: ReasonWindow}
 	}
 	if two && len(d.ask) == 0 && creds != nil && event.DeadToken == "" {
-		for _, set := range creds.Sets() { // an operator has corrected a set that rests
+		for _, set := range creds.Sets() { // an operator has corrected the set that is not in use
 			if c.corrected(set.Name, creds) && c.free(set.Name, now) {
 				return decision{ask: []SetName{set.Name}, reason: ReasonNewCredentials}
 			}
@@ -128,8 +128,8 @@ func (c Connection) due(now time.Time, event Event, heartbeat time.Duration, cre
 	return d
 }
 
-// withoutBackedOff takes out the sets that a backoff forbids. What new
-// credentials can end is looked at in every heartbeat.
+// withoutBackedOff removes the sets that a backoff forbids. If new credentials can
+// end the backoff, every heartbeat reads the credentials.
 func (c Connection) withoutBackedOff(d decision, now time.Time, event Event, creds *Credentials) decision {
 	d.ask = slices.DeleteFunc(slices.Clone(d.ask), func(set SetName) bool {
 		switch s := c.State.Of(set); {
@@ -138,7 +138,7 @@ func (c Connection) withoutBackedOff(d decision, now time.Time, event Event, cre
 		case creds != nil && creds.Of(set).Err != nil:
 			return true
 		case event.DeadToken != "" && s.Error != "" && c.State.Published.uncertain():
-			return true // the heartbeats replace it: many reports would be many requests
+			return true // the heartbeats replace it; otherwise many reports would cause many requests
 		case !s.backedOff(now):
 			return false
 		case creds == nil:
@@ -159,8 +159,8 @@ func (c Connection) corrected(set SetName, creds *Credentials) bool {
 	return s.Error.WaitsForNewCredentials() && creds.Of(set).Err == nil && s.Version != creds.Version
 }
 
-// waitsForCredentials reports whether a look at the credentials may end an error
-// that stands.
+// waitsForCredentials reports whether reading the credentials may end an error of
+// the connection.
 func (c Connection) waitsForCredentials(now time.Time) bool {
 	s := c.State
 	return s.Error == CredentialsUnread || c.pendingIsGone() || s.Primary.Error == CredentialsUnread || s.Alternate.Error == CredentialsUnread ||
@@ -173,8 +173,8 @@ func (c Connection) pendingIsGone() bool {
 	return (c.State.Error == StateUnavailable || c.State.Error == CredentialsNotSaved) && c.Pending.empty()
 }
 
-// servedBeside reports whether one credential set serves the jobs while the
-// other one fails.
+// servedBeside reports whether jobs have a valid token from one credential set
+// while the other set fails.
 func (c Connection) servedBeside(now time.Time) bool {
 	p := c.State.Published
 	return c.two(nil) && p.known() && p.Set != "" && !p.uncertain() && now.Before(p.ValidUntil) && c.State.Of(p.Set).Error == ""

@@ -53,17 +53,18 @@ const (
 	Bug
 )
 
-// meaning is all that is known about a code. The page in docs/runbook.md has
-// the code as its anchor.
+// meaning is what is known about a code. The code is also the anchor of its section
+// in docs/runbook.md.
 type meaning struct {
 	class Class
-	// backoff is the wait before the next token request, by the number of
-	// failures in a row; the last one stays. None: the next heartbeat.
+	// backoff has the wait before the next token request after each failure in a
+	// row. After the last entry, that entry is used again. If it is empty, the next
+	// heartbeat may send a request.
 	backoff []time.Duration
-	// newCredentials: a new version of the credentials secret ends the backoff,
-	// so each heartbeat looks for one.
+	// newCredentials says that a new version of the credentials secret ends the
+	// backoff, so each heartbeat looks for one.
 	newCredentials bool
-	// advice is what an operator can do, where only the code is known.
+	// advice says what an operator can do, for messages that know only the code.
 	advice string
 }
 
@@ -75,8 +76,8 @@ func (c Code) meaning() meaning {
 		}
 		return minutes
 	}
-	// One request a minute is gentle, and a longer backoff would keep a token
-	// expired after an outage has ended. A rejected credential is tried once an
+	// One request a minute is no load for the server, and after a longer backoff a
+	// token would stay expired although the outage has ended. A rejected credential is tried once an
 	// hour, because servers also reject by mistake.
 	switch c {
 	case Throttled:
@@ -108,7 +109,7 @@ func (c Code) meaning() meaning {
 	case ConfigInvalid:
 		return meaning{Operator, nil, false, "the connection's config is wrong; correct it"}
 	case TooManyReports:
-		return meaning{Operator, nil, false, "jobs keep reporting new tokens as rejected; look for another login of the same user, or for jobs whose 401 has another cause; the schedule goes on refreshing the token"}
+		return meaning{Operator, nil, false, "jobs keep reporting new tokens as rejected; look for another login of the same user, or for jobs whose 401 has another cause; scheduled refreshes continue"}
 	case InternalError:
 		return meaning{Bug, nil, false, "this is a bug in the rotator; report it"}
 	}
@@ -141,10 +142,11 @@ type Error struct {
 	Code Code
 	// Message is one sentence that says what to do; it holds nothing secret.
 	Message string
-	// RetryAfter is how long the server asked to wait, zero when it did not.
+	// RetryAfter is how long the server asked to wait. It is zero if the server did
+	// not ask.
 	RetryAfter time.Duration
-	// NotBefore replaces the backoff of the code where it is not zero; a time in
-	// the past means the next heartbeat.
+	// NotBefore replaces the backoff of the code if it is not zero. A time in the
+	// past means that the next heartbeat tries again.
 	NotBefore time.Time
 	// TokenEnded says that the request may have ended the access token of its
 	// credential set: its answer was lost, or an expired refresh token was tried.
@@ -154,10 +156,10 @@ type Error struct {
 	Cause error
 }
 
-// Error gives the code and the message, never the cause's text.
+// Error returns the code and the message, never the cause's text.
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Code, e.Message) }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
 // CodeOf returns the code that err carries, or "" when it carries none.
@@ -168,7 +170,7 @@ func CodeOf(err error) Code {
 	return ""
 }
 
-// first returns the first failure that there is.
+// first returns the first failure that is not nil.
 func first(failures ...*Error) *Error {
 	for _, failure := range failures {
 		if failure != nil {
@@ -178,7 +180,7 @@ func first(failures ...*Error) *Error {
 	return nil
 }
 
-// remedy says what an operator can do about a call to AWS that failed.
+// remedy returns what an operator can do about a call to AWS that failed.
 func remedy(err error, what string) string {
 	if labelled, ok := errors.AsType[*LabelledVersionError](err); ok {
 		return labelled.Remedy()
@@ -186,15 +188,15 @@ func remedy(err error, what string) string {
 	if errors.Is(err, ErrDenied) || errors.Is(err, ErrKey) {
 		return "check that the function may " + what
 	}
-	return "where it stays, check the function's way to AWS, and AWS's status"
+	return "if it continues, check the function's network path to AWS and the AWS status page"
 }
 
-// writeRemedy says what an operator can do about a write to AWS that failed.
+// writeRemedy returns what an operator can do about a write to AWS that failed.
 func writeRemedy(err error, what string) string {
 	return remedy(err, "write "+what)
 }
 
-// joined is errors.Join for two errors of one line each.
+// joined returns both errors as one error of one line.
 func joined(a, b error) error {
 	switch {
 	case a == nil:
@@ -205,12 +207,13 @@ func joined(a, b error) error {
 	return fmt.Errorf("%w, %w", a, b)
 }
 
-// RotationFailed is what a heartbeat returns when an attempt failed. The Lambda
-// runtime reports the type's name as errorType.
+// RotationFailed is the error of a heartbeat in which an attempt failed. The Lambda
+// runtime reports the name of this type as errorType.
 type RotationFailed struct {
-	// Failures are "NAME: code", or one bare code when the listing failed.
+	// Failures are "NAME: code" for each connection, or only a code if the listing
+	// failed.
 	Failures []string
 }
 
-// Error names the connections and codes.
+// Error returns the connections and codes.
 func (e *RotationFailed) Error() string { return strings.Join(e.Failures, "; ") }

@@ -10,25 +10,26 @@ import (
 // Event is what an invocation asks for. The zero Event is a heartbeat over all
 // connections.
 type Event struct {
-	// Action is "" for a heartbeat, ActionRefresh, or ActionCheck, which is for
-	// a Doctor.
+	// Action is ActionRefresh, ActionCheck, or "" for a heartbeat.
 	Action string
-	// Connections are the ones named; all when there is none.
+	// Connections are the names of the connections. If there is none, the event is
+	// for all.
 	Connections []string
-	// Force ignores the window, every backoff and a login already refused.
+	// Force ignores the window, every backoff and a rejected login.
 	Force bool
-	// Set is the credential set that a forced refresh asks; empty: the one whose
-	// turn it is.
+	// Set is the credential set of a forced refresh. If it is empty, the rotator
+	// chooses the set.
 	Set SetName
-	// DeadToken is the fingerprint of a token that a job found refused.
+	// DeadToken is the fingerprint of a token for which a job got 401.
 	DeadToken string
 }
 
 // The actions of an event.
 const (
-	// ActionRefresh refreshes what is due, or what is forced, now.
+	// ActionRefresh refreshes the connections that are due, or with Force all that
+	// the event names.
 	ActionRefresh = "refresh"
-	// ActionCheck is for the doctor, package rotator/doctor.
+	// ActionCheck runs the doctor (package rotator/doctor).
 	ActionCheck = "check"
 )
 
@@ -37,14 +38,14 @@ func (e Event) Heartbeat() bool { return e.Action == "" }
 
 func isFingerprint(text string) bool { return len(text) == 16 && madeOf(text, 16, digits+"abcdef") }
 
-// possibleEvents is shown to whoever sent something else.
+// possibleEvents is in the error for every other event.
 const possibleEvents = `possible events: {} or a schedule's event (a heartbeat); ` +
 
-	`{"action":"refresh"} with "connections":["NAME"] and either "force":true (and "set":"primary" or "alternate") or "dead_token":"FINGERPRINT" where wanted; ` +
-	`{"action":"check"} and nothing beside it (the doctor)`
+	`{"action":"refresh"}, optionally with "connections":["NAME"] and either "force":true (and "set":"primary" or "alternate") or "dead_token":"FINGERPRINT"; ` +
+	`{"action":"check"} and no other field (the doctor)`
 
-// ParseEvent reads an invocation's payload. It refuses what it does not know,
-// since a misspelt field would make the event mean something else.
+// ParseEvent reads an invocation's payload. It rejects unknown fields, because a
+// misspelt field would change what the event means.
 func ParseEvent(payload []byte) (Event, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &fields); err != nil || fields == nil {
@@ -69,13 +70,12 @@ func ParseEvent(payload []byte) (Event, error) {
 		return Event{}, badEvent(`"set" needs "force":true`)
 	}
 	if e.Action == ActionCheck && len(fields) > 1 {
-		return Event{}, badEvent(`"check" takes nothing beside it; it looks at all connections`)
+		return Event{}, badEvent(`"check" allows no other field; it checks all connections`)
 	}
 	return e, nil
 }
 
-// ParseReport is ParseEvent for an invocation that may do nothing but report a
-// dead token.
+// ParseReport is ParseEvent for an invocation that may only report a dead token.
 func ParseReport(payload []byte) (Event, error) {
 	e, err := ParseEvent(payload)
 	if err == nil && e.DeadToken == "" {
@@ -89,7 +89,7 @@ func (e *Event) read(name string, value json.RawMessage) error {
 	switch name {
 	case "action":
 		if !decode(value, &e.Action) || e.Action != ActionRefresh && e.Action != ActionCheck {
-			return badEvent(`"action" is not one of those possible`)
+			return badEvent(`"action" must be "refresh" or "check"`)
 		}
 	case "connections":
 		if !decode(value, &e.Connections) || len(e.Connections) == 0 {

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// hostFailures is how many connections of one host must fail in a run before the
-// other ones of that host are left to the next run.
+// hostFailures is after how many failed connections of one token URL a run defers
+// the other connections of that URL to the next run.
 const hostFailures = 3
 
-// hosts counts, for one run, the failures of token hosts that concern every
-// connection of the host.
+// hosts counts, for one run and by token URL, the failures that concern every
+// connection with that URL.
 type hosts struct {
 	mu     sync.Mutex
 	failed map[string]int // by token URL
@@ -36,8 +36,8 @@ func (h *hosts) down(tokenURL string) bool {
 	return h.failed[tokenURL] >= hostFailures
 }
 
-// deferredFor reports whether the attempt is left to the next run because its
-// host fails for others, and its token can still be used.
+// deferredFor reports whether the attempt is deferred to the next run, because its
+// token URL fails for other connections and its token can still be used.
 func (a *attempt) deferredFor(now time.Time) bool {
 	return len(a.d.ask) > 0 && now.Before(a.c.State.Published.ValidUntil) && a.event.Heartbeat() && a.hosts.down(a.c.Config.TokenURL)
 }

@@ -8,18 +8,18 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// clockMargin is how far the clocks of AWS and of a run may differ, and what is
-// lost by whole seconds.
+// clockMargin is how far the clocks of AWS and of a run may differ, plus the
+// fraction of a second that is cut from recorded times.
 const clockMargin = 2 * time.Second
 
-// verifyInherited does what a run could not do that died right after it saved a
-// changed refresh token, or whose save came late: it verifies which version that
-// save replaced. The state does not name such a save. Whether a run that died had
-// read the replaced version is not recorded. It had not when that version is
-// younger than the run's lease, or when its other fields are not those that the
-// run saved.
-// Where the run had not, the attempt ends with that: the next heartbeat uses what
-// is current then.
+// verifyInherited verifies which version an earlier run's save replaced, if that
+// run died right after the save or the save took effect late. The state does not
+// name such a save, and does not record whether a run that died had read the
+// replaced version. It had not read it if that version is younger than the run's
+// lease, or if its other fields differ from those that the run saved. Then an
+// operator wrote at the same moment: the attempt completes the save as any other
+// save at such a moment, and ends. The next heartbeat uses the credentials that are
+// current then.
 func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	own, last := a.creds.Version, a.listed.CredentialsVersion
 	died := a.c.leaseExpired(a.began)
@@ -41,7 +41,7 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 		if !died && a.savedLate == nil {
 			return false // the state was lost
 		}
-		a.Log.WarnContext(ctx, "a run died right after it saved a changed refresh token; if you wrote new credentials while it was under way, they were replaced: write them again",
+		a.Log.WarnContext(ctx, "a run ended right after it saved a changed refresh token; if you wrote new credentials during that run, the save replaced them: write them again",
 			"connection", a.c.Name, "died_by", a.c.Lease.Until.Format(time.RFC3339), "replaced_version", labels.Previous)
 		return false
 	}

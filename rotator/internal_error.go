@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// panicked ends a run that panicked outside the connections' attempts. Lambda
-// would print what was thrown, which could hold a secret.
+// panicked reports and logs a panic outside the connections' attempts. Without it,
+// Lambda would print the panic's value, which could hold a secret.
 func (r *Rotator) panicked(ctx context.Context, report *Report, bug *Error) error {
 	report.Error, report.Message = bug.Code, bug.Message
 	func() {
@@ -18,8 +18,9 @@ func (r *Rotator) panicked(ctx context.Context, report *Report, bug *Error) erro
 	return &RotationFailed{Failures: []string{string(bug.Code)}}
 }
 
-// refreshSafely makes a panic in one connection that connection's failure. What
-// was thrown is not shown, since it could hold a secret; where is.
+// refreshSafely turns a panic in one connection into a failure of that connection.
+// The failure names the place of the panic. It does not show the panic's value,
+// which could hold a secret.
 func (a *attempt) refreshSafely(ctx context.Context) (outcome Outcome, err error) {
 	defer func() {
 		if thrown := recover(); thrown != nil {
@@ -30,13 +31,13 @@ func (a *attempt) refreshSafely(ctx context.Context) (outcome Outcome, err error
 	return a.refresh(ctx)
 }
 
-// PanicError is the failure that a panic is; to be called by the function that
-// recovers.
+// PanicError returns the failure that describes a panic. Only the deferred function
+// that recovers may call it.
 func PanicError(thrown any) *Error {
 	return &Error{Code: InternalError, Message: fmt.Sprintf("a bug in the rotator (%T in %s); report it", thrown, panicPlace())}
 }
 
-// panicPlace names the function and line that panicked.
+// panicPlace returns the function and line that panicked.
 func panicPlace() string {
 	var callers [16]uintptr
 	frames := runtime.CallersFrames(callers[:runtime.Callers(4, callers[:])])

@@ -7,23 +7,24 @@ import (
 	"time"
 )
 
-// maxLease is the furthest ahead that a lease's end is believed.
+// maxLease is how far ahead a lease may end. A lease that ends later is ignored.
 const maxLease = 15 * time.Minute
 
-// Lease says that a run is refreshing a connection. Parameter Store's versions
-// decide who holds it, and no lock service is needed: they count a parameter's
-// writes, so a run that saw version From and whose write became version From+1
-// wrote directly after what it saw.
+// Lease says which run refreshes a connection. Parameter Store's version numbers
+// decide which run holds it, so that no lock service is needed. They count a
+// parameter's writes: if a run saw version From and its write became version
+// From+1, no other run wrote in between.
 type Lease struct {
 	// Run is the Lambda request id and a random part, because a retried
 	// invocation has the same request id.
 	Run string `json:"run"`
 	// From is the lease's version that the run saw before it wrote.
 	From int64 `json:"from"`
-	// Until is when the run has stopped for certain.
+	// Until is the time after which the run writes nothing.
 	Until time.Time `json:"until"`
-	// Set is the credential set about to be asked, the publishing one where both
-	// may be; empty when no token request will be made.
+	// Set is the credential set of the token request. If the run may use both, it is
+	// the one that obtained the published token. It is empty if the run makes no
+	// token request.
 	Set SetName `json:"set,omitempty"`
 }
 
@@ -40,9 +41,9 @@ func (l Lease) document() string {
 	return string(document)
 }
 
-// leaseOpen reports whether the run that wrote the lease has left no record. The
-// comparison is with From, not with the parameter's version, so that the write
-// of a run that came second does not outlive the winner's record.
+// leaseOpen reports whether the run that wrote the lease has not recorded a state.
+// It compares From and not the parameter's version. Otherwise a run that wrote
+// second and lost would leave an open lease after the winner's record.
 func (c Connection) leaseOpen(now time.Time) bool {
 	recorded := c.State.LeaseVersion
 	if recorded > c.LeaseVersion {
@@ -52,7 +53,7 @@ func (c Connection) leaseOpen(now time.Time) bool {
 		!c.Lease.Until.After(now.Add(maxLease)) && c.Lease.From+1 > recorded
 }
 
-// LeaseHeld reports whether a run is at work on the connection.
+// LeaseHeld reports whether a run is refreshing the connection.
 func (c Connection) LeaseHeld(now time.Time) bool {
 	return c.leaseOpen(now) && now.Before(c.Lease.Until)
 }
@@ -63,8 +64,8 @@ func (c Connection) leaseExpired(now time.Time) bool {
 	return c.leaseOpen(now) && !now.Before(c.Lease.Until)
 }
 
-// takeLease makes this run the only one that refreshes the connection. An empty
-// outcome means: taken.
+// takeLease makes this run the only one that refreshes the connection. If it returns
+// an empty outcome, the run holds the lease.
 func (a *attempt) takeLease(ctx context.Context) (Outcome, error) {
 	slot, cancel := context.WithDeadline(ctx, a.startBy)
 	defer cancel()
@@ -82,8 +83,9 @@ func (a *attempt) takeLease(ctx context.Context) (Outcome, error) {
 		a.leaseVersion = version
 		return "", nil
 	}
-	// Another version, or no answer: the run that wrote seen+1 holds the lease.
-	// It can be this run, when the SDK repeated a write whose answer was lost.
+	// The version is another one, or there was no answer. The run that wrote seen+1
+	// holds the lease. That is this run if the SDK repeated a write whose answer was
+	// lost.
 	first, readErr := a.Parameters.At(ctx, a.c.Name, KindLease, seen+1)
 	switch {
 	case readErr == nil && first == mine:
@@ -97,7 +99,7 @@ func (a *attempt) takeLease(ctx context.Context) (Outcome, error) {
 	return Failed, &Error{Code: StateUnavailable, Cause: err, Message: "the lease could not be written (" + err.Error() + "); " + writeRemedy(err, "the connection's lease parameter")}
 }
 
-// timeout is how long the attempt may take from its lease on.
+// timeout returns how long the attempt may take after it took the lease.
 func (a *attempt) timeout() time.Duration {
 	if len(a.d.ask) > 1 {
 		return twoSetsTimeout
@@ -105,7 +107,7 @@ func (a *attempt) timeout() time.Duration {
 	return attemptTimeout
 }
 
-// leaseSet is the set that the lease names.
+// leaseSet returns the set that the lease names.
 func (a *attempt) leaseSet() SetName {
 	for _, set := range a.d.ask {
 		if set == a.c.State.Published.Set {
@@ -118,8 +120,9 @@ func (a *attempt) leaseSet() SetName {
 	return ""
 }
 
-// inheritLease notes what a run that ended without a record may have done: this
-// run's record ends its lease, but not what is uncertain since then.
+// inheritLease marks the published token as uncertain if a run that ended without a
+// record may have ended it. This run's record ends that run's lease, and without the
+// mark nothing would show the uncertainty any more.
 func (a *attempt) inheritLease(now time.Time) {
 	if !a.c.leaseExpired(now) || a.c.Lease.Set == "" {
 		return

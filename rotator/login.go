@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// LoginOutcome says what is known of a login.
+// LoginOutcome is what is known about a login.
 type LoginOutcome string
 
 // The outcomes of a login that did not succeed.
 const (
 	LoginSent    LoginOutcome = "sent"    // recorded before it was sent; nothing is known
 	LoginRefused LoginOutcome = "refused" // the server refused the password
-	LoginUnknown LoginOutcome = "unknown" // it may count as a wrong one
+	LoginUnknown LoginOutcome = "unknown" // the answer was lost; the server may have counted a wrong password
 )
 
-// Login is the history of a set's password logins, until one succeeds or the
-// credentials are news. It is never inferred from an error: nothing but a login
-// changes it.
+// Login is the history of a set's password logins, until one succeeds or an operator
+// changes the credentials. Only a login changes it. An error code is not enough to
+// know it.
 type Login struct {
 	// Version is the credentials version of the login.
 	Version string       `json:"version,omitempty"`
@@ -27,11 +27,11 @@ type Login struct {
 	Tries int `json:"tries,omitempty"`
 }
 
-// allowedAt returns when a login with this version of the credentials may be
-// sent: the zero time for at once; never is true where only new credentials, or
-// an operator who forces it, allow one. Accounts get locked after a few wrong
-// passwords: a refused one is not sent again, one of which nothing is known once
-// more and then every hour.
+// allowedAt returns when a login with this version of the credentials may be sent.
+// The zero time means at once. never is true if only new credentials, or an operator
+// who forces it, allow a login. Accounts get locked after a few wrong passwords, so
+// a rejected password is not sent again. After a login with an unknown outcome, the
+// password is sent once more, and then once an hour.
 func (l Login) allowedAt(version string) (at time.Time, never bool) {
 	switch {
 	case l.Outcome == "" || l.Version != version:
@@ -44,8 +44,8 @@ func (l Login) allowedAt(version string) (at time.Time, never bool) {
 	return time.Time{}, false
 }
 
-// after is the history once a login that was recorded has ended with failure, or
-// succeeded (nil).
+// after returns the history after a recorded login has ended. failure is nil if the
+// login succeeded. before is the history without that login.
 func (l Login) after(before Login, failure *Error) Login {
 	if failure == nil {
 		return Login{}
@@ -61,8 +61,8 @@ func (l Login) after(before Login, failure *Error) Login {
 	return l
 }
 
-// login returns the history that counts for a set: its own, or that of the other
-// set where both have one username.
+// login returns the login history that applies to a set. If both sets have the same
+// username, it is the later history of the two.
 func (a *attempt) login(set CredentialSet) Login {
 	own := a.next.Of(set.Name).Login
 	other := a.creds.Of(set.Name.Other())
@@ -76,8 +76,8 @@ func (a *attempt) login(set CredentialSet) Login {
 	return own
 }
 
-// logIn sends the username and password. Before that the state says so: if this
-// process dies, nothing is known of the login.
+// logIn sends the username and password. It first records that it does: if this
+// process dies, the next run knows that the outcome is unknown.
 func (a *attempt) logIn(ctx context.Context, set CredentialSet) (TokenResponse, *Error) {
 	before := a.login(set)
 	at, never := before.allowedAt(a.creds.Version)
@@ -110,8 +110,7 @@ func (a *attempt) logIn(ctx context.Context, set CredentialSet) (TokenResponse, 
 	return response, failure
 }
 
-// recordLogin writes the state that holds if this process dies with the login
-// under way. The lease stays open, because its version is not in this record.
+// recordLogin writes the state that is true if this process dies during the login. The lease stays open, because its version is not in this record.
 func (a *attempt) recordLogin(ctx context.Context, set SetName, sent, before Login) *Error {
 	now := time.Now()
 	a.next.Of(set).Login = sent

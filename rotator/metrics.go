@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Metrics is what one run measured. What it holds is written even where it is
-// zero, so that an alarm can tell none from unknown.
+// Metrics are the measurements of one run. A zero is written too, so that an alarm
+// distinguishes none from unknown.
 type Metrics struct {
-	// Heartbeats is 1 for a run that could see the connections, else 0: a
-	// rotator that cannot list is as silent to its users as one that is gone.
+	// Heartbeats is 1 for a run that listed the connections, else 0. A run that
+	// cannot list refreshes nothing, as if it had not run.
 	Heartbeats int
-	// RefreshOverdue counts connections whose token has less than half of its refresh
-	// window left or, after the answer "unchanged", expired over 60 s ago.
+	// RefreshOverdue counts connections whose token was not replaced in time; see
+	// the method overdue.
 	RefreshOverdue int
 	// ActionRequired counts connections whose error needs action.
 	ActionRequired int
@@ -25,27 +25,27 @@ type Metrics struct {
 	// Throttles counts 429 replies of token endpoints.
 	Throttles int
 	// TokenSecondsRemaining has one value, in seconds, for each connection that
-	// ever had a token; negative once it has expired.
+	// ever had a token. It is negative after the token has expired.
 	TokenSecondsRemaining []float64
-	// RefreshTokenAgeDays has one value, in days, for each connection that
-	// lives on a refresh token and cannot log in.
+	// RefreshTokenAgeDays has one value, in days, for each credential set that has a
+	// refresh token and cannot log in.
 	RefreshTokenAgeDays []float64
-	// GrantMilliseconds has one value, in milliseconds, for each token request
-	// that was answered.
+	// GrantMilliseconds has one value, in milliseconds, for each token request that
+	// may have been sent.
 	GrantMilliseconds []float64
 	// ListingFailed says that RefreshOverdue, ActionRequired and NoCredentials are not known.
 	ListingFailed bool
 }
 
-// overdueFailure is after how long a failure of a credential set needs an
-// operator, whatever its error.
+// overdueFailure is how long a credential set may fail. After that the failure
+// counts as ActionRequired, whatever its code.
 const overdueFailure = 2 * time.Hour
 
-// overdueAfterExpiry is how long a token may be expired when the server gives a
-// new one only then.
+// overdueAfterExpiry is how long a token may be expired if the server returns a new
+// one only after the expiry.
 const overdueAfterExpiry = time.Minute
 
-// measure writes the metrics: of all connections, also those that the event did
+// measure writes the metrics of all connections, also of those that the event did
 // not name.
 func (r *Rotator) measure(ctx context.Context, all []Connection, attempts []*attempt, results []Result) {
 	now := time.Now()
@@ -99,8 +99,8 @@ func (m *Metrics) add(now time.Time, c Connection, result Result, heartbeat time
 	}
 }
 
-// actionRequired reports whether an error stands that time alone does not end,
-// in the connection or any of its sets.
+// actionRequired reports whether the connection or any of its sets has an error
+// that needs an operator.
 func (c Connection) actionRequired(now time.Time) bool {
 	for _, set := range []SetState{c.State.Primary, c.State.Alternate} {
 		if set.Error.ActionRequired() || set.Error != "" && now.Sub(set.FailingSince) >= overdueFailure {
@@ -116,14 +116,19 @@ func (r *Rotator) write(ctx context.Context, m Metrics) {
 	}
 }
 
-// overdue reports whether jobs may soon notice that the token was not replaced.
-// The metric RefreshOverdue counts the connections of which it is true.
+// overdue defines the metric RefreshOverdue. It reports whether one of these is true:
+//   - The connection has an error and never had a token.
+//   - The token has been uncertain for half of its refresh window.
+//   - The token has expired, or less than half of its refresh window is left.
+//
+// If the server returns a new token only after the expiry, the last one is instead:
+// the token expired more than a minute ago.
 func (c Connection) overdue(now time.Time, heartbeat time.Duration) bool {
 	p := c.State.Published
 	left := p.ExpiresAt.Sub(now)
 	switch {
 	case !p.known():
-		return c.standing() != "" // there are credentials, and no token ever came
+		return c.standing() != ""
 	case p.uncertain() && now.Sub(p.UncertainSince) >= c.window(heartbeat)/2:
 		return true
 	case p.Unchanged:

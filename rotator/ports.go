@@ -27,39 +27,39 @@ const (
 type Parameter struct {
 	Connection string
 	Kind       Kind
-	// Value is boxed because a pending refresh token holds a refresh token.
+	// Value is a secret.Value because a pending parameter holds refresh tokens.
 	Value secret.Value
 	// Version counts the parameter's writes, from 1. Zero: it does not exist.
 	Version int64
 }
 
-// Priority orders the writes that wait for the account's shared write rate:
-// lower goes first. Records have PriorityRecord; leases their rank by urgency,
-// from 1.
+// Priority orders the writes that wait for the account's shared write rate. The
+// lowest goes first. Records have PriorityRecord. Leases have their attempt's rank,
+// counted from 1.
 type Priority int
 
-// The priorities that are no rank.
+// The priorities that are not ranks.
 const (
-	// PriorityRecord goes before every lease: a record ends a lease, and what is
-	// uncertain.
+	// PriorityRecord goes before every lease, because a record ends a lease.
 	PriorityRecord Priority = 0
-	// PrioritySame is that of a record that says nothing new, PriorityCheck that
-	// of the doctor's writes; both come after every other write.
+	// PrioritySame is for a record that changes nothing, and PriorityCheck for the
+	// doctor's writes. Both come after every other write.
 	PrioritySame  Priority = math.MaxInt - 1
 	PriorityCheck Priority = math.MaxInt
 )
 
-// What a store answers when there is nothing to answer with; match with
-// errors.Is. Every other error of a store prints as its operation and the
-// service's error code and nothing else, so that it can be shown.
+// The errors of a store that callers distinguish, with errors.Is. Every other
+// error prints only its operation and the service's error code, so that it can be
+// shown.
 var (
-	// ErrNotFound: no such secret or parameter version, or no value in it yet.
+	// ErrNotFound means that the secret or the parameter version does not exist, or
+	// that it has no value yet.
 	ErrNotFound = errors.New("not found")
-	// ErrMoved: a compare-and-set found another version than it expected.
+	// ErrMoved means that another version was current than the call expected.
 	ErrMoved = errors.New("moved on")
-	// ErrDenied: a policy does not allow the call.
+	// ErrDenied means that a policy does not allow the call.
 	ErrDenied = errors.New("denied")
-	// ErrKey: the KMS key could not be used.
+	// ErrKey means that the KMS key could not be used.
 	ErrKey = errors.New("key failed")
 )
 
@@ -92,7 +92,7 @@ func (e *LabelledVersionError) Remedy() string {
 		e.Version, e.Parameter, strings.Join(e.Labels, ", "), e.Parameter, e.Version, strings.Join(e.Labels, " "))
 }
 
-// Lister shows everything a heartbeat needs.
+// Lister lists the parameters of all connections.
 type Lister interface {
 	// List returns every connection's parameters of the known kinds, decrypted,
 	// in no particular order.
@@ -101,8 +101,8 @@ type Lister interface {
 
 // ParameterWriter writes leases and records.
 type ParameterWriter interface {
-	// WaitToWrite returns when the caller's turn to write one parameter has
-	// come, or with ctx's error.
+	// WaitToWrite returns nil when the caller may write one parameter, or ctx's
+	// error.
 	WaitToWrite(ctx context.Context, priority Priority) error
 	// Put writes a String parameter and returns its new version. An error does
 	// not mean that nothing was written.
@@ -117,29 +117,29 @@ type CredentialsReader interface {
 	// none.
 	ReadVersion(ctx context.Context, connection, versionID string) (SecretVersion, error)
 	// Read returns the current version of the connection's credentials secret.
-	// ErrNotFound: no such secret, or no value in it yet. A binary value comes
-	// back as an *Error with CredentialsUnread.
+	// ErrNotFound means that there is no such secret, or no value in it yet. For a
+	// binary value the error is an *Error with CredentialsUnread.
 	Read(ctx context.Context, connection string) (SecretVersion, error)
 }
 
-// CredentialsSaver saves a changed refresh token. Version ids are the caller's
-// choice, so that a repeated write is the same write and its own version can be
-// recognised when the answer was lost.
+// CredentialsSaver saves a changed refresh token. The caller chooses the version
+// ids, so that a repeated write is the same write, and so that the caller
+// recognizes its version after an answer was lost.
 type CredentialsSaver interface {
 	// Save writes document as the secret's new current version.
 	Save(ctx context.Context, connection, versionID string, document secret.Value) error
 	// Labels returns which versions are current and previous.
 	Labels(ctx context.Context, connection string) (VersionLabels, error)
-	// RestorePrevious makes version "to" current again if "from" still is; ErrMoved
-	// when it is not.
+	// RestorePrevious makes version "to" current again if "from" is still current.
+	// If it is not, the error is ErrMoved.
 	RestorePrevious(ctx context.Context, connection, from, to string) error
 }
 
-// PendingStore stores refresh tokens that Secrets Manager would not take.
+// PendingStore stores refresh tokens that Secrets Manager did not accept.
 type PendingStore interface {
 	// PutPending writes the SecureString parameter.
 	PutPending(ctx context.Context, connection string, document secret.Value) error
-	// DeletePending removes it; one that does not exist is no error.
+	// DeletePending deletes it. It is no error when it does not exist.
 	DeletePending(ctx context.Context, connection string) error
 }
 
@@ -156,7 +156,7 @@ type SecretVersion struct {
 	CreatedAt time.Time
 }
 
-// VersionLabels are the secret versions that bear the two labels of interest.
+// VersionLabels are the ids of the current and of the previous version.
 type VersionLabels struct{ Current, Previous string }
 
 // SecretKind is the last part of a secret's name.
@@ -168,9 +168,8 @@ const (
 	SecretToken       SecretKind = "token"
 )
 
-// SecretDescription is what a secret shows without its value. It stands here and
-// not in package doctor, which alone needs it, because a store imports this
-// package and no other.
+// SecretDescription is what is known of a secret without its value. Only package
+// doctor uses it. It is declared here because a store may import only this package.
 type SecretDescription struct {
 	// Labels are those of each version that has any.
 	Labels map[string][]string
@@ -192,13 +191,13 @@ type TokenRequest struct {
 	Username     secret.Value // GrantTypePassword
 	Password     secret.Value // GrantTypePassword
 	Scope        string       // sent when not empty
-	// Once says that the request is not repeated, whatever answers it.
+	// Once says that the request is not repeated, whatever the response is.
 	Once bool
 }
 
-// TokenResponse is what the token endpoint answered. Unless an error comes with
-// it, it holds an access token. Whether that token may be published is the
-// caller's decision: the published token may come back with no lifetime left.
+// TokenResponse is the token endpoint's response. Unless there is an error, it
+// holds an access token. The caller decides whether to publish it: the response may
+// be the published token, with no lifetime left.
 type TokenResponse struct {
 	AccessToken secret.Value
 	TokenType   string
@@ -207,17 +206,17 @@ type TokenResponse struct {
 	// zero if it named none or one that cannot be used.
 	ExpiresIn time.Duration
 	// RefreshToken is empty if the response had none: the old one stays valid. It
-	// may also come beside an error, from a response that is unusable otherwise:
-	// the server has executed the request, and this refresh token is to be saved.
+	// may be set with an error too. Then the server has executed the request and the
+	// response is otherwise unusable. This refresh token must be saved.
 	RefreshToken secret.Value
-	// SentAt is the instant just before the last request was sent, also beside an
-	// error.
+	// SentAt is the instant just before the last request was sent. It is set with an
+	// error too.
 	SentAt time.Time
-	// Throttled counts the 429 responses on the way, also beside an error.
+	// Throttled counts the 429 responses. It is set with an error too.
 	Throttled int
 	// Durations has one value for each token request that may have been sent,
-	// repeats included and also beside an error: how long it took until its
-	// response was complete or had failed.
+	// including repeats: how long it took until its response was complete or had
+	// failed. It is set with an error too.
 	Durations []time.Duration
 }
 
@@ -227,12 +226,12 @@ type TokenEndpoint interface {
 	// certainly did not execute it. No request, a repeat included, starts with
 	// less than 20 s left before ctx's deadline: that is how long a response may
 	// take. Its errors are *Error, and Error.TokenEnded reports whether the
-	// published token may have ended. Beside an error, of the TokenResponse only
-	// RefreshToken, SentAt, Throttled and Durations may be set.
+	// published token may have ended. With an error, only
+	// RefreshToken, SentAt, Throttled and Durations of the TokenResponse may be set.
 	RequestToken(ctx context.Context, request TokenRequest) (TokenResponse, error)
 }
 
-// MetricsWriter takes what a run measured.
+// MetricsWriter writes the metrics of a run.
 type MetricsWriter interface {
 	Write(now time.Time, m Metrics) error
 }

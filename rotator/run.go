@@ -1,12 +1,12 @@
 // Package rotator keeps OAuth access tokens fresh: it decides when a token is
-// due, asks for a new one, and stores it where jobs read it.
+// due, requests a new one, and publishes it to the secret that jobs read.
 //
-// A Rotator runs once a heartbeat. Each run lists what is known of every
-// connection, decides with one clock reading which are due, and takes each due
-// one through refresh.go. Nothing is kept in memory between runs.
+// A Rotator runs at each heartbeat. A run lists the parameters of every
+// connection, decides with one clock reading which connections are due, and
+// refreshes each of them (refresh.go). A run stores nothing in memory for the next.
 //
-// The package talks to AWS and to the token endpoint through the small
-// interfaces that stand beside their users; the subpackages implement them.
+// The package calls AWS and the token endpoint through the interfaces in ports.go.
+// Subpackages implement them.
 package rotator
 
 import (
@@ -44,10 +44,11 @@ type Rotator struct {
 	Log         *slog.Logger
 }
 
-// Run does what the event asks for and reports. requestID names the invocation
-// in leases. The error is a *RotationFailed when an attempt failed in a
-// heartbeat or the listing failed in any event, or says what is wrong with the
-// event; the report is complete beside it.
+// Run does what the event asks for and returns a report. requestID names the
+// invocation in leases. The error is a *RotationFailed if an attempt of a heartbeat
+// failed, or if the listing failed or the run panicked, whatever the event. Any
+// other error says what is wrong with the event. The report is returned with the
+// error too.
 func (r *Rotator) Run(ctx context.Context, requestID string, event Event) (report Report, err error) {
 	now := time.Now()
 	defer func() {
@@ -95,7 +96,7 @@ func (r *Rotator) list(ctx context.Context) ([]Parameter, error) {
 	return r.Lister.List(ctx)
 }
 
-// listingFailed ends a run that could not see the connections.
+// listingFailed ends a run that could not list the connections.
 func (r *Rotator) listingFailed(ctx context.Context, now time.Time, report Report, err error) (Report, error) {
 	report.Error = StateUnavailable
 	report.Message = "the connections could not be listed (" + err.Error() + "); " + remedy(err, "read its parameters")
@@ -123,7 +124,7 @@ func choose(all []Connection, names []string) ([]Connection, error) {
 		case slices.Contains(known, name):
 		case IsConnectionName(name):
 			unknown = append(unknown, strconv.Quote(name))
-		default: // it could be a token that got in the name's place
+		default: // it could be a token, pasted in place of a name
 			unknown = append(unknown, "(one whose name is not allowed)")
 		}
 	}
@@ -133,8 +134,8 @@ func choose(all []Connection, names []string) ([]Connection, error) {
 	return chosen, nil
 }
 
-// decide makes an attempt of each connection, due or not, in the connections'
-// order. The due ones get their rank: most urgent first.
+// decide returns an attempt for each connection, due or not, in the order of the
+// connections. Each attempt gets a rank. The most urgent one has the lowest.
 func (r *Rotator) decide(now, deadline time.Time, requestID string, event Event, chosen []Connection) []*attempt {
 	run := requestID + "/" + rand.Text()[:8]
 	found := &hosts{failed: map[string]int{}}
@@ -158,11 +159,12 @@ func (r *Rotator) decide(now, deadline time.Time, requestID string, event Event,
 	return attempts
 }
 
-// startBy is when an attempt that is still waiting for its turn is left to a
-// later run. Where many are due, that is the next heartbeat: its process knows
-// nothing of this one's writes, and both together would be above the limit of
-// Parameter Store. A second before it, so that the records of the attempts under
-// way are written. What an operator asked for would not be taken up there.
+// startBy returns the time after which an attempt that still waits for a write is
+// deferred to a later run. In a heartbeat it is one second before the next one:
+// that run's process does not know this one's writes, and both together would
+// exceed Parameter Store's limit. In the last second the running attempts write
+// their records. An operator's event has until the deadline, because no heartbeat
+// would repeat it.
 func (r *Rotator) startBy(now, deadline time.Time, event Event, c Connection, d decision) time.Time {
 	reserve := attemptTimeout
 	if c.two(nil) {
@@ -196,7 +198,7 @@ func refreshAll(ctx context.Context, attempts []*attempt) []Result {
 	return results
 }
 
-// asked are the connections of which an attempt made a token request.
+// asked returns the connections for which a token request failed in this run.
 func asked(attempts []*attempt) map[string]bool {
 	names := map[string]bool{}
 	for _, a := range attempts {

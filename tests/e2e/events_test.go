@@ -98,7 +98,7 @@ func TestAListingThatGetsNoAnswerBlamesNoPermission(t *testing.T) {
 		s.seeded("default", s.credentials())
 		denied("GetParametersByPath", "", "InternalServerError")(s)
 		r := s.beat()
-		if !strings.Contains(r.report.Message, "InternalServerError") || !strings.Contains(r.report.Message, "check the function's way to AWS") {
+		if !strings.Contains(r.report.Message, "InternalServerError") || !strings.Contains(r.report.Message, "check the function's network path to AWS") {
 			t.Errorf("the message is %s", r.report.Message)
 		}
 	})

@@ -30,6 +30,13 @@ func (s SetState) works() SetState {
 	return s
 }
 
+// carriedInto returns part with the standing failure of this set, so that its count
+// goes on.
+func (s SetState) carriedInto(part SetState) SetState {
+	part.Error, part.Failures, part.FailingSince = s.Error, s.Failures, s.FailingSince
+	return part
+}
+
 // backedOff reports whether the failure of the set forbids a token request. A
 // rejected login is never repeated because time has passed. If the set also has a
 // refresh token, that token is tried again.

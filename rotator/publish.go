@@ -34,7 +34,7 @@ type kept struct {
 // is never repeated because a write failed: the write is.
 func (a *attempt) keep(ctx context.Context, set CredentialSet, response TokenResponse, failure *Error) (Outcome, error) {
 	k := &kept{set: set, response: response, tokenID: newVersionID()}
-	if a.changed(set, response) {
+	if a.changed(set, response) && !a.inOtherSet(set, response) {
 		k.saving = a.newSaving(set, response)
 	}
 	if failure == nil {
@@ -50,8 +50,9 @@ func (a *attempt) keep(ctx context.Context, set CredentialSet, response TokenRes
 // judge decides what of a response is published.
 func (a *attempt) judge(ctx context.Context, k *kept) {
 	published := a.next.Published
-	if k.twin = a.isTwin(k); k.twin || a.isPublished(k.response) {
-		return
+	k.twin = a.isTwin(k)
+	if k.twin && k.set.Name == Alternate || a.isPublished(k.response) {
+		return // of two sets that are one login the primary one serves
 	}
 	token, unusable := newToken(k.response)
 	if unusable != nil {
@@ -75,13 +76,18 @@ func (a *attempt) judge(ctx context.Context, k *kept) {
 // isTwin reports whether the response shows that both credential sets are one
 // login.
 func (a *attempt) isTwin(k *kept) bool {
-	if !a.creds.Two() {
+	other := k.set.Name.Other()
+	if !a.creds.Two() || a.creds.Of(other).Err != nil {
 		return false
 	}
-	other := k.set.Name.Other()
 	last := a.next.Of(other).TokenFingerprint
-	return last != "" && k.response.AccessToken.Fingerprint() == last ||
-		!k.response.RefreshToken.Empty() && k.response.RefreshToken.Equal(a.creds.Of(other).RefreshToken)
+	return last != "" && k.response.AccessToken.Fingerprint() == last || a.inOtherSet(k.set, k.response)
+}
+
+// inOtherSet reports whether the refresh token of a response is that of the other
+// credential set.
+func (a *attempt) inOtherSet(set CredentialSet, response TokenResponse) bool {
+	return a.creds.Two() && !response.RefreshToken.Empty() && response.RefreshToken.Equal(a.creds.Of(set.Name.Other()).RefreshToken)
 }
 
 // otherFails reports whether the other credential set has an error of its own.

@@ -13,6 +13,10 @@ func (a *attempt) recordResponse(ctx context.Context, k *kept) (Outcome, error) 
 	outcome := Refreshed
 	part := a.next.Of(k.set.Name)
 	*part = part.works()
+	if k.twin {
+		a.next.Alternate = a.next.Alternate.failed(a.began, now, twinError())
+		a.next.Alternate.Version = a.creds.Version
+	}
 	a.next.NotBefore = time.Time{}
 	switch {
 	case k.published:
@@ -27,10 +31,8 @@ func (a *attempt) recordResponse(ctx context.Context, k *kept) (Outcome, error) 
 			a.failures[k.set.Name] = k.unusable
 			*part = a.c.State.Of(k.set.Name).carriedInto(*part).failed(a.began, now, k.unusable)
 		}
-	case k.twin:
+	case k.twin && k.set.Name == Alternate:
 		outcome = a.otherwise
-		a.next.Alternate = a.next.Alternate.failed(a.began, now, twinError())
-		a.next.Alternate.Version = a.creds.Version
 	case k.sooner:
 		outcome = Unchanged
 	default:
@@ -153,6 +155,9 @@ func (a *attempt) noteTried(ctx context.Context, k *kept, now time.Time) {
 			a.keepDue(name, now)
 		}
 	}
+	if other := a.creds.Of(k.set.Name.Other()); other.Name != "" && other.Err == nil && a.next.Of(other.Name).Identity == "" {
+		a.describe(other, a.creds.CreatedAt) // its turn can come before it was ever asked
+	}
 	a.describe(k.set, a.creds.CreatedAt)
 	a.next.Of(k.set.Name).Version = a.creds.Version
 	a.next.CredentialsVersion = a.creds.Version
@@ -213,13 +218,6 @@ func (a *attempt) describe(set CredentialSet, seen time.Time) {
 	if part.Login.Version != a.creds.Version {
 		part.Login = Login{} // the credentials are news
 	}
-}
-
-// carriedInto is the other part with this one's standing failure: its count goes
-// on.
-func (s SetState) carriedInto(part SetState) SetState {
-	part.Error, part.Failures, part.FailingSince = s.Error, s.Failures, s.FailingSince
-	return part
 }
 
 // notePublished notes the token that is in the token secret now.

@@ -16,7 +16,7 @@ func (c Connection) two(creds *Credentials) bool {
 	if creds != nil {
 		return creds.Two()
 	}
-	return c.State.Alternate.Version != ""
+	return c.State.Alternate.Identity != "" || c.State.Alternate.Version != ""
 }
 
 // resting returns the set that did not obtain the published token, and whether

@@ -10,17 +10,17 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// PendingTokens are the refresh tokens that the server changed and that the
-// credentials secret would not take, at most one a credential set. They are
-// always written whole.
+// PendingTokens are the changed refresh tokens that could not be saved to the
+// credentials secret, at most one for each credential set. They are always written
+// together.
 type PendingTokens struct {
 	Tokens []PendingToken
 }
 
-// PendingToken is one of them. It stands, and is the refresh token to use, as
-// long as a set in the current secret holds the refresh token that it replaces,
-// whoever wrote that version and whatever the set is called. Otherwise an
-// operator has given another, and theirs stands.
+// PendingToken is one of them. It is the refresh token to use as long as a set in the
+// current secret holds the refresh token that it replaces, whoever wrote that
+// version and whatever the set's name is. Otherwise an operator has written another
+// refresh token, and that one is used.
 type PendingToken struct {
 	Set SetName
 	// Replaces is the fingerprint of the refresh token in the secret.
@@ -61,7 +61,7 @@ func (p PendingTokens) fitTwice() bool {
 	return PendingTokens{append(p.Tokens[:len(p.Tokens):len(p.Tokens)], p.Tokens...)}.fits()
 }
 
-// parsePending leaves out what is no pending refresh token.
+// parsePending reads a pending parameter and leaves out invalid entries.
 func parsePending(document secret.Value) PendingTokens {
 	var fields pendingFields
 	if json.Unmarshal([]byte(document.Reveal()), &fields) != nil {
@@ -117,7 +117,7 @@ func (a *attempt) resolve(ctx context.Context) error {
 	}
 	for _, pending := range a.c.Pending.Tokens {
 		if !saved[pending.Set] {
-			a.Log.WarnContext(ctx, "a pending refresh token is given up, because the credentials secret holds another refresh token now", "connection", a.c.Name, "set", pending.Set)
+			a.Log.WarnContext(ctx, "a pending refresh token is discarded, because the credentials secret holds another refresh token now", "connection", a.c.Name, "set", pending.Set)
 		}
 	}
 	if len(use) > 0 {
@@ -162,7 +162,7 @@ func (a *attempt) newerThanSaved(ctx context.Context) (map[SetName]secret.Value,
 			_, pending := a.c.Pending.For(set, version.ID)
 			if !set.RefreshToken.Empty() && (pending || set.RefreshToken.Fingerprint() == part.RefreshTokenFingerprint) {
 				use[name] = set.RefreshToken
-				a.Log.WarnContext(ctx, "an older document was saved over the credentials secret; the newer refresh token is put back into it", "connection", a.c.Name, "set", name)
+				a.Log.WarnContext(ctx, "an older document was saved over the credentials secret; the newer refresh token is written back to it", "connection", a.c.Name, "set", name)
 			}
 		}
 	}
@@ -230,7 +230,7 @@ func (a *attempt) deletePending(ctx context.Context) *Error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := a.Pending.DeletePending(ctx, a.c.Name); err != nil {
-		return &Error{Code: StateUnavailable, Cause: err, Message: "the pending parameter is not needed any more and could not be deleted (" + err.Error() + "); " + remedy(err, "delete it")}
+		return &Error{Code: StateUnavailable, Cause: err, Message: "the pending parameter is no longer needed and could not be deleted (" + err.Error() + "); " + remedy(err, "delete it")}
 	}
 	a.c.Pending = PendingTokens{}
 	return nil

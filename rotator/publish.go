@@ -9,7 +9,7 @@ import (
 // saved.
 const publishAfter = 5 * time.Second
 
-// kept is what a token response leaves to be written.
+// kept holds what must be written after a token response.
 type kept struct {
 	set      CredentialSet
 	response TokenResponse
@@ -30,8 +30,8 @@ type kept struct {
 	bug *Error
 }
 
-// keep writes what a token response brought, and records it. The token request
-// is never repeated because a write failed: the write is.
+// keep saves and publishes the tokens of a response and records the result. If a
+// write fails, the write is repeated, never the token request.
 func (a *attempt) keep(ctx context.Context, set CredentialSet, response TokenResponse, failure *Error) (Outcome, error) {
 	k := &kept{set: set, response: response, tokenID: newVersionID()}
 	if a.changed(set, response) && !a.inOtherSet(set, response) {
@@ -47,7 +47,7 @@ func (a *attempt) keep(ctx context.Context, set CredentialSet, response TokenRes
 	return a.recordResponse(ctx, k)
 }
 
-// judge decides what of a response is published.
+// judge decides whether the token of a response is published.
 func (a *attempt) judge(ctx context.Context, k *kept) {
 	published := a.next.Published
 	k.twin = a.isTwin(k)
@@ -68,7 +68,7 @@ func (a *attempt) judge(ctx context.Context, k *kept) {
 	}
 	k.token = &token
 	if WritesTooOften(token.ExpiresIn, a.Settings.Heartbeat) {
-		a.Log.WarnContext(ctx, "the token lives so short that its secret is written more often than Secrets Manager takes for long (once in about 15 minutes); ask Reltio for a longer access-token lifetime",
+		a.Log.WarnContext(ctx, "the lifetime of the access token is so short that its secret is written more often than Secrets Manager allows in the long run (once in about 15 minutes); ask Reltio for a longer lifetime",
 			"connection", a.c.Name, "expires_in", int64(token.ExpiresIn/time.Second))
 	}
 }
@@ -96,9 +96,9 @@ func (a *attempt) otherFails(set SetName) bool {
 	return a.failures[other] != nil || a.next.Of(other).Error != ""
 }
 
-// store saves the refresh token and publishes the access token, again for what
-// failed, until all is done or only the record's time is left. A save that takes
-// long does not keep the token from the jobs.
+// store saves the refresh token and publishes the access token. It repeats what
+// failed until both are done or only the time for the record is left. The access
+// token does not wait for a slow save.
 func (a *attempt) store(ctx context.Context, k *kept) {
 	ctx, cancel := context.WithDeadline(ctx, a.until.Add(-recordReserve))
 	defer cancel()

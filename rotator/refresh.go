@@ -8,20 +8,24 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// An attempt has time for what comes before the token request, for the request
-// and for storing what it brings: four calls of 3.5 s fit.
+// The time of an attempt, and what happens before its end: no attempt takes a lease
+// with less than attemptTimeout left in the run (run.go, startBy). No token request
+// starts with less than requestReserve and storeReserve left (token_request.go,
+// timeForRequest). Saving and publishing end recordReserve before the lease ends
+// (publish.go, store). Only the record is written after that. Four calls of 3.5 s
+// fit into storeReserve.
 const (
 	beforeReserve  = 15 * time.Second
 	requestReserve = 20 * time.Second
 	storeReserve   = 20 * time.Second
-	// attemptTimeout is how long an attempt may take from its lease on, and how
-	// much of a run must be left for it to begin; with two credential sets
-	// twoSetsTimeout, for a second request.
+	// attemptTimeout is how long an attempt may take after it took the lease, and
+	// how much of a run must be left when it begins. With two credential sets it is
+	// twoSetsTimeout, which has time for a second request.
 	attemptTimeout = beforeReserve + requestReserve + storeReserve
 	twoSetsTimeout = attemptTimeout + requestReserve
 	// recordReserve is the part of storeReserve that only the record may use.
 	recordReserve = 4 * time.Second
-	// callTimeout bounds one call of a store: two tries of the SDK.
+	// callTimeout limits one call of a store. Two tries of the SDK fit.
 	callTimeout = 10 * time.Second
 )
 
@@ -30,21 +34,21 @@ type attempt struct {
 	*Rotator
 	c Connection
 	d decision
-	// event is the run's; run its name in leases; rank the attempt's place by
-	// urgency; hosts what the run has found out about token hosts.
+	// event is the event of the run, and run its name in leases. rank is the
+	// attempt's rank by urgency. hosts counts the run's failures by token URL.
 	event Event
 	run   string
 	rank  Priority
 	hosts *hosts
-	// began is the run's clock reading, deadline its end; an attempt that has no
-	// lease by startBy is left to a later run; until is the lease's end, after
-	// which nothing is written.
+	// began is when the run began, and deadline when it ends. An attempt without a
+	// lease at startBy is deferred to a later run. until is when the lease ends. The
+	// attempt writes nothing after that.
 	began, deadline, startBy, until time.Time
 
 	leaseVersion int64
 
-	// listed is the state as the run's listing shows it, next what the record
-	// will say.
+	// listed is the state in the run's listing, and next the state that the attempt
+	// will record.
 	listed, next State
 	creds        Credentials
 	// stored are the refresh tokens in the secret; unsaved: others are used
@@ -60,22 +64,22 @@ type attempt struct {
 	uncertainSaveID string
 	// pendingErr is why a pending refresh token is not in the secret yet.
 	pendingErr *Error
-	// otherwise is the outcome where no token is requested.
+	// otherwise is the outcome if no token is requested.
 	otherwise Outcome
-	// grantType is that of the last token request.
+	// grantType is the grant type of the last token request.
 	grantType GrantType
-	// loginRecorded: the state says that a login was sent.
+	// loginRecorded says that this attempt has recorded a login.
 	loginRecorded bool
-	// failures are those of the sets that were asked in this attempt.
+	// failures are the failures of this attempt, by credential set.
 	failures map[SetName]*Error
 
 	throttled int
 	durations []time.Duration
 }
 
-// refresh is one connection's part of a run: read its credentials, take its
-// lease, ask for a token, save a changed refresh token, publish the access
-// token, record the state. What is recorded is left in a.next.
+// refresh refreshes one connection: it reads the credentials, takes the lease,
+// requests a token, saves a changed refresh token, publishes the access token and
+// records the state. The recorded state is in a.next afterwards.
 func (a *attempt) refresh(ctx context.Context) (Outcome, error) {
 	a.listed, a.next = a.c.State, a.c.State
 	if !sleepUntil(ctx, a.d.waitUntil) {
@@ -109,15 +113,15 @@ func (a *attempt) refresh(ctx context.Context) (Outcome, error) {
 	return a.keep(leased, set, response, failure)
 }
 
-// read reads the credentials and decides again with them. An empty outcome
-// means: go on.
+// read reads the credentials and decides again with them. If it returns an empty
+// outcome, the attempt continues.
 func (a *attempt) read(ctx context.Context) (Outcome, error) {
 	err := a.readCredentials(ctx)
 	switch {
 	case errors.Is(err, ErrNotFound) && !a.c.State.everUsed():
 		return NoCredentials, nil
 	case err != nil && len(a.d.ask) == 0 && a.c.Pending.empty() && CodeOf(err) == "" && !errors.Is(err, ErrNotFound):
-		return a.idle(), nil // the look at them can wait
+		return a.idle(), nil // a later heartbeat can read them
 	case err != nil:
 		return a.recordUnreadable(ctx, credentialsFailure(err))
 	}
@@ -200,7 +204,7 @@ func (a *attempt) decideAgain() (Outcome, error) {
 	return a.otherwise, broken
 }
 
-// idle is the outcome of an attempt that requests no token.
+// idle returns the outcome of an attempt that requests no token.
 func (a *attempt) idle() Outcome {
 	switch {
 	case a.d.outcome != "" && a.d.outcome != Busy:
@@ -216,7 +220,7 @@ func (s State) everUsed() bool {
 	return s.Published.known() || s.CredentialsVersion != "" || s.Primary.Version != "" || s.Alternate.Version != ""
 }
 
-// credentialsFailure says why the credentials cannot be used.
+// credentialsFailure returns why the credentials cannot be used.
 func credentialsFailure(err error) *Error {
 	failure, ok := errors.AsType[*Error](err)
 	switch {

@@ -6,9 +6,10 @@ import (
 )
 
 // Without Multi Token Support Reltio may answer an early refresh with the token
-// that is published already. This file has all of that rule: the token is not
-// published again, its recorded expiry never moves later, no request is made
-// before it has expired, and a run waits for that instant where it is near.
+// that is published already. The rule: the token is not published again, its
+// recorded expiry never moves later, no request is made before it has expired, and a
+// run waits for that instant if it is near. With two credential sets, turns.go says
+// which set is asked then.
 
 const (
 	// sameTokenMargin is how long after a recorded expiry a new token is
@@ -59,7 +60,7 @@ func (a *attempt) requestUntilNew(ctx context.Context, set CredentialSet) (Token
 	return response, failure
 }
 
-// onceMore is the published token after a response that was the same token. Its
+// onceMore returns the published token after a response that was the same token. Its
 // expiry never moves later, because not every server counts down.
 func (p Published) onceMore(response TokenResponse) Published {
 	p.ExpiresAt = earlier(p.ExpiresAt, wholeSeconds(response.SentAt.Add(min(response.ExpiresIn, maxLifetime))))

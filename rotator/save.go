@@ -34,11 +34,11 @@ func newVersionID() string {
 	return fmt.Sprintf("%s%d-%x", ownVersion, time.Now().Unix(), id)
 }
 
-// maxMerges is how often a changed refresh token is brought into a document that
+// maxMerges is how often a run writes a changed refresh token into a document that
 // an operator saved at the same moment.
 const maxMerges = 2
 
-// saving is a document on its way into the credentials secret.
+// saving is a document that is being saved to the credentials secret.
 type saving struct {
 	// set is the one whose refresh token changed, and spent the fingerprint of
 	// the one that its token request used; both are empty where a pending one is
@@ -224,7 +224,7 @@ func (c Credentials) holding(s *saving) (SetName, bool) {
 	return "", false
 }
 
-// noteChanges notes of which sets an operator changed a field.
+// noteChanges notes the sets in which an operator changed a field.
 func (s *saving) noteChanges(read, theirs Credentials) {
 	if s.changed == nil {
 		s.changed = map[SetName]bool{}
@@ -273,8 +273,8 @@ func (s SetState) hasReplaced(refreshToken secret.Value) bool {
 	return false
 }
 
-// notSaved says what became of a changed refresh token that is not in the
-// secret; nil when it is there.
+// notSaved returns the failure of a changed refresh token that is not in the secret,
+// or nil if it is there.
 func (a *attempt) notSaved(s *saving) *Error {
 	if s == nil || s.saved || s.login {
 		return nil

@@ -22,9 +22,12 @@ const (
 	attemptTimeout = 20 * time.Second
 )
 
+// A run also repeats a token request that returned the published token
+// (rotator/same_token.go), and writes that failed (rotator/publish.go and record.go).
+
 // RequestToken sends the request and repeats it, at most twice, after a failure
 // that certainly executed nothing. Between attempts it waits as long as the
-// server asked for, or a moment. It returns without a further attempt when less
+// server asked for, or up to 2 s. It returns without a further attempt when less
 // than 20 s would be left before ctx's deadline. Its errors are
 // *[rotator.Error]; see [rotator.TokenEndpoint] for what comes beside them.
 func (e *Endpoint) RequestToken(ctx context.Context, request rotator.TokenRequest) (rotator.TokenResponse, error) {

@@ -205,7 +205,7 @@ func TestARefreshTokenThatCannotBeSavedIsPending(t *testing.T) {
 			s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": "the operator's own"})
 			r := s.beat()
 			r.want("default", rotator.Restored)
-			r.wantLogged("WARN", "is given up")
+			r.wantLogged("WARN", "is discarded")
 			if _, ok := pending(s); ok {
 				t.Error("the pending refresh token is still there")
 			}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// recordResponse records what became of a usable token response.
+// recordResponse records the result of a usable token response.
 func (a *attempt) recordResponse(ctx context.Context, k *kept) (Outcome, error) {
 	now := time.Now()
 	a.noteTried(ctx, k, now)
@@ -94,7 +94,7 @@ func (a *attempt) recordUnreadable(ctx context.Context, failure *Error) (Outcome
 }
 
 // finish notes what belongs to no credential set, writes the record, which ends
-// the lease, and says what became of the attempt.
+// the lease, and returns the result of the attempt.
 func (a *attempt) finish(ctx context.Context, outcome Outcome, connection *Error) (Outcome, error) {
 	a.next.Error, a.next.Failures = a.next.Error.following(a.next.Failures, connection)
 	err := a.record(ctx)

@@ -35,7 +35,7 @@ type Report struct {
 	Connections []Result `json:"connections"`
 }
 
-// Result is what became of one connection.
+// Result is the result of one connection.
 type Result struct {
 	Name    string  `json:"name"`
 	Outcome Outcome `json:"outcome"`
@@ -59,7 +59,7 @@ type Result struct {
 	Message string `json:"message,omitempty"`
 }
 
-// result is the connection's line of the report.
+// result returns the connection's part of the report.
 func (a *attempt) result(outcome Outcome, err error) Result {
 	c, now := a.c, time.Now()
 	c.State = a.next

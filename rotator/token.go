@@ -23,8 +23,8 @@ type Token struct {
 	ValidUntil time.Time
 }
 
-// newToken judges whether an answer's access token may be published; the
-// error's code is BadResponse.
+// newToken returns the access token of a response if it may be published. If not,
+// the error's code is BadResponse.
 func newToken(a TokenResponse) (Token, *Error) {
 	if a.ExpiresIn <= 0 {
 		return Token{}, &Error{

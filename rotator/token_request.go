@@ -75,7 +75,7 @@ func (a *attempt) request(ctx context.Context, set CredentialSet) (TokenResponse
 	return loggedIn, loginFailure
 }
 
-// send makes one token request and notes what it tells.
+// send makes one token request and notes its result in the state.
 func (a *attempt) send(ctx context.Context, set CredentialSet, grantType GrantType) (TokenResponse, *Error) {
 	a.grantType = grantType
 	response, err := a.Endpoint.RequestToken(ctx, TokenRequest{

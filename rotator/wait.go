@@ -10,7 +10,7 @@ const (
 	longestPause = 5 * time.Second
 )
 
-// sleep pauses for d; false when ctx ended first.
+// sleep waits for d and reports whether it did before ctx ended.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
@@ -41,5 +41,5 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// wholeSeconds rounds down: a token never looks as if it lived longer.
+// wholeSeconds rounds down, so that no recorded expiry is later than the real one.
 func wholeSeconds(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }

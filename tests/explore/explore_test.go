@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 // tally is what all schedules show.
 type tally struct {
 	mu       sync.Mutex
+	began    time.Time
 	runs     int
 	byCall   map[string]int    // hits by call and fault
 	pairs    map[[2]string]int // hits of one after another in a run
@@ -42,6 +43,7 @@ type tally struct {
 // failure is one kind of violation.
 type failure struct {
 	seeds []uint64
+	after time.Duration // until it was found
 	first schedule
 	violation
 }
@@ -64,17 +66,16 @@ func (y *tally) add(s schedule, got outcome) {
 
 // TestExplore runs schedules on all cores. It fails with each kind of failure, once.
 func TestExplore(t *testing.T) {
-	y := &tally{byCall: map[string]int{}, pairs: map[[2]string]int{}, failures: map[string]*failure{}}
+	y := &tally{byCall: map[string]int{}, pairs: map[[2]string]int{}, failures: map[string]*failure{}, began: time.Now()}
 	var next, done atomic.Uint64
 	next.Store(*firstSeed - 1)
-	began := time.Now()
 	t.Run("schedules", func(t *testing.T) {
 		for worker := range runtime.GOMAXPROCS(0) {
 			t.Run(fmt.Sprint(worker), func(t *testing.T) {
 				t.Parallel()
 				for {
 					seed := next.Add(1)
-					if *schedules > 0 && seed >= *firstSeed+uint64(*schedules) || *schedules == 0 && time.Since(began) >= *lasts {
+					if *schedules > 0 && seed >= *firstSeed+uint64(*schedules) || *schedules == 0 && time.Since(y.began) >= *lasts {
 						return
 					}
 					s, got := explore(t, seed, y.add)
@@ -84,14 +85,14 @@ func TestExplore(t *testing.T) {
 			})
 		}
 	})
-	took := time.Since(began)
+	took := time.Since(y.began)
 	fmt.Printf("%d schedules in %d runs, %.0f runs a second, seeds %d to %d (%v)\n",
 		done.Load(), y.runs, float64(y.runs)/took.Seconds(), *firstSeed, *firstSeed+done.Load()-1, took.Round(time.Second))
 	y.printPairs()
 	for _, kind := range slices.Sorted(maps.Keys(y.failures)) {
 		f := y.failures[kind]
-		t.Errorf("%v\n%d schedules, the first seeds: %v\n\nfunc TestFound(t *testing.T) {\n\tholds(t, %v)\n}",
-			f.violation, len(f.seeds), f.seeds[:min(len(f.seeds), 10)], strings.ReplaceAll(f.first.String(), "\n", "\n\t"))
+		t.Errorf("%v\n%d schedules, the first after %v, seeds: %v\n\nfunc TestFound(t *testing.T) {\n\tholds(t, %v)\n}",
+			f.violation, len(f.seeds), f.after.Round(100*time.Millisecond), f.seeds[:min(len(f.seeds), 10)], strings.ReplaceAll(f.first.String(), "\n", "\n\t"))
 	}
 }
 
@@ -105,7 +106,7 @@ func (y *tally) note(t *testing.T, seed uint64, s schedule, got outcome) {
 	y.mu.Lock()
 	f, known := y.failures[kind]
 	if !known {
-		f = &failure{violation: v, first: s}
+		f = &failure{violation: v, first: s, after: time.Since(y.began)}
 		y.failures[kind] = f
 	}
 	f.seeds = append(f.seeds, seed)

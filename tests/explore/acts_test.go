@@ -49,6 +49,8 @@ var acts = map[string]func(*fixture){
 			f.forget()
 		}
 		clear(f.given)
+		_, open := f.lease()
+		f.unrecorded = f.unrecorded || open
 		f.putDocument(maps.Clone(f.opened))
 	},
 	"add a login": func(f *fixture) {

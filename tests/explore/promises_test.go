@@ -83,7 +83,7 @@ func (f *fixture) checkKept() {
 		if f.lostAllowed[refreshToken] || !f.h.Reltio.RefreshTokenAlive(refreshToken) || f.kept(refreshToken, anywhere) {
 			continue
 		}
-		if !f.lostStateAt.IsZero() && f.savedOld || f.leaseDeleted {
+		if f.savedOld && (f.unrecorded || !f.lostStateAt.IsZero()) || f.leaseDeleted {
 			continue // nothing says that it was replaced, or two runs were at work
 		}
 		f.violate(2, "a refresh token that arrived is neither in the secret nor pending", user)

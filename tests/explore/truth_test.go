@@ -20,6 +20,9 @@ type truth struct {
 	opened map[string]any
 	// note is the last operator's; savedOld: an operator saved an old document.
 	savedOld bool
+	// unrecorded: when that happened, a run had left no record yet of the refresh
+	// token that it had changed.
+	unrecorded bool
 	// changedAt is when an operator last changed a field of a credential set, and
 	// changes counts that; lostStateAt is when the state was last lost.
 	changedAt, lostStateAt time.Time

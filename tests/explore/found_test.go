@@ -118,3 +118,20 @@ func TestSavedLateAndPendingDeletedByARunThatDied(t *testing.T) {
 		},
 	})
 }
+
+// A record whose answer was lost is not repeated: by then a later run may have left
+// its own.
+func TestRecordWhoseAnswerIsLost(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "login", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		faults: []injection{
+			{place{0, "Endpoint.RequestToken(password)", 1}, "executed, 500", once},
+			{place{0, "Parameters.Put(state)", 2}, "answer lost", thisRun},
+			{place{1, "Endpoint.RequestToken(password)", 1}, "executed, 500", once},
+		},
+	})
+}

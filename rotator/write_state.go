@@ -1,0 +1,60 @@
+package rotator
+
+import (
+	"context"
+	"time"
+)
+
+// record writes the state, which ends the lease. One that says nothing new comes
+// after every other write, and is left out where there is no time for it: the
+// lease then ends by itself.
+func (a *attempt) record(ctx context.Context) error {
+	a.next.LeaseVersion = a.listed.LeaseVersion
+	says := !a.loginRecorded && a.next.document() == a.listed.document()
+	a.next.LeaseVersion = a.leaseVersion
+	if !says {
+		if failure := a.writeState(ctx, a.next, PriorityRecord); failure != nil {
+			return failure
+		}
+		return nil
+	}
+	_ = a.writeState(ctx, a.next, PrioritySame)
+	return nil
+}
+
+// writeState writes a state, again for as long as ctx allows.
+func (a *attempt) writeState(ctx context.Context, s State, priority Priority) *Error {
+	var lastErr error
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		err := a.Parameters.WaitToWrite(ctx, priority)
+		if err == nil {
+			if _, err = a.putState(ctx, s); err == nil || a.stateWritten(ctx, s) {
+				return nil
+			}
+		}
+		if lastErr == nil || ctx.Err() == nil {
+			lastErr = err
+		}
+		if !sleep(ctx, pause) {
+			return &Error{Code: StateUnavailable, Cause: lastErr, Message: "the state could not be recorded (" + lastErr.Error() + "); " + writeRemedy(lastErr, "the connection's state parameter")}
+		}
+	}
+}
+
+// stateWritten reports whether a state was written although the write failed: its
+// answer was lost. To repeat it then could replace the record of a later run.
+func (a *attempt) stateWritten(ctx context.Context, s State) bool {
+	listing, err := a.list(ctx)
+	for _, p := range listing {
+		if err == nil && p.Connection == a.c.Name && p.Kind == KindState {
+			return p.Value.Reveal() == s.document() || parseState(p.Value.Reveal(), time.Now()).LeaseVersion > a.leaseVersion
+		}
+	}
+	return false
+}
+
+func (a *attempt) putState(ctx context.Context, s State) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return a.Parameters.Put(ctx, a.c.Name, KindState, s.document())
+}

@@ -1,0 +1,93 @@
+package e2e_test
+
+import (
+	"testing"
+	"time"
+
+	"reltio-token-rotator/rotator"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness"
+)
+
+// An operator adds, exchanges and takes away sets of a running connection. No
+// token that a job holds is ended for it, and each refresh token is kept.
+func TestSetsAreAddedExchangedAndTakenAway(t *testing.T) {
+	for _, rotates := range []bool{false, true} {
+		for minute := 0; minute < 60; minute += 7 {
+			twoSets(t, fakereltio.Options{RotateRefreshToken: rotates}, func(t *testing.T, s *fixture) {
+				primary, alternate := s.sets()
+				s.putTwo(primary, nil)
+				jobs := held{}
+				s.live(jobs, 60+minute, 5*time.Minute, nil)
+
+				primary, _ = s.sets()
+				s.putTwo(primary, alternate)
+				s.live(jobs, 120+minute, leastLeft, nil)
+
+				primary, alternate = s.sets()
+				s.putTwo(alternate, primary)
+				s.live(jobs, 120+minute, 26*time.Minute, nil)
+				primary, alternate = s.sets()
+				if primary["note"] != "of "+second || alternate["note"] != "of user" {
+					t.Errorf("the sets are %v and %v", primary["note"], alternate["note"])
+				}
+
+				s.putTwo(primary, nil)
+				s.live(jobs, 120, leastLeft, nil)
+				if result := s.beat().of("default"); result.Set != "" || result.FailingSet != "" {
+					t.Errorf("with one set: %+v", result)
+				}
+			})
+		}
+	}
+}
+
+func TestOneSetIsReseeded(t *testing.T) {
+	for minute := 0; minute < 60; minute += 7 {
+		twoSets(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+			jobs := held{}
+			s.live(jobs, 60+minute, 26*time.Minute, nil)
+			primary, _ := s.sets()
+			user := "third"
+			s.Reltio.SetOptions(func(o *fakereltio.Options) { o.Users[user] = password })
+			s.putTwo(primary, s.credentialsOf(user))
+			s.live(jobs, 120, leastLeft, nil)
+			_, alternate := s.sets()
+			known := s.Reltio.RefreshTokens(user)
+			if alternate["note"] != "of "+user || alternate["refresh_token"] != known[len(known)-1] {
+				t.Error("the new set is not the alternate, or its refresh token is not kept")
+			}
+		})
+	}
+}
+
+// A state that is lost or edited costs at most one refresh more.
+func TestTheStateOfTwoSetsIsLostOrEdited(t *testing.T) {
+	for name, state := range map[string]string{
+		"lost":                      `{}`,
+		"not JSON":                  `{"published`,
+		"a set of another name":     `{"published":{"set":"third","issued_at":"1999-01-01T00:00:00Z","expires_at":"1999-01-01T01:00:00Z","valid_until":"1999-01-01T00:50:00Z"}}`,
+		"both held for years":       `{"primary":{"error":"bad_response","not_before":"2099-01-01T00:00:00Z"},"alternate":{"error":"bad_response","not_before":"2099-01-01T00:00:00Z"}}`,
+		"tokens that live for ever": `{"primary":{"token_expires_at":"2099-01-01T00:00:00Z"},"alternate":{"token_expires_at":"2099-01-01T00:00:00Z"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			twoSets(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+				s.live(held{}, 100, 26*time.Minute, nil)
+				s.AWS.PutParameter(harness.ParameterName("default", "state"), state)
+				s.beat().want("default", rotator.Refreshed)
+				refreshed := 0
+				s.live(held{}, 4*60, 5*time.Minute, func(result rotator.Result, _ run) {
+					if result.Outcome == rotator.Refreshed {
+						refreshed++
+					}
+				})
+				if refreshed > 10 {
+					t.Errorf("%d refreshes in the 4 h after it", refreshed)
+				}
+				if result := s.beat().of("default"); result.Error != "" {
+					t.Errorf("%+v", result)
+				}
+			})
+		})
+	}
+}

@@ -56,7 +56,7 @@ func TestARealEndpoint(t *testing.T) {
 					saveTo = filepath.Join(filepath.Dir(file), "new.json")
 				}
 				s, err := readSettings(func(name string) string {
-					return map[string]string{"CREDENTIALS": file, "TOKEN_URL": tokenURL, "SAVE_TO": saveTo, "RUN_FOR": "1500ms"}[name]
+					return map[string]string{"CREDENTIALS": file, "TOKEN_URL": tokenURL, "SAVE_TO": saveTo, "RUN_FOR": "6s"}[name]
 				})
 				if err != nil {
 					t.Fatal(err)
@@ -103,7 +103,7 @@ func savedWorks(t *testing.T, before []byte, saveTo, tokenURL string) {
 		t.Error("a temporary file is left")
 	}
 	if _, err := readSettings(func(name string) string {
-		return map[string]string{"CREDENTIALS": saveTo, "TOKEN_URL": tokenURL, "RUN_FOR": "1500ms"}[name]
+		return map[string]string{"CREDENTIALS": saveTo, "TOKEN_URL": tokenURL, "RUN_FOR": "6s"}[name]
 	}); err != nil {
 		t.Fatal(err)
 	}

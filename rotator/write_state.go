@@ -45,9 +45,12 @@ func (a *attempt) writeState(ctx context.Context, s State, priority Priority) *E
 // answer was lost. To repeat it then could replace the record of a later run.
 func (a *attempt) stateWritten(ctx context.Context, s State) bool {
 	listing, err := a.list(ctx)
-	for _, p := range listing {
-		if err == nil && p.Connection == a.c.Name && p.Kind == KindState {
-			return p.Value.Reveal() == s.document() || parseState(p.Value.Reveal(), time.Now()).LeaseVersion > a.leaseVersion
+	if err != nil {
+		return false
+	}
+	for _, c := range Connections(listing, a.Settings, time.Now()) {
+		if c.Name == a.c.Name {
+			return c.State.document() == s.document() || c.State.LeaseVersion > a.leaseVersion
 		}
 	}
 	return false

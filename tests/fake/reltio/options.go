@@ -43,6 +43,8 @@ type Options struct {
 	// millisecond later, cut to whole seconds: the first answer says 3598, and the
 	// token lives until the 3599 s are over.
 	Lifetime time.Duration
+	// Lifetimes are those of the access tokens of some users.
+	Lifetimes map[string]time.Duration
 	// RefreshLifetime is 28 days from the login, not extended by use. A rotated
 	// refresh token is a new one with a clock of its own.
 	RefreshLifetime time.Duration

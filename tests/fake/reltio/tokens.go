@@ -128,9 +128,13 @@ func (st *store) issue(of owner, scope string, refresh *refreshToken, o Options,
 			st.end(other, now)
 		}
 	}
+	lifetime, ok := o.Lifetimes[of.user]
+	if !ok {
+		lifetime = o.Lifetime
+	}
 	token := &accessToken{
 		owner: of, scope: scope, refresh: refresh,
-		issued: now, expires: now.Add(o.Lifetime), stateless: o.JWT,
+		issued: now, expires: now.Add(lifetime), stateless: o.JWT,
 	}
 	token.value = st.newValue(o.TokenFormat)
 	if o.JWT {

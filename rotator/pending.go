@@ -159,8 +159,9 @@ func (a *attempt) newerThanSaved(ctx context.Context) (map[SetName]secret.Value,
 	}
 	for name, part := range parts {
 		for _, set := range newer.Sets() {
-			_, pending := a.c.Pending.For(set, version.ID)
-			if !set.RefreshToken.Empty() && (pending || set.RefreshToken.Fingerprint() == part.RefreshTokenFingerprint) {
+			pending, _ := a.c.Pending.For(set, version.ID)
+			newest := []string{set.RefreshToken.Fingerprint(), pending.RefreshToken.Fingerprint()}
+			if part.RefreshTokenFingerprint != "" && slices.Contains(newest, part.RefreshTokenFingerprint) {
 				use[name] = set.RefreshToken
 				a.Log.WarnContext(ctx, "an older document was saved over the credentials secret; the newer refresh token is written back to it", "connection", a.c.Name, "set", name)
 			}

@@ -65,7 +65,7 @@ func (a *attempt) recordNothingAsked(ctx context.Context) (Outcome, error) {
 			a.describe(set, a.creds.CreatedAt)
 		}
 	}
-	a.next.CredentialsVersion = a.creds.Version
+	a.noteVersion()
 	outcome := a.otherwise
 	if a.restored {
 		outcome = Restored
@@ -160,7 +160,7 @@ func (a *attempt) noteTried(ctx context.Context, k *kept, now time.Time) {
 	}
 	a.describe(k.set, a.creds.CreatedAt)
 	a.next.Of(k.set.Name).Version = a.creds.Version
-	a.next.CredentialsVersion = a.creds.Version
+	a.noteVersion()
 	s := k.saving
 	if s == nil {
 		return
@@ -179,6 +179,15 @@ func (a *attempt) noteTried(ctx context.Context, k *kept, now time.Time) {
 	}
 	if s.saved && !s.theirs && !a.c.Pending.empty() {
 		a.pendingErr = a.deletePending(ctx)
+	}
+}
+
+// noteVersion notes the credentials version that was used. As long as a newer
+// refresh token waits to be put back into it, the state names the version that
+// holds that one.
+func (a *attempt) noteVersion() {
+	if !a.unsaved {
+		a.next.CredentialsVersion = a.creds.Version
 	}
 }
 

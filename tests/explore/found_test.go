@@ -135,3 +135,21 @@ func TestRecordWhoseAnswerIsLost(t *testing.T) {
 		},
 	})
 }
+
+// The version that holds the newer refresh token stays named until that one is in
+// the secret again.
+func TestOldDocumentThatCannotBePutRight(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{1, "Saver.Save", 1}, "refused", thisRun},
+		},
+	})
+}

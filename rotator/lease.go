@@ -124,10 +124,8 @@ func (a *attempt) leaseSet() SetName {
 // record may have ended it. This run's record ends that run's lease, and without the
 // mark nothing would show the uncertainty any more.
 func (a *attempt) inheritLease(now time.Time) {
-	if !a.c.leaseExpired(now) || a.c.Lease.Set == "" {
-		return
-	}
-	if p := a.next.Published; a.c.Lease.Set == p.Set || p.Set == "" {
-		a.next.Published = p.uncertainAt(now)
+	if a.c.leaseExpired(now) && a.c.Lease.Set != "" {
+		// The run may have published a token of the resting set, too.
+		a.next.Published = a.next.Published.uncertainAt(now)
 	}
 }

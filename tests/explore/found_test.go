@@ -153,3 +153,19 @@ func TestOldDocumentThatCannotBePutRight(t *testing.T) {
 		},
 	})
 }
+
+// A run of the resting set published its token and died. The next request ended
+// that token, and its answer was lost: what jobs hold is uncertain.
+func TestRestingSetsRunDiedAfterItPublished(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "refresh token", two: true, turns: 1,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		faults: []injection{
+			{place{0, "Tokens.Publish", 1}, "killed after", once},
+			{place{1, "Endpoint.RequestToken(refresh_token)", 1}, "executed, 504", once},
+		},
+	})
+}

@@ -85,7 +85,7 @@ run: ## run the real function on this machine, without AWS
 	@.build/demo
 
 test: ## run all tests that need only Go
-	go test ./...
+	go test -timeout 20m ./...
 
 simulate: ## 90 days of faults, compared with other solutions|[SEED=1]
 	@cd tests/simulation && go test -count=1 -timeout 10m -args -long -seed $(or $(SEED),1)

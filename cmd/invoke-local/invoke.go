@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"reltio-token-rotator/tests/fake/aws"
@@ -55,6 +56,15 @@ func invoke(ctx context.Context, console *machine.Console, command machine.Comma
 		"AwsEndpointUrl=" + accountURL, "TokenUrl=" + tokensURL + "/oauth/token",
 		"TokenHosts=" + dockerHost + ",127.0.0.1",
 	}, engine.invokeFlags...)
+	// sam local gives the function a variable of the caller that has the name of
+	// one of the template's, in place of the template's value.
+	command.Env = slices.DeleteFunc(command.Env, func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains([]string{
+			"PREFIX", "TOKEN_URL", "TOKEN_HOSTS", "REFRESH_BEFORE", "HEARTBEAT", "TOKEN_REQUESTS_PER_SECOND",
+			"LOG_LEVEL", "HTTPS_PROXY", "NO_PROXY", "AWS_ENDPOINT_URL",
+		}, name)
+	})
 	// sam calls STS, which the fake answers. With AWS_ENDPOINT_URL instead, sam
 	// local would override the function's variable.
 	command.Env = append(command.Env, "AWS_ENDPOINT_URL_STS="+strings.Replace(accountURL, dockerHost, engine.listenOn, 1))

@@ -22,12 +22,18 @@ const clockMargin = 2 * time.Second
 // current then.
 func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	own, last := a.creds.Version, a.listed.CredentialsVersion
-	died := a.c.leaseExpired(a.began)
-	if own == last || !strings.HasPrefix(own, ownVersion) || a.unsaved {
+	if own == last || !strings.HasPrefix(own, ownVersion) {
 		return false
 	}
+	died := a.c.leaseExpired(a.began)
 	labels, err := a.Saver.Labels(ctx, a.c.Name)
 	if err != nil || labels.Current != own || labels.Previous == last || labels.Previous == "" || strings.HasPrefix(labels.Previous, ownVersion) {
+		if last != "" { // the rotator's own writes are no news: a refused login stays refused
+			a.next = a.next.renamed(last, own)
+		}
+		return false
+	}
+	if a.unsaved {
 		return false
 	}
 	replaced, err := a.Credentials.ReadVersion(ctx, a.c.Name, labels.Previous)

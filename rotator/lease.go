@@ -117,6 +117,9 @@ func (a *attempt) leaseSet() SetName {
 	if len(a.d.ask) > 0 {
 		return a.d.ask[0]
 	}
+	if a.c.leaseExpired(a.began) {
+		return a.c.Lease.Set // what its run has done is not known before this one's record
+	}
 	return ""
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness"
 )
 
@@ -114,6 +115,11 @@ var acts = map[string]func(*fixture){
 		f.config["enabled"] = true
 		f.putConfig()
 	},
+	"the password changes": func(f *fixture) {
+		f.passwordChanged = true
+		f.h.Reltio.SetOptions(func(o *fakereltio.Options) { o.Password = "another password" })
+	},
+	"the refresh tokens expire": func(f *fixture) { f.h.Reltio.ExpireRefreshTokens() },
 	// Another invocation does all its work before the call, or beside it.
 	"overtake": func(f *fixture) { f.finish(f.launch(-1, rotator.Event{})) },
 	"beside":   func(f *fixture) { f.launch(-1, rotator.Event{}) },

@@ -169,3 +169,76 @@ func TestRestingSetsRunDiedAfterItPublished(t *testing.T) {
 		},
 	})
 }
+
+// A run that died may have published the resting set's token: until another one is
+// published, what the token secret holds is uncertain.
+func TestRestingSetsRunDiedAndTheNextRequestFails(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "refresh token", two: true, turns: 1,
+		beats: []beat{
+			{untilDue, ""},
+			{60 * time.Second, ""},
+		},
+		faults: []injection{
+			{place{0, "Parameters.Put(state)", 1}, "killed before", once},
+			{place{1, "Endpoint.RequestToken(refresh_token)", 1}, "another token type", once},
+		},
+	})
+}
+
+// A refused login stays refused when the run dies that saved the other set's
+// refresh token: its version of the credentials is no news.
+func TestRefusedLoginThenASaveByARunThatDied(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "refresh token and login", two: true, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Lister.List", 1}, "the password changes"},
+			{place{0, "Lister.List", 1}, "the refresh tokens expire"},
+		},
+		faults: []injection{
+			{place{0, "Endpoint.RequestToken(refresh_token)", 2}, "not executed", once},
+			{place{1, "Saver.Labels", 1}, "killed before", once},
+		},
+	})
+}
+
+// A lease that is taken without a token request goes on naming the set of the run
+// that died before.
+func TestTwoRunsThatDied(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 1,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		faults: []injection{
+			{place{0, "Saver.Labels", 1}, "killed before", once},
+			{place{1, "Credentials.Read", 1}, "refused", once},
+			{place{1, "Parameters.Put(lease)", 1}, "killed after", once},
+		},
+	})
+}
+
+// The same where the credentials could not be read and no record could be written.
+func TestRunsThatLeaveNoRecordThenUnreadableCredentials(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates and revokes", credentials: "refresh token and login", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, "force"},
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{1, "Endpoint.RequestToken(refresh_token)", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{1, "Parameters.Put(state)", 1}, "timeout", fourMinutes},
+			{place{3, "Credentials.Read", 1}, "timeout", once},
+		},
+	})
+}

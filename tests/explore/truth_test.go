@@ -28,6 +28,8 @@ type truth struct {
 	changedAt, lostStateAt time.Time
 	changes                int
 	leaseDeleted           bool
+	// passwordChanged: Reltio has another password of the user.
+	passwordChanged bool
 	// arrived are the last refresh tokens that answers brought, by user; given
 	// those that operators gave.
 	arrived, given map[string]string
@@ -167,7 +169,7 @@ func (v *invocation) asking(request rotator.TokenRequest) {
 	}
 	name := request.Username.Reveal()
 	recorded := state.Primary.Login.Outcome == rotator.LoginSent || state.Alternate.Login.Outcome == rotator.LoginSent
-	if !recorded && v.lostStateAt.Before(v.began) {
+	if !recorded && v.lostStateAt.Before(v.began) && !v.leaseDeleted {
 		v.violate(4, "a login is sent before it is recorded", name)
 	}
 	if v.event.Force {
@@ -180,7 +182,9 @@ func (v *invocation) asking(request rotator.TokenRequest) {
 	if len(recent) >= 2 {
 		v.violate(4, "a login of which nothing is known is sent a third time within an hour", name)
 	}
-	v.unknown[name] = append(recent, time.Now())
+	if v.notesRead == v.notes { // else it is one of older credentials
+		v.unknown[name] = append(recent, time.Now())
+	}
 }
 
 // publishedTokens are the tokens that jobs may hold. One that was published twice
@@ -295,7 +299,8 @@ func (f *fixture) usable(set rotator.CredentialSet) bool {
 	case refreshToken != "" && f.h.Reltio.RefreshTokenAlive(refreshToken):
 		return true
 	case set.CanLogIn():
-		return set.Password.Reveal() == passwordOf(set.Username.Reveal())
+		name := set.Username.Reveal()
+		return set.Password.Reveal() == passwordOf(name) && !(name == user && f.passwordChanged)
 	}
 	return refreshToken == ""
 }

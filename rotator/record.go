@@ -3,6 +3,7 @@ package rotator
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -150,7 +151,7 @@ func (a *attempt) noteTried(ctx context.Context, k *kept, now time.Time) {
 	for name, failure := range a.failures {
 		a.describe(a.creds.Of(name), a.creds.CreatedAt)
 		a.next.Of(name).Version = a.creds.Version
-		if !a.leavesNoError(failure, now) {
+		if !a.leavesNoError(name, failure, now) {
 			*a.next.Of(name) = a.next.Of(name).failed(a.began, now, failure)
 			a.keepDue(name, now)
 		}
@@ -192,12 +193,12 @@ func (a *attempt) noteVersion() {
 }
 
 // leavesNoError reports whether a failed attempt is as if it had not been: a
-// forced refresh of a token that is not due, whose failure says nothing lasting.
+// forced refresh with a set that is not due, whose failure says nothing lasting.
 // The token becomes due when it would have.
-func (a *attempt) leavesNoError(failure *Error, now time.Time) bool {
+func (a *attempt) leavesNoError(set SetName, failure *Error, now time.Time) bool {
 	c := a.c
 	c.State = a.next
-	due := len(c.due(now, Event{}, a.Settings.Heartbeat, &a.creds).ask) > 0
+	due := slices.Contains(c.due(now, Event{}, a.Settings.Heartbeat, &a.creds).ask, set)
 	return a.event.Force && !due && !failure.Code.WaitsForNewCredentials()
 }
 

@@ -73,6 +73,11 @@ func faultsOf(call string) []string {
 	case call == "Credentials.Read" || call == "Credentials.ReadVersion" || call == "Saver.Labels" || call == "Lister.List" || call == "Parameters.At":
 		return []string{"killed before", "refused", "slow", "timeout"}
 	}
+	if call == "Parameters.Put(state)" {
+		// A state that is written after a later one cannot be told from it:
+		// Parameter Store has no compare-and-set.
+		return slices.DeleteFunc(slices.Clone(faultNames), func(name string) bool { return name == "late effect" })
+	}
 	return faultNames
 }
 

@@ -242,3 +242,20 @@ func TestRunsThatLeaveNoRecordThenUnreadableCredentials(t *testing.T) {
 		},
 	})
 }
+
+// A forced refresh with the publishing set leaves no error of it where only the
+// other set is due.
+func TestForcedPublishingSetInTheOtherSetsTurn(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "refresh token", two: true, turns: 1,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, "force alternate"},
+			{60 * time.Second, ""},
+		},
+		faults: []injection{
+			{place{1, "Endpoint.RequestToken(refresh_token)", 1}, "503", once},
+			{place{2, "Endpoint.RequestToken(refresh_token)", 1}, "invalid_grant 403", once},
+		},
+	})
+}

@@ -44,7 +44,7 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	leased := a.c.Lease.Until.Add(-attemptTimeout)
 	younger := died && replaced.CreatedAt.After(leased.Add(clockMargin))
 	if concurrent := err == nil && (a.savedLate != nil || younger || !theirs.sameButRefreshTokens(a.creds)); !concurrent {
-		if !died && a.savedLate == nil {
+		if !died && a.savedLate == nil && err == nil {
 			return false // the state was lost
 		}
 		a.Log.WarnContext(ctx, "a run ended right after it saved a changed refresh token; if you wrote new credentials during that run, the save replaced them: write them again",

@@ -199,6 +199,11 @@ func (f *fixture) end(v *invocation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.active--
+	if !v.couldKeep() {
+		for _, refreshToken := range v.delivering {
+			f.lostAllowed[refreshToken] = true
+		}
+	}
 	close(v.ended)
 	if *show {
 		report, _ := json.Marshal(v.report.Connections)

@@ -259,3 +259,24 @@ func TestForcedPublishingSetInTheOtherSetsTurn(t *testing.T) {
 		},
 	})
 }
+
+// An operator who may have to write credentials again is told so where the version
+// that a dead run replaced cannot be read.
+func TestReplacedVersionThatCannotBeRead(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "login", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "add a login"},
+		},
+		faults: []injection{
+			{place{0, "Saver.RestorePrevious", 1}, "killed before", once},
+			{place{2, "Credentials.ReadVersion", 2}, "refused", fourMinutes},
+			{place{2, "Credentials.Read", 1}, "timeout", once},
+		},
+	})
+}

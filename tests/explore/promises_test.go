@@ -23,11 +23,6 @@ func (f *fixture) check(v *invocation) {
 	if f.active > 0 {
 		return
 	}
-	if !v.couldKeep() {
-		for _, refreshToken := range v.delivering {
-			f.lostAllowed[refreshToken] = true
-		}
-	}
 	state := f.state()
 	lease, open := f.lease()
 	f.checkCertain(state, lease, open)

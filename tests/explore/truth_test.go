@@ -175,7 +175,7 @@ func (v *invocation) asking(request rotator.TokenRequest) {
 	if v.event.Force {
 		return
 	}
-	if v.refused[name] && v.changesRead == v.changes {
+	if v.refused[name] && v.changesRead == v.changes && !v.leaseDeleted {
 		v.violate(4, "a refused password is sent again", name)
 	}
 	recent := slices.DeleteFunc(v.unknown[name], func(at time.Time) bool { return time.Since(at) >= time.Hour-time.Minute })
@@ -280,7 +280,7 @@ func (f *fixture) userOf2(request rotator.TokenRequest, response rotator.TokenRe
 	return f.userOf(request)
 }
 
-// storable reports whether an invocation could have kept a refresh token.
+// couldKeep reports whether an invocation could have kept a refresh token.
 func (v *invocation) couldKeep() bool {
 	return !v.dead.Load() && (!v.failed["Saver.Save"] || !v.failed["Pending.PutPending"])
 }

@@ -27,6 +27,9 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	}
 	died := a.c.leaseExpired(a.began)
 	labels, err := a.Saver.Labels(ctx, a.c.Name)
+	if err != nil && died {
+		a.warnOfReplaced(ctx, "")
+	}
 	if err != nil || labels.Current != own || labels.Previous == last || labels.Previous == "" || strings.HasPrefix(labels.Previous, ownVersion) {
 		if last != "" { // the rotator's own writes are no news: a refused login stays refused
 			a.next = a.next.renamed(last, own)
@@ -47,8 +50,7 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 		if !died && a.savedLate == nil && err == nil {
 			return false // the state was lost
 		}
-		a.Log.WarnContext(ctx, "a run ended right after it saved a changed refresh token; if you wrote new credentials during that run, the save replaced them: write them again",
-			"connection", a.c.Name, "died_by", a.c.Lease.Until.Format(time.RFC3339), "replaced_version", labels.Previous)
+		a.warnOfReplaced(ctx, labels.Previous)
 		return false
 	}
 	s := &saving{creds: a.creds, read: last, versionID: own, saved: true}
@@ -64,6 +66,13 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	a.noteSaved(ctx, s)
 	a.otherwise = Deferred
 	return true
+}
+
+// warnOfReplaced asks operators to look whether a run that died has replaced their
+// version; an empty one is not known.
+func (a *attempt) warnOfReplaced(ctx context.Context, version string) {
+	a.Log.WarnContext(ctx, "a run ended right after it saved a changed refresh token; if you wrote new credentials during that run, the save replaced them: write them again",
+		"connection", a.c.Name, "died_by", a.c.Lease.Until.Format(time.RFC3339), "replaced_version", version)
 }
 
 // sameButRefreshTokens reports whether all other fields of the documents are

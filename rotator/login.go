@@ -124,6 +124,9 @@ func (a *attempt) recordLogin(ctx context.Context, set SetName, sent, before Log
 	if sent.Tries > 1 {
 		part.NotBefore = wholeSeconds(sent.At.Add(maxBackoff))
 	}
+	if !a.unsaved {
+		dying.CredentialsVersion = a.creds.Version
+	}
 	dying.LeaseVersion = a.c.State.LeaseVersion
 	if failure := a.writeState(ctx, dying, PriorityRecord); failure != nil {
 		a.next.Of(set).Login = before

@@ -3,6 +3,7 @@ package rotator
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"reltio-token-rotator/rotator/secret"
@@ -151,8 +152,10 @@ func (a *attempt) readCredentials(ctx context.Context) error {
 // when its fields are put right, and another stands when they are wrong.
 func (a *attempt) noteReadable() {
 	s := &a.c.State
-	// A refresh token that could not be saved is lost where no version is new.
-	lost := s.Error == CredentialsNotSaved && a.creds.Version == s.CredentialsVersion
+	// A refresh token that could not be saved is lost where no version is new, unless
+	// a login can replace it.
+	lost := s.Error == CredentialsNotSaved && a.creds.Version == s.CredentialsVersion &&
+		slices.ContainsFunc(a.creds.Sets(), func(set CredentialSet) bool { return !set.CanLogIn() })
 	if s.Error == CredentialsUnread || a.c.pendingIsGone() && !lost {
 		s.Error, s.Failures = "", 0
 	}

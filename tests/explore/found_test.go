@@ -280,3 +280,54 @@ func TestReplacedVersionThatCannotBeRead(t *testing.T) {
 		},
 	})
 }
+
+// A login's record names the credentials version that it was sent with, so that a
+// save by a run that dies is known as the rotator's own.
+func TestFirstRunDiesAfterARefusedLogin(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "refresh token and login", two: true, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Lister.List", 1}, "the password changes"},
+			{place{0, "Lister.List", 1}, "the refresh tokens expire"},
+		},
+		faults: []injection{
+			{place{0, "Tokens.Publish", 1}, "killed before", once},
+		},
+	})
+}
+
+// A lost refresh token is no standing error where a login replaces it.
+func TestLostRefreshTokenBesideALogin(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token and login", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "timeout", fourMinutes},
+			{place{0, "Parameters.Put(lease)", 1}, "timeout", once},
+			{place{1, "Pending.PutPending", 1}, "timeout", fourMinutes},
+		},
+	})
+}
+
+// An operator is told where it cannot be verified what a dead run replaced.
+func TestSavesThatCannotBeVerified(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "exchange the sets"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Labels", 1}, "timeout", fourMinutes},
+			{place{0, "Tokens.Publish", 1}, "killed before", fourMinutes},
+		},
+	})
+}

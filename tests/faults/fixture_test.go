@@ -90,7 +90,12 @@ func (r *run) over() bool {
 func (s *fixture) launch(faultOf func(*run, call) *fault) *run {
 	s.beats++
 	r := &run{began: time.Now(), ended: make(chan struct{})}
-	r.process = &process{faultOf: func(c call) *fault { return faultOf(r, c) }, server: s.w.Reltio, late: &s.running}
+	var mu sync.Mutex // a run that saves for long publishes beside it
+	r.process = &process{faultOf: func(c call) *fault {
+		mu.Lock()
+		defer mu.Unlock()
+		return faultOf(r, c)
+	}, server: s.w.Reltio, late: &s.running}
 	rotating := r.wrap(*s.real)
 	id := fmt.Sprintf("request-%d", s.beats)
 	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Timeout)

@@ -56,7 +56,9 @@ func (l Login) after(before Login, failure *Error) Login {
 	case LoginRejected:
 		l.Outcome = LoginRefused
 	default:
-		l.Outcome = LoginUnknown
+		if l.Outcome != LoginRefused {
+			l.Outcome = LoginUnknown
+		}
 	}
 	return l
 }
@@ -89,7 +91,11 @@ func (a *attempt) logIn(ctx context.Context, set CredentialSet) (TokenResponse, 
 		return TokenResponse{}, &Error{Code: AnswerLost, NotBefore: at, Message: "the outcome of the last login is not known, and the password may be wrong; it is sent once an hour, because accounts get locked"}
 	}
 	sent := Login{Version: a.creds.Version, Outcome: LoginSent, At: time.Now(), Tries: 1}
-	if before.Version == sent.Version && before.Outcome != LoginRefused {
+	switch {
+	case before.Version != sent.Version:
+	case before.Outcome == LoginRefused:
+		sent.Outcome = LoginRefused // only a login that succeeds proves otherwise
+	default:
 		sent.Tries = min(before.Tries, maxFailures-1) + 1
 	}
 	if failure := a.recordLogin(ctx, set.Name, sent, before); failure != nil {

@@ -331,3 +331,22 @@ func TestSavesThatCannotBeVerified(t *testing.T) {
 		},
 	})
 }
+
+// A login that an operator forces, and whose answer is lost, does not make a refused
+// password one that may be sent again.
+func TestForcedLoginOfARefusedPasswordWhoseAnswerIsLost(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "refresh token and login", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, "force"},
+		},
+		acts: []act{
+			{place{0, "Lister.List", 1}, "the password changes"},
+			{place{0, "Lister.List", 1}, "the refresh tokens expire"},
+		},
+		faults: []injection{
+			{place{1, "Endpoint.RequestToken(password)", 1}, "504, executed 30 s later", once},
+		},
+	})
+}

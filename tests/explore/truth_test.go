@@ -168,8 +168,10 @@ func (v *invocation) asking(request rotator.TokenRequest) {
 		return
 	}
 	name := request.Username.Reveal()
-	recorded := state.Primary.Login.Outcome == rotator.LoginSent || state.Alternate.Login.Outcome == rotator.LoginSent
-	if !recorded && v.lostStateAt.Before(v.began) && !v.leaseDeleted {
+	recorded := func(l rotator.Login) bool {
+		return l.Outcome != "" && !l.At.Before(v.began.Truncate(time.Second))
+	}
+	if !recorded(state.Primary.Login) && !recorded(state.Alternate.Login) && v.lostStateAt.Before(v.began) && !v.leaseDeleted {
 		v.violate(4, "a login is sent before it is recorded", name)
 	}
 	if v.event.Force {

@@ -16,7 +16,8 @@ type connectionChecker struct {
 	now time.Time
 	// writes says that the connection is in the sample to which the doctor writes.
 	writes bool
-	// logins is set when the credentials have been read.
+	// sets and logins are those of the credentials, and empty until they are read.
+	sets   []*setChecker
 	logins []login
 }
 
@@ -47,7 +48,7 @@ func (c *connectionChecker) check(ctx, cleanup context.Context) []Check {
 		parameters = safely(CheckParameters, func() []Check { return []Check{c.checkParameterWrite(ctx, cleanup)} })
 	})
 	running.Wait()
-	return slices.Concat([]Check{config}, credentials, token, parameters, []Check{c.checkTokenLifetime()})
+	return slices.Concat([]Check{config}, credentials, token, parameters, []Check{c.checkTokenLifetime()}, c.checkEqualLives())
 }
 
 func (c *connectionChecker) checkConfig() Check {

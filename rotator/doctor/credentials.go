@@ -23,13 +23,16 @@ func (c *connectionChecker) checkCredentials(ctx context.Context, description ro
 	checks := []Check{passed(CheckCredentials, "readable and complete, version %s", creds.Version)}
 	state := c.State.AlignedWith(creds)
 	for _, set := range creds.Sets() {
-		about := setChecker{c, *state.Of(set.Name), set, creds.Version, creds.Two()}
-		seen := creds.CreatedAt
+		about := &setChecker{c, *state.Of(set.Name), set, creds.CreatedAt, creds.Version, creds.Two()}
 		pending, ok := c.Pending.For(set, creds.Version)
 		if ok {
-			about.set.RefreshToken, seen = pending.RefreshToken, pending.SavedAt
+			about.set.RefreshToken, about.seen = pending.RefreshToken, pending.SavedAt
 		}
-		checks = append(checks, about.checkGrant(ok), about.checkAge(seen))
+		checks = append(checks, about.checkGrant(ok), about.checkAge())
+		c.sets = append(c.sets, about)
+	}
+	if creds.Two() {
+		checks = append(checks, checkSameEnd(c.sets[0], c.sets[1])...)
 	}
 	c.logins = c.loginsOf(creds)
 	return checks
@@ -38,8 +41,11 @@ func (c *connectionChecker) checkCredentials(ctx context.Context, description ro
 // setChecker checks one credential set.
 type setChecker struct {
 	*connectionChecker
-	state   rotator.SetState
-	set     rotator.CredentialSet
+	state rotator.SetState
+	set   rotator.CredentialSet
+	// seen is the earliest time at which a document with this refresh token is
+	// known to have existed, or zero.
+	seen    time.Time
 	version string
 	two     bool
 }
@@ -104,17 +110,24 @@ func (c *setChecker) checkGrant(pending bool) Check {
 	return c.named(passed(CheckGrant, "%s", which))
 }
 
-// checkAge reports the refresh token's age. seen is the earliest time at which it
-// is known to have existed.
-func (c *setChecker) checkAge(seen time.Time) Check {
-	if c.set.RefreshToken.Empty() {
-		return c.named(passed(CheckRefreshTokenAge, "no refresh token is in use"))
-	}
+// since returns from when the refresh token's age counts.
+func (c *setChecker) since() time.Time {
+	seen := c.seen
 	if seen.IsZero() || seen.After(c.now) {
 		seen = c.now
 	}
-	since := c.state.Since(c.set.RefreshToken.Fingerprint(), seen)
-	age, end := c.now.Sub(since), since.Add(rotator.RefreshTokenLife).Format(time.DateOnly)
+	return c.state.Since(c.set.RefreshToken.Fingerprint(), seen)
+}
+
+// end returns when the refresh token expires at Reltio.
+func (c *setChecker) end() time.Time { return c.since().Add(rotator.RefreshTokenLife) }
+
+// checkAge reports the refresh token's age.
+func (c *setChecker) checkAge() Check {
+	if c.set.RefreshToken.Empty() {
+		return c.named(passed(CheckRefreshTokenAge, "no refresh token is in use"))
+	}
+	age, end := c.now.Sub(c.since()), c.end().Format(time.DateOnly)
 	days := int(age.Hours() / 24)
 	newLogin := "log in again and write the new refresh token, or write username and password so that the rotator logs in itself: " +
 		putCredentials(c.Secrets.SecretName(c.Name, rotator.SecretCredentials))

@@ -71,4 +71,32 @@ func TestCheckOfCredentials(t *testing.T) {
 			c.says(doctor.CheckGrant, "with the pending refresh token")
 		})
 	})
+	t.Run("compares the refresh tokens of two sets", func(t *testing.T) {
+		twoSets(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+			s.hours(1, func(run) {})
+			s.check().wantOnlyWrong(map[string]string{"refresh_token_age": "the refresh tokens expire within seven days of each other (2000-01-29 and 2000-01-29)"})
+			time.Sleep(14 * 24 * time.Hour)
+			s.Reltio.Revoke(second) // so that a login brings another refresh token
+			primary, _ := s.sets()
+			s.putTwo(primary, s.credentialsOf(second))
+			s.hours(1, func(run) {})
+			s.check().wantWrong(nil)
+		})
+	})
+	t.Run("names two sets that are one login", func(t *testing.T) {
+		twoSets(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+			primary, _ := s.sets()
+			s.putTwo(primary, primary)
+			s.check().wantOnlyWrong(map[string]string{"grant": "alternate: the credentials secret cannot be used: field alternate is the same login as the fields beside it; use another Reltio user"})
+		})
+	})
+	t.Run("names unequal lives of two sets", func(t *testing.T) {
+		twoSets(t, fakereltio.Options{Lifetimes: map[string]time.Duration{second: 40 * time.Minute}}, func(t *testing.T, s *fixture) {
+			s.hours(1, func(run) {})
+			s.check().wantOnlyWrong(map[string]string{
+				"token_lifetime":    "the last access tokens of the two credential sets live 59m58s (primary) and 39m59s (alternate)",
+				"refresh_token_age": "expire within seven days of each other",
+			})
+		})
+	})
 }

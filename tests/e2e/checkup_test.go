@@ -115,6 +115,27 @@ func (c checkup) wantWrong(want map[string]string) {
 	}
 }
 
+// wantOnlyWrong is wantWrong for connections with two sets, where several checks
+// have one name: one check of each name is not ok, and its message holds the words.
+func (c checkup) wantOnlyWrong(want map[string]string) {
+	c.t.Helper()
+	found := map[string]string{}
+	for _, check := range c.report.Checks {
+		if check.OK {
+			continue
+		}
+		name := string(check.Check)
+		words, expected := want[name]
+		if !expected || found[name] != "" || !strings.Contains(check.Message, words) {
+			c.t.Errorf("%s is not ok: %s", name, check.Message)
+		}
+		found[name] = check.Message
+	}
+	if c.err != nil || len(found) != len(want) {
+		c.t.Errorf("found %v, %v; want %v", found, c.err, want)
+	}
+}
+
 // says returns the message of a check that is ok.
 func (c checkup) says(name doctor.CheckName, words string) {
 	c.t.Helper()

@@ -35,6 +35,8 @@ type setting struct {
 	// writesPerSecond and requestsPerSecond are the limits of Parameter Store and
 	// of the token endpoint; 0: none.
 	writesPerSecond, requestsPerSecond int
+	// sets is the number of credential sets of each connection, 1 if it is 0.
+	sets int
 	// rotate: the server changes the refresh token with every refresh.
 	rotate bool
 	// onToken is told when an answer of the token endpoint has been written,
@@ -75,7 +77,7 @@ func (b *bench) newFixture(s setting) (*fixture, error) {
 	st.reltioURL = token.URL
 	st.close = func() { st.reltio.Close(); st.awsServer.Close(); token.Close() }
 	for i := range s.connections {
-		st.seed(i)
+		st.seed(i, s.sets)
 	}
 	var err error
 	if st.certificates, err = b.writeCertificates(token.Certificate()); err != nil {
@@ -109,12 +111,21 @@ func secretName(connection int, kind string) string {
 }
 
 // seed does what the stack and the operator do.
-func (st *fixture) seed(connection int) {
+func (st *fixture) seed(connection, sets int) {
 	harness.AddTo(st.aws, connectionName(connection))
-	refreshToken := fmt.Sprintf("b2c3d4e5-0000-4000-8000-%012d", connection)
-	st.reltio.AddRefreshToken(refreshToken)
-	document, _ := json.Marshal(map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken}) // strings
+	credentials := st.credentials(connection)
+	if sets == 2 {
+		credentials["alternate"] = st.credentials(connection + 1000)
+	}
+	document, _ := json.Marshal(credentials) // maps of strings
 	st.aws.PutSecret(secretName(connection, "credentials"), string(document))
+}
+
+// credentials have a refresh token that no other connection or set has.
+func (st *fixture) credentials(number int) map[string]any {
+	refreshToken := fmt.Sprintf("b2c3d4e5-0000-4000-8000-%012d", number)
+	st.reltio.AddRefreshToken(refreshToken)
+	return map[string]any{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken}
 }
 
 // start deploys a program of which no process runs yet. The caller stops it.

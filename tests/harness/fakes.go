@@ -48,7 +48,7 @@ func (f Fakes) Seed(name string) {
 }
 
 // PutCredentials writes the credentials secret as an operator would.
-func (f Fakes) PutCredentials(name string, fields map[string]string) (versionID string) {
+func (f Fakes) PutCredentials(name string, fields any) (versionID string) {
 	document, _ := json.Marshal(fields)
 	return f.AWS.PutSecret(SecretName(name, "credentials"), string(document))
 }

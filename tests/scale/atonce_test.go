@@ -15,17 +15,17 @@ import (
 // heartbeats take part as it needs.
 func TestAllDueAtOnce(t *testing.T) {
 	for _, c := range []struct {
-		connections int
+		connections, sets int
 		// most is how much longer than ideal it may take. A thousand wait about 8 s
 		// for their listing in each heartbeat.
 		most float64
-	}{{1, 1.1}, {10, 1.1}, {30, 1.1}, {100, 1.1}, {300, 1.1}, {1000, 1.3}} {
-		t.Run(fmt.Sprint(c.connections), func(t *testing.T) {
+	}{{1, 1, 1.1}, {10, 1, 1.1}, {30, 1, 1.1}, {100, 1, 1.1}, {100, 2, 1.1}, {300, 1, 1.1}, {1000, 1, 1.3}} {
+		t.Run(fmt.Sprintf("%d of %d sets", c.connections, c.sets), func(t *testing.T) {
 			if c.connections > 300 && (race.Enabled || testing.Short()) {
 				t.Skip("takes long")
 			}
 			synctest.Test(t, func(t *testing.T) {
-				s := newFixture(t, c.connections)
+				s := newFixture(t, c.connections, c.sets)
 				s.live(int(c.most*ideal(c.connections).Minutes()) + 2)
 				s.running.Wait()
 				ratio := s.last().Seconds() / ideal(c.connections).Seconds()
@@ -52,13 +52,13 @@ func TestAllDueAtOnce(t *testing.T) {
 func TestTheMostUrgentFirst(t *testing.T) {
 	const connections = 120 // more than one heartbeat's
 	synctest.Test(t, func(t *testing.T) {
-		s := newFixture(t, connections)
+		s := newFixture(t, connections, 1)
 		ends := map[string]time.Time{}
 		for i, name := range s.names {
 			// All within their windows, in no order of the names: 7 and 120 have no
 			// factor in common.
 			end := s.begun.Add(time.Duration(60+4*(i*7%connections)) * time.Second)
-			s.putState(name, end, end.Add(-time.Hour))
+			s.putState(name, end.Add(-time.Hour), end)
 			ends[name] = end
 		}
 		s.count()
@@ -83,7 +83,7 @@ func TestTheMostUrgentFirst(t *testing.T) {
 func TestHeartbeatsThatComeEarly(t *testing.T) {
 	const connections = 150
 	synctest.Test(t, func(t *testing.T) {
-		s := newFixture(t, connections)
+		s := newFixture(t, connections, 1)
 		for _, at := range []time.Duration{0, 40, 120, 160, 240, 280} { // seconds
 			time.Sleep(time.Until(s.begun.Add(at * time.Second)))
 			s.running.Go(func() { s.beat(int(at)) })

@@ -39,6 +39,7 @@ type fixture struct {
 	*harness.Harness
 	t     *testing.T
 	names []string
+	sets  int // of each connection
 	begun time.Time
 
 	mu        sync.Mutex
@@ -60,13 +61,14 @@ type publication struct {
 	at   time.Time
 }
 
-// newFixture has n seeded connections that never had a token. Call it in a bubble.
-func newFixture(t *testing.T, n int) *fixture {
+// newFixture has n seeded connections that never had a token, each with so many
+// credential sets. Call it in a bubble.
+func newFixture(t *testing.T, n, sets int) *fixture {
 	s := &fixture{
 		Harness: harness.New(t,
 			fakeaws.Options{WritesPerSecond: writesPerSecond, Latency: awsLatency},
 			fakereltio.Options{RequestsPerSecond: 10, Latency: endpointLatency}),
-		t: t, begun: time.Now(), refreshes: map[int]int{}, outcomes: map[rotator.Outcome]int{},
+		t: t, sets: sets, begun: time.Now(), refreshes: map[int]int{}, outcomes: map[rotator.Outcome]int{},
 	}
 	s.Discard()
 	s.reads = &reads{Handler: s.AWS, limit: rate.NewLimiter(readsPerSecond, readsPerSecond)}
@@ -74,9 +76,11 @@ func newFixture(t *testing.T, n int) *fixture {
 	for i := range n {
 		name := fmt.Sprintf("tenant-%d", i)
 		s.Add(name)
-		refreshToken := "refresh-" + name
-		s.Reltio.AddRefreshToken(refreshToken)
-		s.PutCredentials(name, map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken})
+		credentials := s.credentials("refresh-" + name)
+		if sets == 2 {
+			credentials["alternate"] = s.credentials("alternate-" + name)
+		}
+		s.PutCredentials(name, credentials)
 		s.names = append(s.names, name)
 	}
 	s.count()
@@ -88,6 +92,11 @@ func newFixture(t *testing.T, n int) *fixture {
 		}
 	})
 	return s
+}
+
+func (s *fixture) credentials(refreshToken string) map[string]any {
+	s.Reltio.AddRefreshToken(refreshToken)
+	return map[string]any{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken}
 }
 
 // count begins to count calls.

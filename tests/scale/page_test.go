@@ -24,6 +24,14 @@ const (
 	rowBeats      = "all due at once: heartbeats"
 )
 
+// ofSets names the row of connections with so many credential sets.
+func ofSets(row string, sets int) string {
+	if sets == 2 {
+		return "two sets: " + row
+	}
+	return row
+}
+
 // page is the table: numbers by row and number of connections.
 type page map[string]map[int]float64
 
@@ -76,7 +84,12 @@ func (p page) want(t *testing.T, row string, connections int, found float64) {
 // What is not simulated is calculated.
 func TestThePage(t *testing.T) {
 	p := readPage(t)
-	rows := []string{rowParameters, rowPages, rowMean, rowRequests, rowWrites, rowLongest, rowLine, rowAtOnce, rowBeats}
+	rows := []string{rowParameters, rowPages, rowAtOnce, rowBeats}
+	for _, sets := range []int{1, 2} {
+		for _, row := range []string{rowMean, rowRequests, rowWrites, rowLongest, rowLine} {
+			rows = append(rows, ofSets(row, sets))
+		}
+	}
 	if got := slices.Sorted(maps.Keys(p)); !slices.Equal(got, slices.Sorted(slices.Values(rows))) {
 		t.Errorf("docs/scale.md has the rows\n%q, want\n%q", got, rows)
 	}
@@ -84,10 +97,12 @@ func TestThePage(t *testing.T) {
 		if _, ok := p[rowPages][connections]; !ok {
 			t.Errorf("docs/scale.md has no column for %d connections", connections)
 		}
-		perSecond := float64(connections) / between.Seconds()
 		p.want(t, rowParameters, connections, float64(3*connections))
-		p.want(t, rowMean, connections, 60*perSecond)
-		p.want(t, rowRequests, connections, perSecond)
-		p.want(t, rowWrites, connections, 2*perSecond)
+		for _, sets := range []int{1, 2} {
+			perSecond := float64(connections) / between(sets).Seconds()
+			p.want(t, ofSets(rowMean, sets), connections, 60*perSecond)
+			p.want(t, ofSets(rowRequests, sets), connections, perSecond)
+			p.want(t, ofSets(rowWrites, sets), connections, 2*perSecond)
+		}
 	}
 }

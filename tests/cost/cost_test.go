@@ -63,14 +63,22 @@ type usage struct {
 	metricsNamed int
 }
 
-func measure(t *testing.T, connections int) (u usage) {
+// measure counts what a number of connections with one or two credential sets use.
+func measure(t *testing.T, connections, sets int) (u usage) {
 	synctest.Test(t, func(t *testing.T) {
 		w := harness.New(t, fakeaws.Options{WritesPerSecond: 3, Latency: 15 * time.Millisecond}, fakereltio.Options{Latency: 150 * time.Millisecond})
 		for i := range connections {
 			name := fmt.Sprintf("tenant-%d", i)
 			w.Add(name)
-			w.Reltio.AddRefreshToken("refresh-" + name)
-			w.PutCredentials(name, map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": "refresh-" + name})
+			set := func(refreshToken string) map[string]any {
+				w.Reltio.AddRefreshToken(refreshToken)
+				return map[string]any{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken}
+			}
+			credentials := set("refresh-" + name)
+			if sets == 2 {
+				credentials["alternate"] = set("alternate-" + name)
+			}
+			w.PutCredentials(name, credentials)
 		}
 		run := func() (rotator.Report, counted) {
 			printed, sent, start := len(w.Output()), len(w.Reltio.Requests()), time.Now()
@@ -128,7 +136,8 @@ func namedMetrics(t *testing.T, output string) int {
 }
 
 func TestThePage(t *testing.T) {
-	all := []usage{measure(t, 1), measure(t, 10), measure(t, 100)}
+	two := measure(t, 1, 2)
+	all := []usage{measure(t, 1, 1), measure(t, 10, 1), measure(t, 100, 1)}
 	template, err := os.ReadFile(filepath.Join("..", "..", "template.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +155,7 @@ func TestThePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := string(page)
-	for name, table := range map[string]string{"usage": usageTable(months), "cost": costTable(months), "alternatives": alternatives(months)} {
+	for name, table := range map[string]string{"usage": usageTable(months, two.month(alarms)), "cost": costTable(months), "alternatives": alternatives(months)} {
 		place := regexp.MustCompile(`(?s)(<!-- ` + name + ` -->\n).*?(\n<!-- end -->)`)
 		if !place.MatchString(want) {
 			t.Fatalf("docs/cost.md has no place for the table %q", name)
@@ -168,6 +177,9 @@ func TestThePage(t *testing.T) {
 	}
 	if sums := fmt.Sprintf("about $%.1f0 a month for one connection, $%.1f0 for ten and $%.1f0 for a hundred", months[0].total(), months[1].total(), months[2].total()); !strings.Contains(string(runbook), sums) {
 		t.Errorf("docs/runbook.md does not say %q", sums)
+	}
+	if more := two.month(alarms).total() - months[0].total(); more > 0.01 {
+		t.Errorf("docs/cost.md says that a second credential set costs at most a cent; it costs %.2f", more)
 	}
 	if !strings.Contains(want, pricesOf) {
 		t.Errorf("docs/cost.md does not say that the prices are those of %s", pricesOf)

@@ -106,7 +106,9 @@ func number[N int | float64](v N) string {
 
 func usageTable(months []month, two month) string {
 	var l lines
-	row := func(what string, value func(month) string) { l.row(append(append([]string{what}, each(months, value)...), value(two))...) }
+	row := func(what string, value func(month) string) {
+		l.row(append(append([]string{what}, each(months, value)...), value(two))...)
+	}
 	l.row("per month of 30 days", "1", "10", "100 connections", "1 with two credential sets")
 	l.row("---", "---", "---", "---", "---")
 	row("heartbeats", func(month) string { return number(heartbeats) })

@@ -128,128 +128,11 @@ func (a *attempt) write(ctx context.Context, s *saving) error {
 	return err
 }
 
-// verifyWrite checks which version the write replaced. If that is not the one
-// that was read, or another one is current by now, an operator wrote at the same
-// moment: where their document holds the refresh token that was just spent, they
-// changed something else, and the new one goes into their document. Otherwise
-// they gave other credentials, and theirs stay or become current again.
-func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	labels, err := a.Saver.Labels(ctx, a.c.Name)
-	if err != nil {
-		return err
-	}
-	theirs := labels.Current
-	if labels.Current == s.versionID {
-		theirs = labels.Previous
-		if theirs == s.read || theirs == "" || strings.HasPrefix(theirs, ownVersion) {
-			s.verified = true
-			return nil
-		}
-	}
-	version, err := a.Credentials.ReadVersion(ctx, a.c.Name, theirs)
-	if err != nil {
-		return err
-	}
-	document, err := ParseCredentials(version)
-	if set, ok := document.holding(s); err == nil && ok && s.merges < maxMerges {
-		s.merges++
-		s.noteChanges(a.creds, document)
-		s.creds = document.with(a.newerThanTheirs(document, set, s.refreshToken))
-		if labels.Current == s.versionID {
-			s.overwritten, s.overwriting = theirs, s.versionID
-		}
-		s.read, s.versionID, s.saved = labels.Current, newVersionID(), false
-		return nil
-	}
-	s.verified = true
-	if labels.Current == s.versionID {
-		if err := a.Saver.RestorePrevious(ctx, a.c.Name, s.versionID, theirs); err != nil && !errors.Is(err, ErrMoved) {
-			s.verified = false
-			return err
-		}
-	}
-	if s.merges == maxMerges {
-		a.Log.WarnContext(ctx, "the credentials secret was changed several times while a refresh token was saved; check that your last change is there", "connection", a.c.Name)
-	} else {
-		a.Log.WarnContext(ctx, "an operator wrote new credentials while a refresh was under way; they are current and are used from now on", "connection", a.c.Name)
-	}
-	s.theirs = true
-	return nil
-}
-
-// newerThanTheirs returns the refresh tokens that go into an operator's document:
-// the changed one, and that of the other set where the document holds one that the
-// rotator has replaced.
-func (a *attempt) newerThanTheirs(document Credentials, set SetName, changed secret.Value) map[SetName]secret.Value {
-	newer := map[SetName]secret.Value{set: changed}
-	for _, theirs := range document.Sets() {
-		for _, own := range a.creds.Sets() {
-			part := a.next.Of(own.Name)
-			if theirs.Name != set && part.hasReplaced(theirs.RefreshToken) && part.RefreshTokenFingerprint == own.RefreshToken.Fingerprint() {
-				newer[theirs.Name] = own.RefreshToken
-			}
-		}
-	}
-	return newer
-}
-
-// restoreTheirs makes an operator's document current again into which a refresh
-// token could not be saved. The refresh token is pending, and goes into it later.
-// It reports whether that is done.
-func (a *attempt) restoreTheirs(ctx context.Context, s *saving) bool {
-	if s.overwritten == "" {
-		return true
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	err := a.Saver.RestorePrevious(ctx, a.c.Name, s.overwriting, s.overwritten)
-	return err == nil || errors.Is(err, ErrMoved)
-}
-
-// holding returns the set of a document that holds the refresh token that a
-// saving's request spent, with the same client. A pending one that is restored
-// has spent none: any document takes it that holds what it replaces, which
-// resolve finds out at the next heartbeat.
-func (c Credentials) holding(s *saving) (SetName, bool) {
-	if s.set == "" || s.spent == "" {
-		return "", false
-	}
-	for _, set := range c.Sets() {
-		if set.RefreshToken.Fingerprint() == s.spent && set.ClientID == s.creds.Of(s.set).ClientID {
-			return set.Name, true
-		}
-	}
-	return "", false
-}
-
-// noteChanges notes the sets in which an operator changed a field.
-func (s *saving) noteChanges(read, theirs Credentials) {
-	if s.changed == nil {
-		s.changed = map[SetName]bool{}
-	}
-	for _, name := range []SetName{Primary, Alternate} {
-		a, b := read.Of(name), theirs.Of(name)
-		if name == s.set {
-			a.RefreshToken, b.RefreshToken = secret.Value{}, secret.Value{}
-		}
-		if !a.equal(b) {
-			s.changed[name] = true
-		}
-	}
-}
-
-func (s CredentialSet) equal(other CredentialSet) bool {
-	return s.ClientID == other.ClientID && s.ClientSecret.Equal(other.ClientSecret) && s.RefreshToken.Equal(other.RefreshToken) &&
-		s.Username.Equal(other.Username) && s.Password.Equal(other.Password)
-}
-
 // noteSaved notes in the state what a save means for it: the rotator's own
 // writes are no news, an operator's are.
 func (a *attempt) noteSaved(ctx context.Context, s *saving) {
 	if !s.verified {
-		a.Log.WarnContext(ctx, "a changed refresh token was saved, but it could not be verified which version that write replaced; if you wrote new credentials at this moment, write them again", "connection", a.c.Name)
+		a.warnNotVerified(ctx)
 	}
 	if s.theirs {
 		return
@@ -260,6 +143,10 @@ func (a *attempt) noteSaved(ctx context.Context, s *saving) {
 		a.next.Of(name).Version, a.next.Of(name).Login.Version = before.Of(name).Version, before.Of(name).Login.Version
 	}
 	a.next.CredentialsVersion = s.versionID
+}
+
+func (a *attempt) warnNotVerified(ctx context.Context) {
+	a.Log.WarnContext(ctx, "a changed refresh token was saved, but it could not be verified which version that write replaced; if you wrote new credentials at this moment, write them again", "connection", a.c.Name)
 }
 
 // hasReplaced reports whether the rotator replaced this refresh token.

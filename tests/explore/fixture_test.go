@@ -129,6 +129,9 @@ func parse(text string) map[string]any {
 // found again.
 func (f *fixture) putDocument(fields map[string]any) {
 	f.notes++
+	if fields["alternate"] != nil && f.document()["alternate"] == nil {
+		f.alternateAt = time.Now()
+	}
 	fields["note"] = fmt.Sprintf("note %d", f.notes)
 	document, _ := json.Marshal(fields)
 	f.h.AWS.PutSecret(harness.SecretName(connection, "credentials"), string(document))

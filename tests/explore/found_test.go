@@ -350,3 +350,55 @@ func TestForcedLoginOfARefusedPasswordWhoseAnswerIsLost(t *testing.T) {
 		},
 	})
 }
+
+// The only set has an error, and an operator adds another set: the error stays until
+// the turn of the set that has it.
+func TestErrorOfTheOnlySetThenAnotherIsAdded(t *testing.T) {
+	holds(t, schedule{
+		provider: "JWT", credentials: "client credentials", two: false, turns: 1,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "add an alternate set"},
+		},
+		faults: []injection{
+			{place{0, "Endpoint.RequestToken(client_credentials)", 1}, "another token type", once},
+		},
+	})
+}
+
+// An operator writes before a save and edits what it saved before it is verified: the
+// edit is no news, and the operator is told that the first write may be lost.
+func TestOperatorWritesOnBothSidesOfASave(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Labels", 1}, "edit another field"},
+			{place{0, "Parameters.Put(lease)", 1}, "new credentials"},
+		},
+	})
+}
+
+// A run that died had replaced new credentials, and its lease was deleted: nothing is
+// due, so the next refresh finds that out.
+func TestLeaseOfARunThatDiedIsDeleted(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{60 * time.Second, ""},
+			{60 * time.Second, "report"},
+		},
+		acts: []act{
+			{place{2, "Saver.Save", 1}, "new credentials"},
+			{place{2, "Saver.Save", 1}, "delete the lease"},
+		},
+		faults: []injection{
+			{place{2, "Saver.Save", 1}, "killed after", once},
+		},
+	})
+}

@@ -27,7 +27,9 @@ type truth struct {
 	// changes counts that; lostStateAt is when the state was last lost.
 	changedAt, lostStateAt time.Time
 	changes                int
-	leaseDeleted           bool
+	// alternateAt is when an operator last added an alternate set.
+	alternateAt  time.Time
+	leaseDeleted bool
 	// passwordChanged: Reltio has another password of the user.
 	passwordChanged bool
 	// arrived are the last refresh tokens that answers brought, by user; given

@@ -1,0 +1,145 @@
+package rotator
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"reltio-token-rotator/rotator/secret"
+)
+
+// This file says what happens when an operator writes the credentials secret while
+// a run saves a changed refresh token to it: Secrets Manager has no conditional
+// write.
+
+// verifyWrite checks which version the write replaced. If that is not the one
+// that was read, or another one is current by now, an operator wrote at the same
+// moment: where their document holds the refresh token that was just spent, they
+// changed something else, and the new one goes into their document. Otherwise
+// they gave other credentials, and theirs stay or become current again.
+func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	labels, err := a.Saver.Labels(ctx, a.c.Name)
+	if err != nil {
+		return err
+	}
+	theirs := labels.Current
+	if labels.Current == s.versionID {
+		theirs = labels.Previous
+		if theirs == s.read || theirs == "" || strings.HasPrefix(theirs, ownVersion) {
+			s.verified = true
+			return nil
+		}
+	}
+	version, err := a.Credentials.ReadVersion(ctx, a.c.Name, theirs)
+	if err != nil {
+		return err
+	}
+	document, err := ParseCredentials(version)
+	if err == nil && labels.Current != s.versionID && document.holdingSaved(s) {
+		// They edited what was saved just before. Which version that write replaced is
+		// known no longer.
+		s.noteChanges(a.creds, document)
+		s.creds, s.versionID, s.verified = document, labels.Current, true
+		a.warnNotVerified(ctx)
+		return nil
+	}
+	if set, ok := document.holding(s); err == nil && ok && s.merges < maxMerges {
+		s.merges++
+		s.noteChanges(a.creds, document)
+		s.creds = document.with(a.newerThanTheirs(document, set, s.refreshToken))
+		if labels.Current == s.versionID {
+			s.overwritten, s.overwriting = theirs, s.versionID
+		}
+		s.read, s.versionID, s.saved = labels.Current, newVersionID(), false
+		return nil
+	}
+	s.verified = true
+	if labels.Current == s.versionID {
+		if err := a.Saver.RestorePrevious(ctx, a.c.Name, s.versionID, theirs); err != nil && !errors.Is(err, ErrMoved) {
+			s.verified = false
+			return err
+		}
+	}
+	if s.merges == maxMerges {
+		a.Log.WarnContext(ctx, "the credentials secret was changed several times while a refresh token was saved; check that your last change is there", "connection", a.c.Name)
+	} else {
+		a.Log.WarnContext(ctx, "an operator wrote new credentials while a refresh was under way; they are current and are used from now on", "connection", a.c.Name)
+	}
+	s.theirs = true
+	return nil
+}
+
+// newerThanTheirs returns the refresh tokens that go into an operator's document:
+// the changed one, and that of the other set where the document holds one that the
+// rotator has replaced.
+func (a *attempt) newerThanTheirs(document Credentials, set SetName, changed secret.Value) map[SetName]secret.Value {
+	newer := map[SetName]secret.Value{set: changed}
+	for _, theirs := range document.Sets() {
+		for _, own := range a.creds.Sets() {
+			part := a.next.Of(own.Name)
+			if theirs.Name != set && part.hasReplaced(theirs.RefreshToken) && part.RefreshTokenFingerprint == own.RefreshToken.Fingerprint() {
+				newer[theirs.Name] = own.RefreshToken
+			}
+		}
+	}
+	return newer
+}
+
+// restoreTheirs makes an operator's document current again into which a refresh
+// token could not be saved. The refresh token is pending, and goes into it later.
+// It reports whether that is done.
+func (a *attempt) restoreTheirs(ctx context.Context, s *saving) bool {
+	if s.overwritten == "" {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err := a.Saver.RestorePrevious(ctx, a.c.Name, s.overwriting, s.overwritten)
+	return err == nil || errors.Is(err, ErrMoved)
+}
+
+// holding returns the set of a document that holds the refresh token that a
+// saving's request spent, with the same client. A pending one that is restored
+// has spent none: any document takes it that holds what it replaces, which
+// resolve finds out at the next heartbeat.
+func (c Credentials) holding(s *saving) (SetName, bool) {
+	if s.set == "" || s.spent == "" {
+		return "", false
+	}
+	for _, set := range c.Sets() {
+		if set.RefreshToken.Fingerprint() == s.spent && set.ClientID == s.creds.Of(s.set).ClientID {
+			return set.Name, true
+		}
+	}
+	return "", false
+}
+
+// holdingSaved reports whether a document holds what a saving brought, in the same
+// set and with the same client.
+func (c Credentials) holdingSaved(s *saving) bool {
+	set, saved := c.Of(s.set), s.creds.Of(s.set)
+	return s.set != "" && set.RefreshToken.Equal(saved.RefreshToken) && set.ClientID == saved.ClientID
+}
+
+// noteChanges notes the sets in which an operator changed a field.
+func (s *saving) noteChanges(read, theirs Credentials) {
+	if s.changed == nil {
+		s.changed = map[SetName]bool{}
+	}
+	for _, name := range []SetName{Primary, Alternate} {
+		a, b := read.Of(name), theirs.Of(name)
+		if name == s.set {
+			a.RefreshToken, b.RefreshToken = secret.Value{}, secret.Value{}
+		}
+		if !a.equal(b) {
+			s.changed[name] = true
+		}
+	}
+}
+
+func (s CredentialSet) equal(other CredentialSet) bool {
+	return s.ClientID == other.ClientID && s.ClientSecret.Equal(other.ClientSecret) && s.RefreshToken.Equal(other.RefreshToken) &&
+		s.Username.Equal(other.Username) && s.Password.Equal(other.Password)
+}

@@ -49,7 +49,7 @@ var acts = map[string]func(*fixture){
 		if f.document()["alternate"] != nil && f.opened["alternate"] == nil {
 			f.forget()
 		}
-		clear(f.given)
+		f.opensAgain()
 		_, open := f.lease()
 		f.unrecorded = f.unrecorded || open
 		f.putDocument(maps.Clone(f.opened))

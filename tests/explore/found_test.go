@@ -402,3 +402,21 @@ func TestLeaseOfARunThatDiedIsDeleted(t *testing.T) {
 		},
 	})
 }
+
+// An operator saves a document without a refresh token while one is pending: the
+// rotator logs in.
+func TestDocumentWithoutRefreshTokenWhileOneIsPending(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "login", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{1, "", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{1, "Saver.Save", 1}, "timeout", once},
+		},
+	})
+}

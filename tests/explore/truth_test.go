@@ -90,6 +90,18 @@ func (f *fixture) gave(user, refreshToken string) {
 	clear(f.arrived) // the sets may have been exchanged before
 }
 
+// opensAgain drops what the document does not hold that the console still shows.
+func (f *fixture) opensAgain() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.given)
+	for _, user := range []string{user, other} {
+		if setOf(f.opened, user)["refresh_token"] == nil {
+			delete(f.arrived, user) // from now on the rotator logs in
+		}
+	}
+}
+
 // forget drops what is known of a set that an operator takes away.
 func (f *fixture) forget() {
 	f.mu.Lock()

@@ -4,27 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
-
-const (
-	digits = "0123456789"
-	lower  = "abcdefghijklmnopqrstuvwxyz"
-	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-)
-
-// madeOf reports whether text is one to most of these characters. A regular
-// expression would be compiled at every start of the function.
-func madeOf(text string, most int, characters string) bool {
-	return text != "" && len(text) <= most && strings.Trim(text, characters) == ""
-}
-
-// IsConnectionName reports whether name may be a connection's name. It becomes part
-// of the names of secrets and parameters.
-func IsConnectionName(name string) bool {
-	return madeOf(name, 32, lower+digits+"-") && name[0] != '-'
-}
 
 // Connection is one access token that is kept fresh for jobs, as one listing shows
 // it.
@@ -74,4 +55,15 @@ func Connections(listing []Parameter, settings Settings, now time.Time) []Connec
 		all = append(all, *byName[name])
 	}
 	return all
+}
+
+// standing is the error that stands for the connection, "" where none does.
+func (c Connection) standing() Code {
+	if c.State.Error != "" {
+		return c.State.Error
+	}
+	if set := c.failingSet(); set != "" {
+		return c.State.Of(set).Error
+	}
+	return ""
 }

@@ -7,23 +7,6 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// SetName is the name of a credential set in the credentials secret.
-type SetName string
-
-// The credential sets. A connection has the first, or both.
-const (
-	Primary   SetName = "primary"
-	Alternate SetName = "alternate"
-)
-
-// Other returns the other set.
-func (n SetName) Other() SetName {
-	if n == Alternate {
-		return Primary
-	}
-	return Alternate
-}
-
 // CredentialSet is a Reltio client and user, or a client alone, that can obtain
 // tokens on its own. Values may hold any character; nothing is trimmed.
 type CredentialSet struct {
@@ -100,42 +83,8 @@ func (s CredentialSet) sameAs(other CredentialSet) bool {
 // identity returns the fingerprint that identifies a set without a refresh token.
 func (s CredentialSet) identity() string { return identity(s.ClientID, s.Username) }
 
-// AlignedWith returns the state with each part under the name that its credential
-// set has in the credentials. It matches a part and a set by the refresh token, or
-// by the identity if there is none, and not by the name, because an operator may
-// have exchanged the sets or removed one. A refresh token that matches no part
-// counts as the new one of the set with that name. If that is wrong, a request is
-// delayed.
-func (s State) AlignedWith(c Credentials) State {
-	taken := map[SetName]bool{}
-	from := map[SetName]SetName{}
-	match := func(known func(SetState, CredentialSet) bool) {
-		for _, set := range c.Sets() {
-			for _, part := range []SetName{set.Name, set.Name.Other()} {
-				if from[set.Name] == "" && !taken[part] && known(*s.Of(part), set) {
-					from[set.Name], taken[part] = part, true
-				}
-			}
-		}
-	}
-	match(func(part SetState, set CredentialSet) bool {
-		return !set.RefreshToken.Empty() && part.RefreshTokenFingerprint == set.RefreshToken.Fingerprint()
-	})
-	match(func(part SetState, set CredentialSet) bool {
-		return (set.CanLogIn() || set.RefreshToken.Empty()) && set.Err == nil && part.Identity == set.identity()
-	})
-	for _, set := range c.Sets() {
-		if from[set.Name] == "" && !taken[set.Name] {
-			from[set.Name], taken[set.Name] = set.Name, true
-		}
-	}
-	aligned := s
-	aligned.Primary, aligned.Alternate, aligned.Published.Set = SetState{}, SetState{}, ""
-	for place, part := range from {
-		*aligned.Of(place) = *s.Of(part)
-		if part == s.Published.Set {
-			aligned.Published.Set = place
-		}
-	}
-	return aligned
+// twinError is the error of an alternate set that is the same login as the
+// primary set.
+func twinError() *Error {
+	return unreadable("both credential sets get the same token, so field alternate is the same login as the fields beside it; use another Reltio user")
 }

@@ -5,23 +5,6 @@ import (
 	"time"
 )
 
-// Reason says why a connection is due.
-type Reason string
-
-// The reasons.
-const (
-	ReasonUnknown        Reason = "unknown"         // no published token is known
-	ReasonUncertain      Reason = "uncertain"       // the server may have ended the published token
-	ReasonWindow         Reason = "window"          // the refresh window before the expiry has begun
-	ReasonTurn           Reason = "turn"            // it is the other credential set's turn
-	ReasonExpiry         Reason = "expiry"          // the server gives a new token only after the old one's expiry
-	ReasonLeaseExpired   Reason = "lease_expired"   // a run ended without a record
-	ReasonForced         Reason = "forced"          // an operator forces it
-	ReasonDeadToken      Reason = "dead_token"      // a job reported that the published token is rejected
-	ReasonNewCredentials Reason = "new_credentials" // after a rejection, the credentials secret has changed
-	ReasonPending        Reason = "pending"         // a pending refresh token is to be saved
-)
-
 // decision says what a run does about a connection.
 type decision struct {
 	// outcome is empty if there is something to do.

@@ -36,8 +36,6 @@ const (
 // Heartbeat reports whether the schedule sent the event.
 func (e Event) Heartbeat() bool { return e.Action == "" }
 
-func isFingerprint(text string) bool { return len(text) == 16 && madeOf(text, 16, digits+"abcdef") }
-
 // possibleEvents is in the error for every other event.
 const possibleEvents = `possible events: {} or a schedule's event (a heartbeat); ` +
 

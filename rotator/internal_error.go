@@ -18,19 +18,6 @@ func (r *Rotator) panicked(ctx context.Context, report *Report, bug *Error) erro
 	return &RotationFailed{Failures: []string{string(bug.Code)}}
 }
 
-// refreshSafely turns a panic in one connection into a failure of that connection.
-// The failure names the place of the panic. It does not show the panic's value,
-// which could hold a secret.
-func (a *attempt) refreshSafely(ctx context.Context) (outcome Outcome, err error) {
-	defer func() {
-		if thrown := recover(); thrown != nil {
-			outcome = Failed
-			err = PanicError(thrown)
-		}
-	}()
-	return a.refresh(ctx)
-}
-
 // PanicError returns the failure that describes a panic. Only the deferred function
 // that recovers may call it.
 func PanicError(thrown any) *Error {

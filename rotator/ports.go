@@ -235,3 +235,35 @@ type TokenEndpoint interface {
 type MetricsWriter interface {
 	Write(now time.Time, m Metrics) error
 }
+
+// Metrics are the measurements of one run. A zero is written too, so that an alarm
+// distinguishes none from unknown.
+type Metrics struct {
+	// Heartbeats is 1 for a run that listed the connections, else 0. A run that
+	// cannot list refreshes nothing, as if it had not run.
+	Heartbeats int
+	// RefreshOverdue counts connections whose token was not replaced in time; see
+	// the method overdue.
+	RefreshOverdue int
+	// ActionRequired counts connections whose error needs action.
+	ActionRequired int
+	// NoCredentials counts connections that have no credentials yet.
+	NoCredentials int
+	// Refreshes counts new tokens published.
+	Refreshes int
+	// Failures counts attempts that failed.
+	Failures int
+	// Throttles counts 429 replies of token endpoints.
+	Throttles int
+	// TokenSecondsRemaining has one value, in seconds, for each connection that
+	// ever had a token. It is negative after the token has expired.
+	TokenSecondsRemaining []float64
+	// RefreshTokenAgeDays has one value, in days, for each credential set that has a
+	// refresh token and cannot log in.
+	RefreshTokenAgeDays []float64
+	// GrantMilliseconds has one value, in milliseconds, for each token request that
+	// may have been sent.
+	GrantMilliseconds []float64
+	// ListingFailed says that RefreshOverdue, ActionRequired and NoCredentials are not known.
+	ListingFailed bool
+}

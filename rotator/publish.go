@@ -157,16 +157,3 @@ func (a *attempt) saveUntilDone(ctx context.Context, s *saving, firstTry chan st
 		}
 	}
 }
-
-func (a *attempt) notPublished(k *kept) *Error {
-	if k.token == nil || k.published {
-		return nil
-	}
-	return &Error{Code: TokenNotPublished, Cause: k.publishErr, Message: "a token was obtained but the token secret could not be written (" + k.publishErr.Error() + "); check that it exists and that the function may write it; the next heartbeat asks for a new token"}
-}
-
-// twinError is the error of an alternate set that is the same login as the
-// primary set.
-func twinError() *Error {
-	return unreadable("both credential sets get the same token, so field alternate is the same login as the fields beside it; use another Reltio user")
-}

@@ -260,3 +260,10 @@ func (a *attempt) stillUncertain(k *kept, p Published, now time.Time) Published 
 	}
 	return p
 }
+
+func (a *attempt) notPublished(k *kept) *Error {
+	if k.token == nil || k.published {
+		return nil
+	}
+	return &Error{Code: TokenNotPublished, Cause: k.publishErr, Message: "a token was obtained but the token secret could not be written (" + k.publishErr.Error() + "); check that it exists and that the function may write it; the next heartbeat asks for a new token"}
+}

@@ -5,78 +5,7 @@ import (
 	"errors"
 	"slices"
 	"time"
-
-	"reltio-token-rotator/rotator/secret"
 )
-
-// The time of an attempt, and what happens before its end: no attempt takes a lease
-// with less than attemptTimeout left in the run (run.go, startBy). No token request
-// starts with less than requestReserve and storeReserve left (token_request.go,
-// timeForRequest). Saving and publishing end recordReserve before the lease ends
-// (publish.go, store). Only the record is written after that. Four calls of 3.5 s
-// fit into storeReserve.
-const (
-	beforeReserve  = 15 * time.Second
-	requestReserve = 20 * time.Second
-	storeReserve   = 20 * time.Second
-	// attemptTimeout is how long an attempt may take after it took the lease, and
-	// how much of a run must be left when it begins. With two credential sets it is
-	// twoSetsTimeout, which has time for a second request.
-	attemptTimeout = beforeReserve + requestReserve + storeReserve
-	twoSetsTimeout = attemptTimeout + requestReserve
-	// recordReserve is the part of storeReserve that only the record may use.
-	recordReserve = 4 * time.Second
-	// callTimeout limits one call of a store. Two tries of the SDK fit.
-	callTimeout = 10 * time.Second
-)
-
-// attempt is one refresh attempt of a connection, in one run.
-type attempt struct {
-	*Rotator
-	c Connection
-	d decision
-	// event is the event of the run, and run its name in leases. rank is the
-	// attempt's rank by urgency. hosts counts the run's failures by token URL.
-	event Event
-	run   string
-	rank  Priority
-	hosts *hosts
-	// began is when the run began, and deadline when it ends. An attempt without a
-	// lease at startBy is deferred to a later run. until is when the lease ends. The
-	// attempt writes nothing after that.
-	began, deadline, startBy, until time.Time
-
-	leaseVersion int64
-
-	// listed is the state in the run's listing, and next the state that the attempt
-	// will record.
-	listed, next State
-	creds        Credentials
-	// stored are the refresh tokens in the secret; unsaved: others are used
-	// instead, and are to be saved; restored: that has happened.
-	stored            map[SetName]secret.Value
-	unsaved, restored bool
-	// savedLate is a pending refresh token that is in the secret after all: its
-	// save came late, and which version that replaced is not verified.
-	savedLate *PendingToken
-	// uncertainSaveID is the id of a save that failed and may yet happen. The
-	// next save has the same id: the secret takes one of the two, so that an
-	// older refresh token cannot come late and replace a newer one.
-	uncertainSaveID string
-	// pendingErr is why a pending refresh token is not in the secret yet.
-	pendingErr *Error
-	// otherwise is the outcome if no token is requested.
-	otherwise Outcome
-	// grantType is the grant type of the last token request.
-	grantType GrantType
-	// loginRecorded says that this attempt has recorded a login.
-	loginRecorded bool
-	// failures are the failures of this attempt, by credential set.
-	failures map[SetName]*Error
-
-	throttled int
-	durations []time.Duration
-}
 
 // refresh refreshes one connection: it reads the credentials, takes the lease,
 // requests a token, saves a changed refresh token, publishes the access token and

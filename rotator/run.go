@@ -1,12 +1,3 @@
-// Package rotator keeps OAuth access tokens fresh: it decides when a token is
-// due, requests a new one, and publishes it to the secret that jobs read.
-//
-// A Rotator runs at each heartbeat. A run lists the parameters of every
-// connection, decides with one clock reading which connections are due, and
-// refreshes each of them (refresh.go). A run stores nothing in memory for the next.
-//
-// The package calls AWS and the token endpoint through the interfaces in ports.go.
-// Subpackages implement them.
 package rotator
 
 import (
@@ -14,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,21 +18,6 @@ const (
 	// defaultTimeout is an invocation's time where the context names no end.
 	defaultTimeout = 180 * time.Second
 )
-
-// Rotator has what a run needs. Every field but Version must be set.
-type Rotator struct {
-	Settings    Settings
-	Version     string
-	Lister      Lister
-	Parameters  ParameterWriter
-	Credentials CredentialsReader
-	Saver       CredentialsSaver
-	Pending     PendingStore
-	Tokens      TokenPublisher
-	Endpoint    TokenEndpoint
-	Metrics     MetricsWriter
-	Log         *slog.Logger
-}
 
 // Run does what the event asks for and returns a report. requestID names the
 // invocation in leases. The error is a *RotationFailed if an attempt of a heartbeat
@@ -88,12 +63,6 @@ func (r *Rotator) Run(ctx context.Context, requestID string, event Event) (repor
 		return report, &RotationFailed{Failures: failed}
 	}
 	return report, nil
-}
-
-func (r *Rotator) list(ctx context.Context) ([]Parameter, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*callTimeout)
-	defer cancel()
-	return r.Lister.List(ctx)
 }
 
 // listingFailed ends a run that could not list the connections.
@@ -205,4 +174,17 @@ func asked(attempts []*attempt) map[string]bool {
 		names[a.c.Name] = len(a.failures) > 0
 	}
 	return names
+}
+
+// refreshSafely turns a panic in one connection into a failure of that connection.
+// The failure names the place of the panic. It does not show the panic's value,
+// which could hold a secret.
+func (a *attempt) refreshSafely(ctx context.Context) (outcome Outcome, err error) {
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			outcome = Failed
+			err = PanicError(thrown)
+		}
+	}()
+	return a.refresh(ctx)
 }

@@ -1,0 +1,189 @@
+package rotator
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"reltio-token-rotator/rotator/secret"
+)
+
+// resolve finds out which refresh tokens are to be used. They are those of the
+// secret, unless an operator has saved an older document over a newer one, or
+// one is pending.
+func (a *attempt) resolve(ctx context.Context) error {
+	a.stored = map[SetName]secret.Value{}
+	use, err := a.newerThanSaved(ctx)
+	if err != nil {
+		return err
+	}
+	saved := map[SetName]bool{}
+	for _, set := range a.creds.Sets() {
+		a.stored[set.Name] = set.RefreshToken
+		if newer, ok := use[set.Name]; ok {
+			set.RefreshToken = newer
+		}
+		if pending, ok := a.c.Pending.For(set, a.creds.Version); ok {
+			use[set.Name], saved[pending.Set] = pending.RefreshToken, true
+		}
+		for _, pending := range a.c.Pending.Tokens {
+			if pending.RefreshToken.Equal(set.RefreshToken) {
+				a.savedLate, saved[pending.Set] = &pending, true
+			}
+		}
+	}
+	for _, pending := range a.c.Pending.Tokens {
+		if !saved[pending.Set] {
+			a.Log.WarnContext(ctx, "a pending refresh token is discarded, because the credentials secret holds another refresh token now", "connection", a.c.Name, "set", pending.Set)
+		}
+	}
+	if len(use) > 0 {
+		a.creds, a.unsaved = a.creds.with(use), true
+	}
+	return nil
+}
+
+// newerThanSaved returns the refresh tokens that the rotator had put in the
+// place of those in the current version: an operator has saved an older document
+// over a newer one, as from a console page that was open all the while. The
+// newer refresh token is in the version that the state names.
+func (a *attempt) newerThanSaved(ctx context.Context) (map[SetName]secret.Value, error) {
+	use, state := map[SetName]secret.Value{}, a.c.State
+	if a.creds.Version == state.CredentialsVersion || state.CredentialsVersion == "" {
+		return use, nil
+	}
+	parts := map[SetName]SetState{}
+	for _, set := range a.creds.Sets() {
+		for _, part := range []SetState{state.Primary, state.Alternate} {
+			if part.hasReplaced(set.RefreshToken) {
+				parts[set.Name] = part
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return use, nil
+	}
+	version, err := a.Credentials.ReadVersion(ctx, a.c.Name, state.CredentialsVersion)
+	if errors.Is(err, ErrNotFound) {
+		return use, nil // deleted: there is nothing newer
+	}
+	if err != nil {
+		return nil, &Error{Code: CredentialsUnread, Cause: err, Message: "an operator saved an older document over the credentials secret, and the newer version could not be read (" + err.Error() + "); the next heartbeat tries again"}
+	}
+	newer, err := ParseCredentials(version)
+	if err != nil {
+		return use, nil
+	}
+	for name, part := range parts {
+		for _, set := range newer.Sets() {
+			pending, _ := a.c.Pending.For(set, version.ID)
+			newest := []string{set.RefreshToken.Fingerprint(), pending.RefreshToken.Fingerprint()}
+			if part.RefreshTokenFingerprint != "" && slices.Contains(newest, part.RefreshTokenFingerprint) {
+				use[name] = set.RefreshToken
+				a.Log.WarnContext(ctx, "an older document was saved over the credentials secret; the newer refresh token is written back to it", "connection", a.c.Name, "set", name)
+			}
+		}
+	}
+	return use, nil
+}
+
+// restore saves the refresh tokens that resolve found, before any token request.
+// Where that fails they are used all the same, and a.pendingErr says why.
+func (a *attempt) restore(ctx context.Context) {
+	if !a.unsaved {
+		if !a.c.Pending.empty() {
+			a.pendingErr = a.deletePending(ctx)
+			a.restored = a.pendingErr == nil
+		}
+		return
+	}
+	s := &saving{creds: a.creds, read: a.creds.Version, versionID: newVersionID()}
+	saveCtx, cancel := context.WithDeadline(ctx, a.until.Add(-recordReserve))
+	defer cancel()
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		a.saveOnce(saveCtx, s)
+		if s.verified || !s.saved || len(a.d.ask) > 0 && !a.timeForRequest() || !sleep(saveCtx, pause) {
+			break
+		}
+	}
+	if !s.saved {
+		a.uncertainSaveID = s.versionID
+		a.pendingErr = &Error{Code: CredentialsNotSaved, Cause: s.err, Message: "a pending refresh token could not be saved to the credentials secret (" + s.err.Error() + "); " + writeRemedy(s.err, "the secret")}
+		return
+	}
+	if s.theirs { // they are used at the next heartbeat, with what is pending
+		a.d.ask, a.otherwise = nil, Deferred
+		return
+	}
+	a.noteSaved(ctx, s)
+	a.creds, a.unsaved = s.creds, false
+	a.creds.Version, a.creds.CreatedAt = s.versionID, time.Now()
+	for _, set := range a.creds.Sets() {
+		if before := a.stored[set.Name]; !before.Equal(set.RefreshToken) {
+			*a.next.Of(set.Name) = a.next.Of(set.Name).replacing(before.Fingerprint())
+		}
+		a.stored[set.Name] = set.RefreshToken
+	}
+	a.restored = true
+	if !a.c.Pending.empty() {
+		a.pendingErr = a.deletePending(ctx)
+	}
+}
+
+// leaveOutForPending leaves out the sets whose changed refresh token would find no
+// place beside one that is pending.
+func (a *attempt) leaveOutForPending() {
+	if a.pendingErr == nil || a.c.Pending.empty() || a.c.Pending.fitTwice() {
+		return
+	}
+	a.d.ask = slices.DeleteFunc(a.d.ask, func(set SetName) bool {
+		stored := a.creds.Of(set)
+		stored.RefreshToken = a.stored[set]
+		_, own := a.c.Pending.For(stored, a.creds.Version)
+		return !own
+	})
+}
+
+func (a *attempt) deletePending(ctx context.Context) *Error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := a.Pending.DeletePending(ctx, a.c.Name); err != nil {
+		return &Error{Code: StateUnavailable, Cause: err, Message: "the pending parameter is no longer needed and could not be deleted (" + err.Error() + "); " + remedy(err, "delete it")}
+	}
+	a.c.Pending = PendingTokens{}
+	return nil
+}
+
+// putPending writes the changed refresh token of a saving into the pending
+// parameter, beside those that stand there.
+func (a *attempt) putPending(ctx context.Context, s *saving) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	p := a.withPending(s)
+	if !p.fits() {
+		return errTooLong
+	}
+	if err := a.Pending.PutPending(ctx, a.c.Name, p.document()); err != nil {
+		return err
+	}
+	a.c.Pending = p
+	return nil
+}
+
+// withPending returns what the pending parameter is to hold with the refresh
+// token of a saving in it.
+func (a *attempt) withPending(s *saving) PendingTokens {
+	var p PendingTokens
+	for _, t := range a.c.Pending.Tokens {
+		for name, stored := range a.stored {
+			if name != s.set && t.Replaces == stored.Fingerprint() {
+				p.Tokens = append(p.Tokens, t)
+			}
+		}
+	}
+	p.Tokens = append(p.Tokens, PendingToken{
+		Set: s.set, Replaces: a.stored[s.set].Fingerprint(), RefreshToken: s.refreshToken, SavedAt: time.Now(),
+	})
+	return p
+}

@@ -3,7 +3,6 @@ package rotator
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"reltio-token-rotator/rotator/secret"
 )

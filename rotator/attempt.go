@@ -49,16 +49,16 @@ type attempt struct {
 	// will record.
 	listed, next State
 	creds        Credentials
-	// stored are the refresh tokens in the secret; unsaved: others are used
-	// instead, and are to be saved; restored: that has happened.
+	// stored are the refresh tokens in the secret. unsaved says that other ones are
+	// in use and must be saved, and restored that they were.
 	stored            map[SetName]secret.Value
 	unsaved, restored bool
-	// savedLate is a pending refresh token that is in the secret after all: its
-	// save came late, and which version that replaced is not verified.
+	// savedLate is a pending refresh token that is in the secret: its save took
+	// effect late, and it is not known which version that save replaced.
 	savedLate *PendingToken
-	// uncertainSaveID is the id of a save that failed and may yet happen. The
-	// next save has the same id: the secret takes one of the two, so that an
-	// older refresh token cannot come late and replace a newer one.
+	// uncertainSaveID is the version id of a save that failed but may still take
+	// effect. The next save uses the same id, so that only one of the two takes effect
+	// and an older refresh token cannot replace a newer one.
 	uncertainSaveID string
 	// pendingErr is why a pending refresh token is not in the secret yet.
 	pendingErr *Error

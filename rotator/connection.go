@@ -57,7 +57,7 @@ func Connections(listing []Parameter, settings Settings, now time.Time) []Connec
 	return all
 }
 
-// standing is the error that stands for the connection, "" where none does.
+// standing returns the error that the connection has, or "" if it has none.
 func (c Connection) standing() Code {
 	if c.State.Error != "" {
 		return c.State.Error

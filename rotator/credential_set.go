@@ -83,8 +83,8 @@ func (s CredentialSet) sameAs(other CredentialSet) bool {
 // identity returns the fingerprint that identifies a set without a refresh token.
 func (s CredentialSet) identity() string { return identity(s.ClientID, s.Username) }
 
-// twinError is the error of an alternate set that is the same login as the
-// primary set.
-func twinError() *Error {
+// sameLoginError returns the error of an alternate set that is the same login as
+// the primary set.
+func sameLoginError() *Error {
 	return unreadable("both credential sets get the same token, so field alternate is the same login as the fields beside it; use another Reltio user")
 }

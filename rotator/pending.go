@@ -15,10 +15,10 @@ type PendingTokens struct {
 	Tokens []PendingToken
 }
 
-// PendingToken is one of them. It is the refresh token to use as long as a set in the
-// current secret holds the refresh token that it replaces, whoever wrote that
-// version and whatever the set's name is. Otherwise an operator has written another
-// refresh token, and that one is used.
+// PendingToken is a refresh token that waits to be saved. It is used as long as a set
+// in the current secret version holds the refresh token that it replaces, whoever
+// wrote that version and whatever the set's name is. Otherwise an operator has written
+// another refresh token, and that one is used.
 type PendingToken struct {
 	Set SetName
 	// Replaces is the fingerprint of the refresh token in the secret.
@@ -54,7 +54,7 @@ func (p PendingTokens) document() secret.Value {
 // fits reports whether Parameter Store can hold the tokens.
 func (p PendingTokens) fits() bool { return len(p.document().Reveal()) <= maxParameterBytes }
 
-// fitTwice reports whether another token as long as these would fit beside them.
+// fitTwice reports whether other tokens of the same size would fit beside these.
 func (p PendingTokens) fitTwice() bool {
 	return PendingTokens{append(p.Tokens[:len(p.Tokens):len(p.Tokens)], p.Tokens...)}.fits()
 }
@@ -74,10 +74,9 @@ func parsePending(document secret.Value) PendingTokens {
 	return p
 }
 
-// For returns the pending refresh token that is to be used in the place of the
-// one that a set has in a version of the secret. A version that the rotator
-// chose to write before the token became pending is a save that came late: the
-// token stands beside it too.
+// For returns the pending refresh token that is used instead of the one that a set has
+// in a version of the secret. If the rotator began to write that version before the
+// token became pending, the write took effect late, and the pending token is used too.
 func (p PendingTokens) For(set CredentialSet, version string) (PendingToken, bool) {
 	for _, t := range p.Tokens {
 		replaces := !set.RefreshToken.Empty() && t.Replaces == set.RefreshToken.Fingerprint()

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// publishAfter is how long a token waits for a refresh token that is being
-// saved.
+// publishAfter is how long the access token waits at most for the save of a changed
+// refresh token before it is published.
 const publishAfter = 5 * time.Second
 
-// kept holds what must be written after a token response.
-type kept struct {
+// obtained is what a token request obtained, and how far it has been stored.
+type obtained struct {
 	set      CredentialSet
 	response TokenResponse
 	// saving is nil when the refresh token did not change.
@@ -21,67 +21,72 @@ type kept struct {
 	published bool
 	// publishErr is the last failure to publish.
 	publishErr error
-	// unusable says why nothing can be published; sooner that the token would
-	// expire before the published one; twin that the other set has it too.
+	// unusable is why the token cannot be published, or nil.
 	unusable *Error
-	sooner   bool
-	twin     bool
+	// endsEarlier says that the token expires before the published one and is not
+	// published.
+	endsEarlier bool
+	// sameLogin says that the response shows both credential sets to be one login.
+	sameLogin bool
 	// bug is a panic of the save.
 	bug *Error
 }
 
-// keep saves and publishes the tokens of a response and records the result. If a
-// write fails, the write is repeated, never the token request.
-func (a *attempt) keep(ctx context.Context, set CredentialSet, response TokenResponse, failure *Error) (Outcome, error) {
-	k := &kept{set: set, response: response, tokenID: newVersionID()}
+// storeAndRecord saves and publishes the tokens of a response and records the
+// result. If a write fails, the write is repeated, never the token request. The
+// failure is that of the token request. Its response can hold a refresh token all
+// the same.
+func (a *attempt) storeAndRecord(ctx context.Context, set CredentialSet, response TokenResponse, failure *Error) (Outcome, error) {
+	o := &obtained{set: set, response: response, tokenID: newVersionID()}
 	if a.changed(set, response) && !a.inOtherSet(set, response) {
-		k.saving = a.newSaving(set, response)
+		o.saving = a.newSaving(set, response)
 	}
 	if failure == nil {
-		a.judge(ctx, k)
+		a.decideToPublish(ctx, o)
 	}
-	a.store(ctx, k)
+	a.store(ctx, o)
 	if failure != nil {
-		return a.recordFailure(ctx, k)
+		return a.recordFailure(ctx, o)
 	}
-	return a.recordResponse(ctx, k)
+	return a.recordResponse(ctx, o)
 }
 
-// judge decides whether the token of a response is published.
-func (a *attempt) judge(ctx context.Context, k *kept) {
+// decideToPublish decides whether the token of a response is published. If it is,
+// o.token is set.
+func (a *attempt) decideToPublish(ctx context.Context, o *obtained) {
 	published := a.next.Published
-	k.twin = a.isTwin(k)
-	if k.twin && k.set.Name == Alternate || a.isPublished(k.response) {
-		return // of two sets that are one login the primary one serves
+	o.sameLogin = a.isSameLogin(o)
+	if o.sameLogin && o.set.Name == Alternate || a.isPublished(o.response) {
+		return // if both sets are one login, only primary is used
 	}
-	token, unusable := newToken(k.response)
+	token, unusable := newToken(o.response)
 	if unusable != nil {
-		k.unusable = unusable
+		o.unusable = unusable
 		return
 	}
 	now := time.Now()
-	token.ValidUntil = a.c.validUntil(token.IssuedAt, token.ExpiresAt, a.creds.Two(), a.otherFails(k.set.Name), a.Settings.Heartbeat)
+	token.ValidUntil = a.c.validUntil(token.IssuedAt, token.ExpiresAt, a.creds.Two(), a.otherFails(o.set.Name), a.Settings.Heartbeat)
 	if a.creds.Two() && token.ExpiresAt.Before(published.ExpiresAt) && !published.uncertain() &&
 		a.d.reason != ReasonDeadToken && !a.event.Force && now.Before(published.ValidUntil) {
-		k.sooner = true
+		o.endsEarlier = true
 		return
 	}
-	k.token = &token
+	o.token = &token
 	if WritesTooOften(token.ExpiresIn, a.Settings.Heartbeat) {
 		a.Log.WarnContext(ctx, "the lifetime of the access token is so short that its secret is written more often than Secrets Manager allows in the long run (once in about 15 minutes); ask Reltio for a longer lifetime",
 			"connection", a.c.Name, "expires_in", int64(token.ExpiresIn/time.Second))
 	}
 }
 
-// isTwin reports whether the response shows that both credential sets are one
-// login.
-func (a *attempt) isTwin(k *kept) bool {
-	other := k.set.Name.Other()
+// isSameLogin reports whether the response shows that both credential sets are one
+// login: it holds the other set's access token or refresh token.
+func (a *attempt) isSameLogin(o *obtained) bool {
+	other := o.set.Name.Other()
 	if !a.creds.Two() || a.creds.Of(other).Err != nil {
 		return false
 	}
 	last := a.next.Of(other).TokenFingerprint
-	return last != "" && k.response.AccessToken.Fingerprint() == last || a.inOtherSet(k.set, k.response)
+	return last != "" && o.response.AccessToken.Fingerprint() == last || a.inOtherSet(o.set, o.response)
 }
 
 // inOtherSet reports whether the refresh token of a response is that of the other
@@ -96,10 +101,10 @@ func (a *attempt) otherFails(set SetName) bool {
 	return a.failures[other] != nil || a.next.Of(other).Error != ""
 }
 
-// store saves the refresh token and publishes the access token. It repeats what
-// failed until both are done or only the time for the record is left. The access
-// token does not wait for a slow save.
-func (a *attempt) store(ctx context.Context, k *kept) {
+// store saves the refresh token and publishes the access token. It repeats failed
+// writes until both are done or only the time for the record is left. The access
+// token waits for the first try at the save, and for publishAfter at most.
+func (a *attempt) store(ctx context.Context, o *obtained) {
 	ctx, cancel := context.WithDeadline(ctx, a.until.Add(-recordReserve))
 	defer cancel()
 	firstTry := make(chan struct{})
@@ -108,10 +113,10 @@ func (a *attempt) store(ctx context.Context, k *kept) {
 		defer close(saved)
 		defer func() {
 			if thrown := recover(); thrown != nil {
-				k.bug = PanicError(thrown)
+				o.bug = PanicError(thrown)
 			}
 		}()
-		a.saveUntilDone(ctx, k.saving, firstTry)
+		a.saveUntilDone(ctx, o.saving, firstTry)
 	}()
 	wait := time.NewTimer(publishAfter)
 	defer wait.Stop()
@@ -120,24 +125,25 @@ func (a *attempt) store(ctx context.Context, k *kept) {
 	case <-saved:
 	case <-wait.C:
 	}
-	for pause := firstPause; k.token != nil; pause = min(2*pause, longestPause) {
-		k.publishErr = a.publish(ctx, k)
-		k.published = k.publishErr == nil
-		if k.published || !sleep(ctx, pause) {
+	for pause := firstPause; o.token != nil; pause = min(2*pause, longestPause) {
+		o.publishErr = a.publish(ctx, o)
+		o.published = o.publishErr == nil
+		if o.published || !sleep(ctx, pause) {
 			break
 		}
 	}
 	<-saved
 }
 
-func (a *attempt) publish(ctx context.Context, k *kept) error {
+func (a *attempt) publish(ctx context.Context, o *obtained) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return a.Tokens.Publish(ctx, a.c.Name, k.tokenID, k.token.document())
+	return a.Tokens.Publish(ctx, a.c.Name, o.tokenID, o.token.document())
 }
 
-// saveUntilDone saves a changed refresh token, or makes it pending, until one is
-// done or ctx ends. It closes firstTry after one try at both.
+// saveUntilDone tries to save a changed refresh token, and to make it pending if that
+// fails, until one of them works or ctx ends. It closes firstTry after the first try
+// at both.
 func (a *attempt) saveUntilDone(ctx context.Context, s *saving, firstTry chan struct{}) {
 	if s == nil {
 		close(firstTry)

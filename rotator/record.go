@@ -8,58 +8,59 @@ import (
 )
 
 // recordResponse records the result of a usable token response.
-func (a *attempt) recordResponse(ctx context.Context, k *kept) (Outcome, error) {
+func (a *attempt) recordResponse(ctx context.Context, o *obtained) (Outcome, error) {
 	now := time.Now()
-	a.noteTried(ctx, k, now)
+	a.noteTried(ctx, o, now)
 	outcome := Refreshed
-	part := a.next.Of(k.set.Name)
+	part := a.next.Of(o.set.Name)
 	*part = part.works()
-	if k.twin {
-		a.next.Alternate = a.next.Alternate.failed(a.began, now, twinError())
+	if o.sameLogin {
+		a.next.Alternate = a.next.Alternate.failed(a.began, now, sameLoginError())
 		a.next.Alternate.Version = a.creds.Version
 	}
 	a.next.NotBefore = time.Time{}
 	switch {
-	case k.published:
-		a.notePublished(k, now)
-	case k.token != nil || k.unusable != nil: // the new token is lost, and with it perhaps the one before
-		// A write that failed may have happened: jobs may hold either token.
-		if k.token != nil || k.set.Name == a.next.Published.Set {
+	case o.published:
+		a.notePublished(o, now)
+	case o.token != nil || o.unusable != nil:
+		// The new token is lost, and the request may have ended the published one. A
+		// failed write may have happened all the same, so jobs may hold either token.
+		if o.token != nil || o.set.Name == a.next.Published.Set {
 			a.next.Published = a.next.Published.uncertainAt(now)
 		}
-		if k.unusable != nil {
+		if o.unusable != nil {
 			outcome = Failed
-			a.failures[k.set.Name] = k.unusable
-			*part = a.c.State.Of(k.set.Name).carriedInto(*part).failed(a.began, now, k.unusable)
+			a.failures[o.set.Name] = o.unusable
+			*part = a.c.State.Of(o.set.Name).carriedInto(*part).failed(a.began, now, o.unusable)
 		}
-	case k.twin && k.set.Name == Alternate:
+	case o.sameLogin && o.set.Name == Alternate:
 		outcome = a.otherwise
-	case k.sooner:
+	case o.endsEarlier:
 		outcome = Unchanged
 	default:
 		outcome = Unchanged
-		a.next.Published = a.stillUncertain(k, a.next.Published.onceMore(k.response), now)
+		a.next.Published = a.stillUncertain(o, a.next.Published.onceMore(o.response), now)
 		part.TokenExpiresAt = a.next.Published.ExpiresAt
 	}
-	return a.finish(ctx, outcome, first(a.notSaved(k.saving), a.pendingErr, a.notPublished(k), k.bug))
+	return a.finish(ctx, outcome, first(a.notSaved(o.saving), a.pendingErr, a.notPublished(o), o.bug))
 }
 
-// recordFailure records why no token was obtained. A refresh token that came
-// with the failure is saved already.
-func (a *attempt) recordFailure(ctx context.Context, k *kept) (Outcome, error) {
+// recordFailure records why no token was obtained. A refresh token in the failed
+// response has already been saved.
+func (a *attempt) recordFailure(ctx context.Context, o *obtained) (Outcome, error) {
 	now := time.Now()
 	if a.d.reason == ReasonDeadToken {
-		a.next.Published = a.next.Published.uncertainAt(now) // a job says so, and it could not be replaced
+		a.next.Published = a.next.Published.uncertainAt(now) // a job reported it as rejected, and it could not be replaced
 	}
 	for _, failure := range a.failures {
 		a.next.NotBefore = later(a.next.NotBefore, retryAfter(now, failure))
 	}
-	a.noteTried(ctx, k, now)
-	return a.finish(ctx, Failed, first(a.notSaved(k.saving), a.pendingErr, k.bug))
+	a.noteTried(ctx, o, now)
+	return a.finish(ctx, Failed, first(a.notSaved(o.saving), a.pendingErr, o.bug))
 }
 
-// recordNothingAsked records a run that made no token request: a pending refresh
-// token was saved, or an error that stood has ended.
+// recordNothingAsked records an attempt that made no token request. It saved a
+// pending refresh token, or an error in the state has ended.
 func (a *attempt) recordNothingAsked(ctx context.Context) (Outcome, error) {
 	for _, set := range a.creds.Sets() {
 		if part := a.next.Of(set.Name); part.Version != "" && part.Error == "" {
@@ -78,8 +79,8 @@ func (a *attempt) recordNothingAsked(ctx context.Context) (Outcome, error) {
 	return outcome, err
 }
 
-// recordUnreadable records that the credentials cannot be used at all, unless
-// the state says so already.
+// recordUnreadable records that no credential set can be used, unless the state
+// already says so.
 func (a *attempt) recordUnreadable(ctx context.Context, failure *Error) (Outcome, error) {
 	if a.c.State.Error == CredentialsUnread {
 		return Failed, failure
@@ -94,8 +95,8 @@ func (a *attempt) recordUnreadable(ctx context.Context, failure *Error) (Outcome
 	return a.finish(ctx, Failed, failure)
 }
 
-// finish notes what belongs to no credential set, writes the record, which ends
-// the lease, and returns the result of the attempt.
+// finish writes the record, which ends the lease, and returns the result of the
+// attempt. connection is the failure that belongs to no credential set, or nil.
 func (a *attempt) finish(ctx context.Context, outcome Outcome, connection *Error) (Outcome, error) {
 	a.next.Error, a.next.Failures = a.next.Error.following(a.next.Failures, connection)
 	err := a.record(ctx)
@@ -120,8 +121,8 @@ func (a *attempt) finish(ctx context.Context, outcome Outcome, connection *Error
 	return Failed, failure
 }
 
-// gravest returns the failure of the attempt's credential sets that the report
-// names: one that needs an operator before one that does not.
+// gravest returns the failure of a credential set that the report names. If both sets
+// failed, a failure that needs an operator comes first.
 func (a *attempt) gravest() *Error {
 	var first *Error
 	for _, set := range a.d.ask {
@@ -133,8 +134,8 @@ func (a *attempt) gravest() *Error {
 	return first
 }
 
-// following is the standing error and its count after a failure that belongs to
-// no credential set; nil ends the one that stood.
+// following returns the connection's error and its count after an attempt. failure
+// belongs to no credential set; if it is nil, the error ends.
 func (c Code) following(failures int, failure *Error) (Code, int) {
 	switch {
 	case failure == nil:
@@ -145,24 +146,24 @@ func (c Code) following(failures int, failure *Error) (Code, int) {
 	return c, min(failures, maxFailures-1) + 1
 }
 
-// noteTried notes the credentials that the asked sets rest on, their failures,
-// and what the save of a changed refresh token means for them.
-func (a *attempt) noteTried(ctx context.Context, k *kept, now time.Time) {
+// noteTried notes in the next state with which credentials each set was tried, how
+// it failed, and what the save of a changed refresh token changes.
+func (a *attempt) noteTried(ctx context.Context, o *obtained, now time.Time) {
 	for name, failure := range a.failures {
 		a.describe(a.creds.Of(name), a.creds.CreatedAt)
 		a.next.Of(name).Version = a.creds.Version
 		if !a.leavesNoError(name, failure, now) {
 			*a.next.Of(name) = a.next.Of(name).failed(a.began, now, failure)
-			a.keepDue(name, now)
+			a.limitForcedBackoff(name, now)
 		}
 	}
-	if other := a.creds.Of(k.set.Name.Other()); other.Name != "" && other.Err == nil && a.next.Of(other.Name).Identity == "" {
-		a.describe(other, a.creds.CreatedAt) // its turn can come before it was ever asked
+	if other := a.creds.Of(o.set.Name.Other()); other.Name != "" && other.Err == nil && a.next.Of(other.Name).Identity == "" {
+		a.describe(other, a.creds.CreatedAt) // so that turnAt knows the set before its first request
 	}
-	a.describe(k.set, a.creds.CreatedAt)
-	a.next.Of(k.set.Name).Version = a.creds.Version
+	a.describe(o.set, a.creds.CreatedAt)
+	a.next.Of(o.set.Name).Version = a.creds.Version
 	a.noteVersion()
-	s := k.saving
+	s := o.saving
 	if s == nil {
 		return
 	}
@@ -171,8 +172,8 @@ func (a *attempt) noteTried(ctx context.Context, k *kept, now time.Time) {
 	}
 	part := a.next.Of(s.set)
 	if !s.theirs {
-		k.set.RefreshToken = s.refreshToken
-		a.describe(k.set, k.response.SentAt)
+		o.set.RefreshToken = s.refreshToken
+		a.describe(o.set, o.response.SentAt)
 	}
 	if s.saved {
 		*part = part.replacing(a.stored[s.set].Fingerprint()).replacing(s.spent)
@@ -183,18 +184,18 @@ func (a *attempt) noteTried(ctx context.Context, k *kept, now time.Time) {
 	}
 }
 
-// noteVersion notes the credentials version that was used. As long as a newer
-// refresh token waits to be put back into it, the state names the version that
-// holds that one.
+// noteVersion notes the credentials version that was used. If an operator saved an
+// older document, the state continues to name the version with the newer refresh
+// token until that token is saved again.
 func (a *attempt) noteVersion() {
 	if !a.unsaved {
 		a.next.CredentialsVersion = a.creds.Version
 	}
 }
 
-// leavesNoError reports whether a failed attempt is as if it had not been: a
-// forced refresh with a set that is not due, whose failure says nothing lasting.
-// The token becomes due when it would have.
+// leavesNoError reports whether the state ignores a failure: a forced refresh failed
+// with a set that is not due, and the failure does not show that its credentials are
+// wrong. The set becomes due when it would have without the attempt.
 func (a *attempt) leavesNoError(set SetName, failure *Error, now time.Time) bool {
 	c := a.c
 	c.State = a.next
@@ -202,9 +203,9 @@ func (a *attempt) leavesNoError(set SetName, failure *Error, now time.Time) bool
 	return a.event.Force && !due && !failure.Code.WaitsForNewCredentials()
 }
 
-// keepDue ends the backoff of a forced refresh when the token would have become
-// due without it.
-func (a *attempt) keepDue(set SetName, now time.Time) {
+// limitForcedBackoff shortens the backoff after a forced refresh, so that the token
+// becomes due when it would have without the attempt.
+func (a *attempt) limitForcedBackoff(set SetName, now time.Time) {
 	c := a.c
 	c.State = a.next
 	at := c.dueAt(a.creds.Two(), a.Settings.Heartbeat)
@@ -213,8 +214,8 @@ func (a *attempt) keepDue(set SetName, now time.Time) {
 	}
 }
 
-// describe notes which credentials a set has. A refresh token has stood in the
-// secret since "seen" at the latest.
+// describe notes which credentials a set has. "seen" is the earliest time at which
+// its refresh token is known to have existed.
 func (a *attempt) describe(set CredentialSet, seen time.Time) {
 	now := time.Now()
 	if seen.IsZero() || seen.After(now) {
@@ -226,44 +227,44 @@ func (a *attempt) describe(set CredentialSet, seen time.Time) {
 	part.RefreshTokenFingerprint = fingerprint
 	part.Identity, part.CanLogIn = set.identity(), set.CanLogIn()
 	if part.Login.Version != a.creds.Version {
-		part.Login = Login{} // the credentials are news
+		part.Login = Login{} // the credentials have changed
 	}
 }
 
-// notePublished notes the token that is in the token secret now.
-func (a *attempt) notePublished(k *kept, now time.Time) {
+// notePublished notes the token that was written to the token secret.
+func (a *attempt) notePublished(o *obtained, now time.Time) {
 	p := Published{
-		Set: k.set.Name, IssuedAt: k.token.IssuedAt, ExpiresAt: k.token.ExpiresAt, ValidUntil: k.token.ValidUntil,
-		Fingerprint: k.token.AccessToken.Fingerprint(), ReportedAt: recent(a.next.Published.ReportedAt, now),
+		Set: o.set.Name, IssuedAt: o.token.IssuedAt, ExpiresAt: o.token.ExpiresAt, ValidUntil: o.token.ValidUntil,
+		Fingerprint: o.token.AccessToken.Fingerprint(), ReportedAt: recent(a.next.Published.ReportedAt, now),
 	}
 	if a.d.reason == ReasonDeadToken {
 		p.ReportedAt = recent(append(p.ReportedAt, wholeSeconds(now)), now)
 	}
-	a.next.Published = a.stillUncertain(k, p, now)
-	if s := k.saving; s != nil && (s.theirs || s.changed[s.set]) {
-		a.next.Published = a.next.Published.uncertainAt(now) // of credentials that an operator has changed
+	a.next.Published = a.stillUncertain(o, p, now)
+	if s := o.saving; s != nil && (s.theirs || s.changed[s.set]) {
+		a.next.Published = a.next.Published.uncertainAt(now) // it was obtained with credentials that an operator has changed since
 	}
-	part := a.next.Of(k.set.Name)
+	part := a.next.Of(o.set.Name)
 	part.TokenIssuedAt, part.TokenExpiresAt, part.TokenFingerprint = p.IssuedAt, p.ExpiresAt, p.Fingerprint
 }
 
-// lateEffect is for how long a request whose answer was lost may still be
-// executed, by a server behind a gateway that gave up.
+// lateEffect is for how long a server behind a gateway may still execute a request
+// whose answer was lost.
 const lateEffect = time.Minute
 
-// stillUncertain is a token that a set has obtained, as long as an earlier
-// request of that set may still be executed and end it.
-func (a *attempt) stillUncertain(k *kept, p Published, now time.Time) Published {
-	part := a.next.Of(k.set.Name)
-	if part.GrantType != GrantTypeClientCredentials && !part.AnswerLostAt.IsZero() && k.response.SentAt.Sub(part.AnswerLostAt) < lateEffect {
+// stillUncertain returns p, marked as uncertain if the server may still execute an
+// earlier request of the set that obtained it, and so end it.
+func (a *attempt) stillUncertain(o *obtained, p Published, now time.Time) Published {
+	part := a.next.Of(o.set.Name)
+	if part.GrantType != GrantTypeClientCredentials && !part.AnswerLostAt.IsZero() && o.response.SentAt.Sub(part.AnswerLostAt) < lateEffect {
 		return p.uncertainAt(now)
 	}
 	return p
 }
 
-func (a *attempt) notPublished(k *kept) *Error {
-	if k.token == nil || k.published {
+func (a *attempt) notPublished(o *obtained) *Error {
+	if o.token == nil || o.published {
 		return nil
 	}
-	return &Error{Code: TokenNotPublished, Cause: k.publishErr, Message: "a token was obtained but the token secret could not be written (" + k.publishErr.Error() + "); check that it exists and that the function may write it; the next heartbeat asks for a new token"}
+	return &Error{Code: TokenNotPublished, Cause: o.publishErr, Message: "a token was obtained but the token secret could not be written (" + o.publishErr.Error() + "); check that it exists and that the function may write it; the next heartbeat requests a new token"}
 }

@@ -21,9 +21,9 @@ func (a *attempt) refresh(ctx context.Context) (Outcome, error) {
 	if outcome, err := a.takeLease(ctx); outcome != "" {
 		return outcome, err
 	}
-	// From here on the run's own end must not cut a write short. All of it ends
-	// with the lease, and before the handler returns: a goroutine left behind
-	// would wake after the freeze and publish an old token.
+	// From here on, the end of ctx must not interrupt a write. Everything ends with
+	// the lease and before the handler returns. Otherwise Lambda would freeze a
+	// goroutine, which would publish an old token when the process resumes.
 	leased, done := context.WithDeadline(context.WithoutCancel(ctx), a.until)
 	defer done()
 
@@ -40,7 +40,7 @@ func (a *attempt) refresh(ctx context.Context) (Outcome, error) {
 		return a.recordNothingAsked(leased)
 	}
 	set, response, failure := a.ask(leased)
-	return a.keep(leased, set, response, failure)
+	return a.storeAndRecord(leased, set, response, failure)
 }
 
 // read reads the credentials and decides again with them. If it returns an empty
@@ -77,12 +77,12 @@ func (a *attempt) readCredentials(ctx context.Context) error {
 	return err
 }
 
-// noteReadable notes which credential sets can be used: an error of a set ends
-// when its fields are put right, and another stands when they are wrong.
+// noteReadable notes which credential sets can be used. The error of a set ends when
+// its fields are corrected, and begins when they are wrong.
 func (a *attempt) noteReadable() {
 	s := &a.c.State
-	// A refresh token that could not be saved is lost where no version is new, unless
-	// a login can replace it.
+	// A refresh token that could not be saved stays lost until an operator writes a
+	// new version, unless a login can replace it.
 	lost := s.Error == CredentialsNotSaved && a.creds.Version == s.CredentialsVersion &&
 		slices.ContainsFunc(a.creds.Sets(), func(set CredentialSet) bool { return !set.CanLogIn() })
 	if s.Error == CredentialsUnread || a.c.pendingIsGone() && !lost {
@@ -94,8 +94,8 @@ func (a *attempt) noteReadable() {
 		case set.Err == nil && part.Error != CredentialsUnread:
 		case set.Err == nil && part.Version != a.creds.Version:
 			*part = part.works()
-		case set.Err == nil: // both sets were found to be one login
-			a.creds.Alternate.Err = twinError()
+		case set.Err == nil: // the error was found by a request: both sets are one login
+			a.creds.Alternate.Err = sameLoginError()
 		case part.Error != CredentialsUnread || part.Version != a.creds.Version:
 			*part = part.failed(a.began, a.began, set.Err)
 			part.Version = a.creds.Version
@@ -103,9 +103,9 @@ func (a *attempt) noteReadable() {
 	}
 }
 
-// decideAgain decides with the credentials. Where no token is to be requested
-// but the state says something that is true no longer, the attempt goes on to
-// its record.
+// decideAgain decides with the credentials. If no token is to be requested, but the
+// state has to change, it returns an empty outcome and the attempt continues to its
+// record.
 func (a *attempt) decideAgain() (Outcome, error) {
 	waited := !a.d.waitUntil.IsZero()
 	now := a.began

@@ -11,7 +11,7 @@ type Outcome string
 const (
 	NotDue        Outcome = "not_due"
 	Refreshed     Outcome = "refreshed"
-	Unchanged     Outcome = "unchanged"      // the server returned the published token, or one that expires before it
+	Unchanged     Outcome = "unchanged"      // the server returned the published token, or one that expires earlier
 	Restored      Outcome = "restored"       // a pending refresh token was saved, nothing else was due
 	BackingOff    Outcome = "backing_off"    // waiting after a failure; no attempt made
 	Busy          Outcome = "busy"           // another run holds the lease
@@ -37,20 +37,20 @@ type Result struct {
 	Name    string  `json:"name"`
 	Outcome Outcome `json:"outcome"`
 	Reason  Reason  `json:"reason,omitempty"`
-	// Set is the credential set that obtained the published token, where the
-	// connection has two; FailingSet the one that the error belongs to while the
-	// other one serves.
+	// Set is the credential set that obtained the published token, if the connection
+	// has two. FailingSet is the set that the error belongs to, if the other set
+	// provides a valid token.
 	Set        SetName `json:"set,omitempty"`
 	FailingSet SetName `json:"failing_set,omitempty"`
-	// ExpiresAt is the published token's, absent where there never was one.
+	// ExpiresAt is the expiry of the published token. It is absent if none is known.
 	ExpiresAt        time.Time `json:"expires_at,omitzero"`
 	SecondsRemaining *int64    `json:"seconds_remaining,omitempty"`
-	// ValidUntil is until when the rotator does not end that token.
+	// ValidUntil is the time until which the rotator does not end that token.
 	ValidUntil time.Time `json:"valid_until,omitzero"`
-	// NextRefreshAt is absent where it is not known.
+	// NextRefreshAt is absent if it is not known.
 	NextRefreshAt time.Time `json:"next_refresh_at,omitzero"`
 	Error         Code      `json:"error,omitempty"`
-	// RetryAt is absent where no time is known.
+	// RetryAt is absent if no time is known.
 	RetryAt time.Time `json:"retry_at,omitzero"`
 	// Message is one sentence that says what to do.
 	Message string `json:"message,omitempty"`

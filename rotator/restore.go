@@ -9,9 +9,8 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// resolve finds out which refresh tokens are to be used. They are those of the
-// secret, unless an operator has saved an older document over a newer one, or
-// one is pending.
+// resolve finds the refresh tokens to use. They are those in the secret, unless an
+// operator saved an older document over a newer one or a refresh token is pending.
 func (a *attempt) resolve(ctx context.Context) error {
 	a.stored = map[SetName]secret.Value{}
 	use, err := a.newerThanSaved(ctx)
@@ -44,10 +43,10 @@ func (a *attempt) resolve(ctx context.Context) error {
 	return nil
 }
 
-// newerThanSaved returns the refresh tokens that the rotator had put in the
-// place of those in the current version: an operator has saved an older document
-// over a newer one, as from a console page that was open all the while. The
-// newer refresh token is in the version that the state names.
+// newerThanSaved returns the refresh tokens with which the rotator had already replaced
+// those in the current version. There are some if an operator saved an older document
+// over a newer one, for example from a console page that had been open for long. The
+// newer refresh tokens are in the version that the state names.
 func (a *attempt) newerThanSaved(ctx context.Context) (map[SetName]secret.Value, error) {
 	use, state := map[SetName]secret.Value{}, a.c.State
 	if a.creds.Version == state.CredentialsVersion || state.CredentialsVersion == "" {
@@ -66,7 +65,7 @@ func (a *attempt) newerThanSaved(ctx context.Context) (map[SetName]secret.Value,
 	}
 	version, err := a.Credentials.ReadVersion(ctx, a.c.Name, state.CredentialsVersion)
 	if errors.Is(err, ErrNotFound) {
-		return use, nil // deleted: there is nothing newer
+		return use, nil // it was deleted, so no newer refresh token can be found
 	}
 	if err != nil {
 		return nil, &Error{Code: CredentialsUnread, Cause: err, Message: "an operator saved an older document over the credentials secret, and the newer version could not be read (" + err.Error() + "); the next heartbeat tries again"}
@@ -88,8 +87,8 @@ func (a *attempt) newerThanSaved(ctx context.Context) (map[SetName]secret.Value,
 	return use, nil
 }
 
-// restore saves the refresh tokens that resolve found, before any token request.
-// Where that fails they are used all the same, and a.pendingErr says why.
+// restore saves the refresh tokens that resolve found, before any token request. If
+// that fails, they are used all the same, and a.pendingErr is the reason.
 func (a *attempt) restore(ctx context.Context) {
 	if !a.unsaved {
 		if !a.c.Pending.empty() {
@@ -112,7 +111,7 @@ func (a *attempt) restore(ctx context.Context) {
 		a.pendingErr = &Error{Code: CredentialsNotSaved, Cause: s.err, Message: "a pending refresh token could not be saved to the credentials secret (" + s.err.Error() + "); " + writeRemedy(s.err, "the secret")}
 		return
 	}
-	if s.theirs { // they are used at the next heartbeat, with what is pending
+	if s.theirs { // the next heartbeat uses the operator's credentials and what is pending
 		a.d.ask, a.otherwise = nil, Deferred
 		return
 	}
@@ -131,8 +130,8 @@ func (a *attempt) restore(ctx context.Context) {
 	}
 }
 
-// leaveOutForPending leaves out the sets whose changed refresh token would find no
-// place beside one that is pending.
+// leaveOutForPending leaves out each set whose changed refresh token might not fit into
+// the pending parameter beside the one that is already there.
 func (a *attempt) leaveOutForPending() {
 	if a.pendingErr == nil || a.c.Pending.empty() || a.c.Pending.fitTwice() {
 		return
@@ -155,8 +154,7 @@ func (a *attempt) deletePending(ctx context.Context) *Error {
 	return nil
 }
 
-// putPending writes the changed refresh token of a saving into the pending
-// parameter, beside those that stand there.
+// putPending adds the changed refresh token of a saving to the pending parameter.
 func (a *attempt) putPending(ctx context.Context, s *saving) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -171,8 +169,8 @@ func (a *attempt) putPending(ctx context.Context, s *saving) error {
 	return nil
 }
 
-// withPending returns what the pending parameter is to hold with the refresh
-// token of a saving in it.
+// withPending returns the pending tokens together with the refresh token of a saving.
+// It leaves out those that the secret no longer needs.
 func (a *attempt) withPending(s *saving) PendingTokens {
 	var p PendingTokens
 	for _, t := range a.c.Pending.Tokens {

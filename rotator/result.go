@@ -46,7 +46,8 @@ func (a *attempt) result(outcome Outcome, err error) Result {
 	return result
 }
 
-// failureOf is the first failure in err; one without a code is a bug.
+// failureOf returns the first failure in err that has a code. An error without a code
+// is a bug.
 func failureOf(err error) *Error {
 	if failure, ok := errors.AsType[*Error](err); ok {
 		return failure
@@ -54,8 +55,8 @@ func failureOf(err error) *Error {
 	return &Error{Code: InternalError, Cause: err, Message: InternalError.Advice()}
 }
 
-// failedSet is the credential set of a failure, empty for one that belongs to
-// none.
+// failedSet returns the credential set that a failure belongs to, or "" if it belongs
+// to none.
 func (a *attempt) failedSet(failure *Error) SetName {
 	for name, of := range a.failures {
 		if of == failure {
@@ -65,8 +66,8 @@ func (a *attempt) failedSet(failure *Error) SetName {
 	return ""
 }
 
-// failingSet is a credential set with an error, first the one that did not
-// obtain the published token.
+// failingSet returns a credential set with an error, or "" if there is none. If both
+// sets have one, it is the set that did not obtain the published token.
 func (c Connection) failingSet() SetName {
 	resting, _ := c.resting()
 	for _, set := range []SetName{resting, resting.Other()} {
@@ -77,7 +78,7 @@ func (c Connection) failingSet() SetName {
 	return ""
 }
 
-// retryAt is when a set is asked again after a failure; the zero time where no
+// retryAt returns when a set is used again after a failure, or the zero time if no
 // time is known.
 func (c Connection) retryAt(set SetName, now time.Time) time.Time {
 	at := c.State.NotBefore
@@ -104,8 +105,8 @@ func failures(results []Result) []string {
 	return failed
 }
 
-// logRun logs the report when something happened: something other than not_due,
-// or a connection whose token endpoint was asked.
+// logRun logs the report if something happened: an outcome is not not_due or disabled,
+// or a token was requested.
 func (r *Rotator) logRun(ctx context.Context, report Report, asked map[string]bool) {
 	level, idle := slog.LevelInfo, true
 	for _, result := range report.Connections {

@@ -15,20 +15,20 @@ const (
 	// sameTokenMargin is how long after a recorded expiry a new token is
 	// requested: servers cut expires_in to whole seconds, and so does the state.
 	sameTokenMargin = time.Second
-	// sameTokenTries and sameTokenPause: how often a token that should have
-	// expired is requested again when the response is the same token.
+	// sameTokenTries is how often the request is repeated, sameTokenPause apart, if
+	// the response is a token that should have expired.
 	sameTokenTries = 5
 	sameTokenPause = time.Second
 )
 
-// longestWait is how far ahead a run waits for the expiry of a token that the
-// server replaces only then: the longest that two heartbeats may lie apart when
-// each is up to a third of the interval early or late.
+// longestWait is how long a run waits at most for the expiry of a token that the
+// server replaces only then. It is the longest time between two heartbeats, if each
+// is up to a third of the interval early or late.
 func longestWait(heartbeat time.Duration) time.Duration { return heartbeat + 2*heartbeat/3 }
 
-// sameTokenWait reports whether a run is to wait for the published token's
-// expiry, and until when. With two credential sets it waits only while the other
-// set has an error: otherwise that set has published a token long before.
+// sameTokenWait reports whether a run waits for the published token's expiry, and
+// until when. With two credential sets it waits only while the other set has an
+// error, because otherwise that set has published a token long before.
 func (c Connection) sameTokenWait(now time.Time, event Event, two bool, heartbeat time.Duration) (until time.Time, wait bool) {
 	p := c.State.Published
 	at := p.ExpiresAt.Add(sameTokenMargin)
@@ -44,13 +44,13 @@ func (a *attempt) isPublished(response TokenResponse) bool {
 	return published != "" && response.AccessToken.Fingerprint() == published
 }
 
-// requestUntilNew makes a token request, and again as long as the response is
-// the token that should have expired by now.
+// requestUntilNew makes a token request, and repeats it while the response is the
+// token that should have expired by now.
 func (a *attempt) requestUntilNew(ctx context.Context, set CredentialSet) (TokenResponse, *Error) {
 	response, failure := a.request(ctx, set)
 	for range sameTokenTries {
-		// A request spends the refresh token when the server changes it: the new
-		// one is saved before anything else is requested.
+		// If the server changed the refresh token, the new one must be saved before
+		// another request.
 		if failure != nil || a.d.reason != ReasonExpiry || !a.isPublished(response) || a.changed(set, response) ||
 			!a.timeForRequest() || !sleep(ctx, sameTokenPause) {
 			break

@@ -18,7 +18,7 @@ type Settings struct {
 	// matches when it is equal to an entry or ends in a dot and the entry.
 	TokenHosts []string
 	// RefreshBefore is how long before its expiry a token is replaced
-	// (REFRESH_BEFORE); short-lived tokens get less, see window.
+	// (REFRESH_BEFORE). It is less for tokens that live shortly: see window.
 	RefreshBefore time.Duration
 	// Heartbeat is the schedule's interval (HEARTBEAT).
 	Heartbeat time.Duration
@@ -26,13 +26,13 @@ type Settings struct {
 	AllowDockerHost bool
 }
 
-// Mistake is a setting that cannot be used, by its variable's name.
+// Mistake is a setting that cannot be used, with the name of its variable.
 type Mistake struct {
 	Variable string
 	Err      error
 }
 
-// Mistakes returns everything that is wrong.
+// Mistakes returns all settings that cannot be used.
 func (s Settings) Mistakes() []Mistake {
 	var mistakes []Mistake
 	for i, host := range s.TokenHosts {
@@ -51,20 +51,20 @@ func (s Settings) Mistakes() []Mistake {
 	return mistakes
 }
 
-// checkRefreshBefore reports whether two heartbeats fit into the window, so that
-// one may be missed.
+// checkRefreshBefore returns an error if d is shorter than two heartbeats, one of which
+// may be missed, or longer than any token lives.
 func (s Settings) checkRefreshBefore(d time.Duration) error {
 	if d < 2*s.Heartbeat {
 		return fmt.Errorf("%v is less than two heartbeats (2 × %v = %v), so that a single missed one could let the token expire; use at least %v", d, s.Heartbeat, 2*s.Heartbeat, 2*s.Heartbeat)
 	}
 	if d > maxLifetime {
-		return fmt.Errorf("%v is longer than a token is believed to live (%v)", d, maxLifetime)
+		return fmt.Errorf("%v is longer than a token can live (%v)", d, maxLifetime)
 	}
 	return nil
 }
 
-// checkTokenURL reports whether credentials may be sent to raw. Its errors name
-// the host at most, since a URL can hold a password.
+// checkTokenURL returns an error if credentials must not be sent to raw. The error
+// names no part of the URL but the host, because a URL can hold a password.
 func (s Settings) checkTokenURL(raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" {

@@ -9,36 +9,35 @@ import (
 )
 
 const (
-	// maxLifetime is the longest that a token is believed to live. A server
-	// that says more is believed up to it.
+	// maxLifetime is the longest lifetime of a token that is believed. A longer one
+	// counts as maxLifetime.
 	maxLifetime = 24 * time.Hour
-	// maxBackoff is the longest that a failure forbids token requests: the cap
-	// of Retry-After, and the interval between tries of rejected credentials.
+	// maxBackoff is the longest time for which a failure forbids token requests. It
+	// limits Retry-After and is the interval between tries of rejected credentials.
 	maxBackoff = time.Hour
-	// clockStep is how far the clocks of two runs may differ.
+	// clockStep is how far the clocks of two runs may differ at most.
 	clockStep = time.Minute
-	// maxWord is the longest that a text in a state can be, in bytes: the id of
-	// a secret's version.
+	// maxWord is the length in bytes of the longest text in a state, which is the id
+	// of a secret's version.
 	maxWord = 64
-	// maxFailures is where failures stop being counted: the longest backoff is
-	// reached there, and in a long outage the state stays the same.
+	// maxFailures limits the count of failures. The longest backoff is reached by
+	// then, and the state does not change any more during a long outage.
 	maxFailures = 6
 	// maxReplaced is how many replaced refresh tokens a state remembers.
 	maxReplaced = 8
-	// expiryMargin is how long after its recorded expiry a token is taken
-	// for expired: a server cuts expires_in to whole seconds, and so does the
-	// state.
+	// expiryMargin is how long after its recorded expiry a token counts as expired,
+	// because a server cuts expires_in to whole seconds, and so does the state.
 	expiryMargin = 2 * time.Second
 )
 
-// State is what is remembered of a connection between runs. It is a hint: when
-// it is lost or damaged, the connection is refreshed once more than needed. It
-// holds nothing secret. Times are whole seconds, UTC.
+// State is what is remembered about a connection between runs. If it is lost or
+// damaged, the connection is refreshed once more than needed. It holds nothing
+// secret. Times are whole seconds, UTC.
 type State struct {
 	Published Published `json:"published,omitzero"`
 	Primary   SetState  `json:"primary,omitzero"`
 	Alternate SetState  `json:"alternate,omitzero"`
-	// Error is the standing failure that belongs to no credential set.
+	// Error is the last failure that belongs to no credential set and has not ended.
 	Error Code `json:"error,omitempty"`
 	// Failures counts failures in a row with the same Error, up to maxFailures.
 	Failures int `json:"failures,omitempty"`
@@ -51,37 +50,37 @@ type State struct {
 	LeaseVersion int64 `json:"lease_version,omitempty"`
 }
 
-// Published is what is known of the token in the token secret.
+// Published is what is known about the token in the token secret.
 type Published struct {
-	// Set is the credential set that obtained it; empty when that set is in the
-	// credentials secret no longer.
+	// Set is the credential set that obtained it. It is empty if that set is no longer
+	// in the credentials secret.
 	Set      SetName   `json:"set,omitempty"`
 	IssuedAt time.Time `json:"issued_at,omitzero"`
 	// ExpiresAt is never later than the server's own expiry.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	// ValidUntil is the time that the token secret names: until then the rotator
-	// does not end the token.
+	// ValidUntil is the time in the token secret until which the rotator does not end
+	// the token.
 	ValidUntil  time.Time `json:"valid_until,omitzero"`
 	Fingerprint string    `json:"fingerprint,omitempty"`
-	// Unchanged says that the last response was this token once more.
+	// Unchanged says that the last response was this token again.
 	Unchanged bool `json:"unchanged,omitempty"`
 	// UncertainSince is the first instant since the last certain response at
 	// which the server may have ended the token.
 	UncertainSince time.Time `json:"uncertain_since,omitzero"`
-	// ReportedAt are the refreshes that jobs' reports caused in the last
+	// ReportedAt has the times of the refreshes that jobs' reports caused in the last
 	// reportInterval.
 	ReportedAt []time.Time `json:"reported_at,omitempty"`
 }
 
-// SetState is what is remembered of one credential set.
+// SetState is what is remembered about one credential set.
 type SetState struct {
 	// Version is the credentials version that the set was last tried with.
 	Version string `json:"version,omitempty"`
 	// Identity is the fingerprint of the set's client_id, LF and username.
 	Identity                string `json:"identity,omitempty"`
 	RefreshTokenFingerprint string `json:"refresh_token_fingerprint,omitempty"`
-	// RefreshTokenSince is the earlier of when that refresh token was first
-	// seen and when the secret version that held it was created.
+	// RefreshTokenSince is when the refresh token was first seen, or when the secret
+	// version that held it was created, whichever was earlier.
 	RefreshTokenSince time.Time `json:"refresh_token_since,omitzero"`
 	// Replaced are the fingerprints of the last refresh tokens that the rotator
 	// replaced, the newest last.
@@ -91,25 +90,25 @@ type SetState struct {
 	TokenIssuedAt    time.Time `json:"token_issued_at,omitzero"`
 	TokenExpiresAt   time.Time `json:"token_expires_at,omitzero"`
 	TokenFingerprint string    `json:"token_fingerprint,omitempty"`
-	// GrantType is the one that obtained the last token.
+	// GrantType is the grant type that obtained the last token.
 	GrantType GrantType `json:"grant_type,omitempty"`
 	// CanLogIn says that the set holds a username and a password.
 	CanLogIn bool `json:"can_log_in,omitempty"`
-	// Error is the set's standing failure, empty while it works; Failures counts
-	// those in a row with the same Error, FailingSince is the first one's time
-	// whatever its error.
+	// Error is the set's last failure, and empty while the set works. Failures counts
+	// the failures in a row with the same Error. FailingSince is the time of the first
+	// failure since the set last worked, whatever its error was.
 	Error        Code      `json:"error,omitempty"`
 	Failures     int       `json:"failures,omitempty"`
 	FailingSince time.Time `json:"failing_since,omitzero"`
 	// NotBefore forbids token requests of this set.
 	NotBefore time.Time `json:"not_before,omitzero"`
-	// AnswerLostAt is when the last answer was lost: the lost request may still
-	// be executed for a while.
+	// AnswerLostAt is when the last answer was lost. The server may still execute that
+	// request for a while.
 	AnswerLostAt time.Time `json:"answer_lost_at,omitzero"`
 	Login        Login     `json:"login,omitzero"`
 }
 
-// Of returns the part of a credential set.
+// Of returns the part of the state that is about a credential set.
 func (s *State) Of(name SetName) *SetState {
 	if name == Alternate {
 		return &s.Alternate
@@ -117,9 +116,9 @@ func (s *State) Of(name SetName) *SetState {
 	return &s.Primary
 }
 
-// parseState reads a state. Each part is judged for itself: what cannot be true
-// is left out, so that it counts as unknown. What does not depend on the clock
-// is kept, because forgetting a login could lock an account.
+// parseState reads a state. It leaves out each part that cannot be true, so that the
+// part counts as unknown. It keeps what does not depend on the clock, because an
+// account could be locked if a login were forgotten.
 func parseState(document string, now time.Time) State {
 	var parts map[string]json.RawMessage
 	if json.Unmarshal([]byte(document), &parts) != nil {
@@ -185,7 +184,7 @@ func (s SetState) believable(now time.Time) SetState {
 // epoch is before every time that a state can name.
 var epoch = time.Unix(0, 0)
 
-// believableBackoff returns t, or the zero time where no backoff is that long.
+// believableBackoff returns t, or the zero time if no backoff can be that long.
 func believableBackoff(t, now time.Time) time.Time {
 	if t.Before(epoch) || t.After(now.Add(maxBackoff+5*clockStep)) {
 		return time.Time{}
@@ -193,8 +192,8 @@ func believableBackoff(t, now time.Time) time.Time {
 	return t
 }
 
-// shorten empties each text that is too long to be what it should be: a state
-// must fit in a parameter again.
+// shorten empties each text that is too long for its meaning, so that the state fits
+// into a parameter again.
 func shorten(words ...*string) {
 	for _, word := range words {
 		if len(*word) > maxWord {
@@ -203,7 +202,7 @@ func shorten(words ...*string) {
 	}
 }
 
-// document is the state as it is stored.
+// document returns the JSON of the state, as it is stored.
 func (s State) document() string {
 	whole := func(times ...*time.Time) {
 		for _, t := range times {
@@ -224,16 +223,17 @@ func (s State) document() string {
 	return string(document)
 }
 
-// known reports whether anything is known of a published token.
+// known reports whether a published token is known.
 func (p Published) known() bool { return !p.IssuedAt.IsZero() && !p.ExpiresAt.IsZero() }
 
 // uncertain reports whether the server may have ended the token.
 func (p Published) uncertain() bool { return !p.UncertainSince.IsZero() }
 
-// lifetime is the token's whole life, as far as it is known.
+// lifetime returns how long the token lives from issue to expiry, or 0 if that is not
+// known.
 func (p Published) lifetime() time.Duration { return max(p.ExpiresAt.Sub(p.IssuedAt), 0) }
 
-// uncertainAt is the published token that the server may have ended at t.
+// uncertainAt returns p, marked as a token that the server may have ended at t.
 func (p Published) uncertainAt(t time.Time) Published {
 	if p.known() && !p.uncertain() {
 		p.UncertainSince = t
@@ -241,15 +241,15 @@ func (p Published) uncertainAt(t time.Time) Published {
 	return p
 }
 
-// free reports whether the last published token of the set has expired, so that
-// a request with the set ends no token that a job may hold.
+// free reports whether the set's last published token has expired. Then a request
+// with the set ends no token that a job may use.
 func (s SetState) free(now time.Time) bool {
 	return !now.Before(s.TokenExpiresAt.Add(expiryMargin))
 }
 
-// Since returns from when the refresh token with this fingerprint counts, given
-// that it was seen now or has stood somewhere since "seen". A refresh token
-// never looks younger than it is.
+// Since returns the time from which the age of the refresh token with this
+// fingerprint counts. "seen" is the earliest time at which it is known to have
+// existed. A refresh token never looks younger than it is.
 func (s SetState) Since(fingerprint string, seen time.Time) time.Time {
 	switch {
 	case fingerprint == "":
@@ -260,8 +260,8 @@ func (s SetState) Since(fingerprint string, seen time.Time) time.Time {
 	return seen
 }
 
-// replacing is the set after the rotator replaced the refresh token with this
-// fingerprint.
+// replacing returns the set's state after the rotator replaced the refresh token with
+// this fingerprint.
 func (s SetState) replacing(fingerprint string) SetState {
 	if fingerprint != "" && !slices.Contains(s.Replaced, fingerprint) {
 		s.Replaced = append(slices.Clone(s.Replaced), fingerprint)
@@ -270,8 +270,8 @@ func (s SetState) replacing(fingerprint string) SetState {
 	return s
 }
 
-// renamed is the state after a save of credentials version "to" over "from":
-// the rotator's own writes are no news to a set.
+// renamed returns the state after the rotator saved version "to" over version "from".
+// Its own writes do not count as new credentials.
 func (s State) renamed(from, to string) State {
 	for _, word := range []*string{&s.CredentialsVersion, &s.Primary.Version, &s.Primary.Login.Version, &s.Alternate.Version, &s.Alternate.Login.Version} {
 		if *word == from {
@@ -281,7 +281,7 @@ func (s State) renamed(from, to string) State {
 	return s
 }
 
-// identity is what a credential set without a refresh token is known by.
+// identity returns the fingerprint that identifies a client and user.
 func identity(clientID string, username secret.Value) string {
 	return secret.New(clientID + "\n" + username.Reveal()).Fingerprint()
 }

@@ -15,21 +15,21 @@ type Token struct {
 	TokenType   string
 	Scope       string
 	ExpiresIn   time.Duration
-	// IssuedAt is just before the request was sent, so that ExpiresAt is never
-	// later than the truth. Both are whole seconds, rounded down.
+	// IssuedAt is just before the request was sent, so that ExpiresAt is never later
+	// than the real expiry. Both are whole seconds, rounded down.
 	IssuedAt  time.Time
 	ExpiresAt time.Time
-	// ValidUntil is until when the rotator does not end the token.
+	// ValidUntil is the time until which the rotator does not end the token.
 	ValidUntil time.Time
 }
 
-// newToken returns the access token of a response if it may be published. If not,
-// the error's code is BadResponse.
+// newToken returns the access token of a response, or an error with the code
+// BadResponse if it cannot be published.
 func newToken(a TokenResponse) (Token, *Error) {
 	if a.ExpiresIn <= 0 {
 		return Token{}, &Error{
 			Code: BadResponse, TokenEnded: true,
-			Message: "the token endpoint named no usable lifetime (expires_in) for the token; nothing was published; check the client's settings in Reltio",
+			Message: "the token endpoint's response has no usable lifetime (expires_in) for the token; nothing was published; check the client's settings in Reltio",
 		}
 	}
 	t := Token{
@@ -47,8 +47,8 @@ func newToken(a TokenResponse) (Token, *Error) {
 	return t, nil
 }
 
-// document is the token secret's value: flat, so that ECS, Batch and Glue can
-// pick one key.
+// document returns the value of the token secret. It is flat, so that ECS, Batch and
+// Glue can select one key.
 func (t Token) document() secret.Value {
 	return jsonSecret(struct {
 		AccessToken string    `json:"access_token"`

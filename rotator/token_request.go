@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// ask asks the sets in their order for a token, the second one only if the
-// first one fails, and returns the set whose response it is. It leaves the time
-// that storing the response needs: nothing is spent that could not be kept.
+// ask requests a token with the sets in their order, with the second one only if the
+// first one fails. It returns the set that was used last, and its response. It leaves
+// storeReserve, so that what the response brings can be stored.
 func (a *attempt) ask(ctx context.Context) (CredentialSet, TokenResponse, *Error) {
 	ctx, cancel := context.WithDeadline(ctx, a.until.Add(-storeReserve))
 	defer cancel()
@@ -30,7 +30,7 @@ func (a *attempt) ask(ctx context.Context) (CredentialSet, TokenResponse, *Error
 		}
 		a.failures[name] = failure
 		if failure.RetryAfter > 0 || !response.RefreshToken.Empty() {
-			break // the host holds both sets; or a refresh token is to be saved first
+			break // the server asks both sets to wait, or a refresh token must be saved first
 		}
 	}
 	if failure != nil {
@@ -39,22 +39,21 @@ func (a *attempt) ask(ctx context.Context) (CredentialSet, TokenResponse, *Error
 	return set, response, failure
 }
 
-// timeForRequest reports whether a token request that begins now would have an
-// answer's time, and what it brings could be stored.
+// timeForRequest reports whether there is time for a token request and for storing
+// its response.
 func (a *attempt) timeForRequest() bool {
 	return time.Until(a.until) >= requestReserve+storeReserve
 }
 
-// changed reports whether the response brought another refresh token than was
-// sent.
+// changed reports whether the response holds another refresh token than the set.
 func (a *attempt) changed(set CredentialSet, response TokenResponse) bool {
 	usesOne := !set.RefreshToken.Empty() || set.CanLogIn()
 	return usesOne && !response.RefreshToken.Empty() && !response.RefreshToken.Equal(set.RefreshToken)
 }
 
-// request uses the best grant type that the set allows. When the refresh token
-// is rejected it logs in at once, where it can: the rejected request may have
-// ended the published token.
+// request uses the best grant type that the set allows. If the refresh token is
+// rejected and the set can log in, it logs in at once, because the rejected request
+// may have ended the published token.
 func (a *attempt) request(ctx context.Context, set CredentialSet) (TokenResponse, *Error) {
 	grantType := set.GrantType()
 	if grantType == GrantTypePassword {

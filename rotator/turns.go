@@ -2,16 +2,16 @@ package rotator
 
 import "time"
 
-// This file says which of two credential sets is asked for the next token. The
-// set that did not obtain the published token rests: its own last token is left
-// to expire, because jobs may still hold it, and then its turn comes.
+// This file says which of two credential sets requests the next token. The set that
+// did not obtain the published token rests. Its own last token is left to expire,
+// because jobs may still use it. After that comes the set's turn.
 
-// turnSpread is by how much a turn may be later than half of the published
-// token's life, in heartbeats.
+// turnSpread is how much later than half of the published token's life a turn may
+// come, in heartbeats.
 const turnSpread = 2
 
-// two reports whether the connection has two credential sets: as the credentials
-// say, or before they were read as the state remembers.
+// two reports whether the connection has two credential sets. The credentials say so
+// or, before they are read (creds is nil), the state.
 func (c Connection) two(creds *Credentials) bool {
 	if creds != nil {
 		return creds.Two()
@@ -19,8 +19,8 @@ func (c Connection) two(creds *Credentials) bool {
 	return c.State.Alternate.Identity != "" || c.State.Alternate.Version != ""
 }
 
-// resting returns the set that did not obtain the published token, and whether
-// the other one is known to have obtained it.
+// resting returns the set that did not obtain the published token. If it is not known
+// which set did, that is Primary, and other is false.
 func (c Connection) resting() (set SetName, other bool) {
 	if c.State.Published.Set == "" {
 		return Primary, false
@@ -28,14 +28,14 @@ func (c Connection) resting() (set SetName, other bool) {
 	return c.State.Published.Set.Other(), true
 }
 
-// free reports whether a request with the set ends no token that jobs may hold.
+// free reports whether a request with the set ends no token that jobs may use.
 func (c Connection) free(set SetName, now time.Time) bool {
 	return !c.Config.RefreshEndsToken || c.State.Of(set).free(now)
 }
 
-// turnAt is when the resting set's turn comes: when it is free and the published
-// token has lived half of its life, or 15 heartbeats if that is longer, and a
-// little more by name; at valid_until if that is sooner.
+// turnAt returns when the resting set's turn comes. That is when the set is free and
+// the published token has lived half of its life, or 15 heartbeats if that is longer,
+// and up to turnSpread more. It is valid_until if that is earlier.
 func (c Connection) turnAt(heartbeat time.Duration) time.Time {
 	p := c.State.Published
 	resting, other := c.resting()
@@ -49,8 +49,8 @@ func (c Connection) turnAt(heartbeat time.Duration) time.Time {
 	return earlier(at, p.ValidUntil)
 }
 
-// turn returns the sets to ask by the clock, in order: the second one only if
-// the first one fails.
+// turn returns the sets that request a token by the clock, in order, and why. The
+// second set is used only if the first one fails.
 func (c Connection) turn(now time.Time, heartbeat time.Duration) ([]SetName, Reason) {
 	p := c.State.Published
 	resting, other := c.resting()
@@ -61,7 +61,7 @@ func (c Connection) turn(now time.Time, heartbeat time.Duration) ([]SetName, Rea
 	case !other:
 		return nil, ""
 	case p.Unchanged && !now.Before(p.ValidUntil) && now.Before(p.ExpiresAt.Add(sameTokenMargin)):
-		// The publishing set has said that it gives no other token before then.
+		// The server returns the publishing set's token until it has expired.
 		if free {
 			return []SetName{resting}, ReasonTurn
 		}
@@ -80,8 +80,8 @@ func (c Connection) turn(now time.Time, heartbeat time.Duration) ([]SetName, Rea
 	return nil, ""
 }
 
-// replacement returns the sets to ask where the published token may be dead:
-// first the one with which no live token is ended.
+// replacement returns the sets that replace a published token that may have ended. The
+// first one is the set whose request ends no token that jobs may use.
 func (c Connection) replacement(now time.Time) []SetName {
 	resting, other := c.resting()
 	if other && !c.free(resting, now) {
@@ -90,8 +90,8 @@ func (c Connection) replacement(now time.Time) []SetName {
 	return []SetName{resting, resting.Other()}
 }
 
-// forcedOrder returns the sets that a forced refresh asks: the resting set, or
-// first the one that no rejection stands against.
+// forcedOrder returns the sets of a forced refresh, in order. The resting set comes
+// first, unless its credentials were rejected and the other set's were not.
 func (c Connection) forcedOrder() []SetName {
 	resting, _ := c.resting()
 	rejected := func(set SetName) bool { return c.State.Of(set).Error.WaitsForNewCredentials() }

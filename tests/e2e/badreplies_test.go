@@ -20,7 +20,7 @@ func grants(s *fixture, body string) { s.always(reply(http.StatusOK, body)) }
 func TestExpiresInOfAnyKind(t *testing.T) {
 	for value, lifetime := range map[string]time.Duration{
 		`,"expires_in":3599`: 3599 * time.Second, `,"expires_in":"3599"`: 3599 * time.Second, `,"expires_in":3599.9`: 3599 * time.Second,
-		`,"expires_in":86400`: 24 * time.Hour, `,"expires_in":1e9`: 24 * time.Hour, // as long as a token is believed to live
+		`,"expires_in":86400`: 24 * time.Hour, `,"expires_in":1e9`: 24 * time.Hour, // the longest lifetime that is believed
 		`,"expires_in":2147483647`: 24 * time.Hour, `,"expires_in":9223372036854775`: 24 * time.Hour, `,"expires_in":"1e12"`: 24 * time.Hour, `,"expires_in":1e400`: 24 * time.Hour,
 		``: 0, `,"expires_in":null`: 0, `,"expires_in":""`: 0, `,"expires_in":0`: 0, `,"expires_in":"0"`: 0, `,"expires_in":0.9`: 0,
 		`,"expires_in":-1`: 0, `,"expires_in":"NaN"`: 0, `,"expires_in":NaN`: 0,

@@ -13,9 +13,9 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// shelf is a memory whose writes go wrong as planned: two bits of the plan for
-// each, of which 1 is refused and 2 is done with the answer lost.
-type shelf struct {
+// faultyMemory is a memory whose writes fail as planned. The plan has two bits for
+// each write: 1 means that it is refused, 2 that it is done and its answer is lost.
+type faultyMemory struct {
 	view
 	plan    uint64
 	answer  TokenResponse
@@ -23,7 +23,7 @@ type shelf struct {
 	labels  VersionLabels
 }
 
-func (s *shelf) write(what string, do func()) error {
+func (s *faultyMemory) write(what string, do func()) error {
 	defer s.call(what)()
 	wrong := s.plan & 3
 	s.plan >>= 2
@@ -36,13 +36,13 @@ func (s *shelf) write(what string, do func()) error {
 	return nil
 }
 
-func (s *shelf) RequestToken(context.Context, TokenRequest) (TokenResponse, error) {
+func (s *faultyMemory) RequestToken(context.Context, TokenRequest) (TokenResponse, error) {
 	s.granted++
 	s.answer.SentAt = time.Now()
 	return s.answer, nil
 }
 
-func (s *shelf) Save(_ context.Context, connection, versionID string, document secret.Value) error {
+func (s *faultyMemory) Save(_ context.Context, connection, versionID string, document secret.Value) error {
 	return s.write("save", func() {
 		if s.labels.Current != versionID {
 			s.labels = VersionLabels{Current: versionID, Previous: s.labels.Current}
@@ -51,26 +51,28 @@ func (s *shelf) Save(_ context.Context, connection, versionID string, document s
 	})
 }
 
-func (s *shelf) Labels(context.Context, string) (VersionLabels, error) { return s.labels, nil }
+func (s *faultyMemory) Labels(context.Context, string) (VersionLabels, error) { return s.labels, nil }
 
-func (s *shelf) RestorePrevious(context.Context, string, string, string) error { return ErrMoved }
+func (s *faultyMemory) RestorePrevious(context.Context, string, string, string) error {
+	return ErrMoved
+}
 
-func (s *shelf) PutPending(_ context.Context, _ string, document secret.Value) error {
+func (s *faultyMemory) PutPending(_ context.Context, _ string, document secret.Value) error {
 	return s.write("pending", func() { s.pending = document })
 }
 
-func (s *shelf) DeletePending(context.Context, string) error {
+func (s *faultyMemory) DeletePending(context.Context, string) error {
 	return s.write("drop pending refresh token", func() { s.pending = secret.Value{} })
 }
 
-func (s *shelf) Publish(_ context.Context, _, _ string, document secret.Value) error {
+func (s *faultyMemory) Publish(_ context.Context, _, _ string, document secret.Value) error {
 	return s.write("publish", func() { s.published = append(s.published, document.Reveal()) })
 }
 
-// Whatever was granted, and whatever goes wrong with storing it: only a good
-// token is published, a changed refresh token is somewhere or said to be lost,
-// and everything else in the credentials secret stays.
-func FuzzKeep(f *testing.F) {
+// Whatever a token response holds, and whichever writes fail: only a valid token is
+// published, a changed refresh token is saved, pending, or reported as lost, and all
+// other fields of the credentials secret stay.
+func FuzzSave(f *testing.F) {
 	f.Add("access", "new", "read write", int64(3599e9), `"mine"`, uint64(0), uint16(0), uint16(0))
 	f.Add("access", "r", "", int64(0), `[1,{"a":null}]`, uint64(0), uint16(0), uint16(0))
 	f.Add("access", "", "", int64(-1), `12345678901234567890`, uint64(0), uint16(0), uint16(0))
@@ -84,7 +86,7 @@ func FuzzKeep(f *testing.F) {
 		refresh += strings.Repeat("r", int(longRefresh))
 		for _, text := range []string{access, refresh, unknown} {
 			if !utf8.ValidString(text) {
-				return // no Answer and no secret is like this
+				return // no response and no secret holds such a text
 			}
 		}
 		if access == "" || !json.Valid([]byte(unknown)) {
@@ -94,7 +96,7 @@ func FuzzKeep(f *testing.F) {
 			m := newMemory()
 			document := `{"client_id":"i","client_secret":"s","refresh_token":"r","unknown":` + unknown + `}`
 			m.secrets["default"] = SecretVersion{ID: "v1", Document: secret.New(document)}
-			s := &shelf{view: view{m, "a", func(string) {}}, plan: plan, labels: VersionLabels{Current: "v1"}}
+			s := &faultyMemory{view: view{m, "a", func(string) {}}, plan: plan, labels: VersionLabels{Current: "v1"}}
 			s.answer = TokenResponse{AccessToken: secret.New(access), TokenType: "bearer", Scope: scope, ExpiresIn: time.Duration(expiresIn), RefreshToken: secret.New(refresh)}
 			r := s.rotator()
 			r.Saver, r.Pending, r.Tokens, r.Endpoint = s, s, s, s
@@ -108,8 +110,8 @@ func FuzzKeep(f *testing.F) {
 	})
 }
 
-// wantGoodTokens looks at what was published, and at what the report says of it.
-func (s *shelf) wantGoodTokens(t *testing.T, result Result) {
+// wantGoodTokens checks the published tokens and what the report says about them.
+func (s *faultyMemory) wantGoodTokens(t *testing.T, result Result) {
 	t.Helper()
 	access, expiresIn := s.answer.AccessToken.Reveal(), s.answer.ExpiresIn
 	if len(s.published) > 0 && expiresIn <= 0 {
@@ -122,7 +124,7 @@ func (s *shelf) wantGoodTokens(t *testing.T, result Result) {
 			t.Errorf("published %.200q (%v)", document, err)
 		}
 		if end.After(s.answer.SentAt.Add(min(expiresIn, 24*time.Hour))) {
-			t.Errorf("published as living until %v", end)
+			t.Errorf("published with the expiry %v", end)
 		}
 	}
 	if result.Outcome == Refreshed && len(s.published) == 0 {
@@ -133,8 +135,8 @@ func (s *shelf) wantGoodTokens(t *testing.T, result Result) {
 	}
 }
 
-// wantCredentials looks at the credentials secret and the pending refresh token.
-func (s *shelf) wantCredentials(t *testing.T, result Result, before string) {
+// wantCredentials checks the credentials secret and the pending refresh token.
+func (s *faultyMemory) wantCredentials(t *testing.T, result Result, before string) {
 	t.Helper()
 	got, want := object(t, s.secrets["default"].Document.Reveal()), object(t, before)
 	sent := s.answer.RefreshToken.Reveal()
@@ -154,8 +156,8 @@ func (s *shelf) wantCredentials(t *testing.T, result Result, before string) {
 		return
 	}
 	pending := parsePending(s.pending)
-	kept := saved || len(pending.Tokens) == 1 && pending.Tokens[0].RefreshToken.Reveal() == sent
-	if !kept && (result.Error != CredentialsNotSaved || !strings.Contains(result.Message, "log in again")) {
+	found := saved || len(pending.Tokens) == 1 && pending.Tokens[0].RefreshToken.Reveal() == sent
+	if !found && (result.Error != CredentialsNotSaved || !strings.Contains(result.Message, "log in again")) {
 		t.Errorf("the refresh token is lost, and the report says %s %s %q", result.Outcome, result.Error, result.Message)
 	}
 	if result.Outcome == Refreshed && !saved {

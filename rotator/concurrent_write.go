@@ -9,14 +9,14 @@ import (
 )
 
 // This file says what happens when an operator writes the credentials secret while
-// a run saves a changed refresh token to it: Secrets Manager has no conditional
-// write.
+// a run saves a changed refresh token to it. Secrets Manager has no conditional write,
+// so the run checks afterwards which version its write replaced.
 
-// verifyWrite checks which version the write replaced. If that is not the one
-// that was read, or another one is current by now, an operator wrote at the same
-// moment: where their document holds the refresh token that was just spent, they
-// changed something else, and the new one goes into their document. Otherwise
-// they gave other credentials, and theirs stay or become current again.
+// verifyWrite checks which version the write replaced. If that is not the version
+// that was read, or if another version is current by now, an operator wrote at the
+// same moment. If their document holds the refresh token that was just spent, they
+// changed something else, and the new refresh token is written into their document.
+// Otherwise they wrote other credentials, which stay current or become current again.
 func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -38,8 +38,8 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	}
 	document, err := ParseCredentials(version)
 	if err == nil && labels.Current != s.versionID && document.holdingSaved(s) {
-		// They edited what was saved just before. Which version that write replaced is
-		// known no longer.
+		// The operator edited the document that was just saved. It can no longer be found
+		// out which version that save replaced.
 		s.noteChanges(a.creds, document)
 		s.creds, s.versionID, s.verified = document, labels.Current, true
 		a.warnNotVerified(ctx)
@@ -71,9 +71,9 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	return nil
 }
 
-// newerThanTheirs returns the refresh tokens that go into an operator's document:
-// the changed one, and that of the other set where the document holds one that the
-// rotator has replaced.
+// newerThanTheirs returns the refresh tokens to write into an operator's document. They
+// are the changed one and, if the document holds a refresh token of the other set that
+// the rotator has replaced, the current one of that set.
 func (a *attempt) newerThanTheirs(document Credentials, set SetName, changed secret.Value) map[SetName]secret.Value {
 	newer := map[SetName]secret.Value{set: changed}
 	for _, theirs := range document.Sets() {
@@ -87,9 +87,9 @@ func (a *attempt) newerThanTheirs(document Credentials, set SetName, changed sec
 	return newer
 }
 
-// restoreTheirs makes an operator's document current again into which a refresh
-// token could not be saved. The refresh token is pending, and goes into it later.
-// It reports whether that is done.
+// restoreTheirs makes an operator's document current again if it was overwritten and
+// the changed refresh token could not be saved into it. That refresh token is pending
+// and is saved into it later. It reports whether nothing remains to be done.
 func (a *attempt) restoreTheirs(ctx context.Context, s *saving) bool {
 	if s.overwritten == "" {
 		return true
@@ -100,10 +100,10 @@ func (a *attempt) restoreTheirs(ctx context.Context, s *saving) bool {
 	return err == nil || errors.Is(err, ErrMoved)
 }
 
-// holding returns the set of a document that holds the refresh token that a
-// saving's request spent, with the same client. A pending one that is restored
-// has spent none: any document takes it that holds what it replaces, which
-// resolve finds out at the next heartbeat.
+// holding returns the set of a document that has the client of a saving and the
+// refresh token that its request spent. A restored pending refresh token has spent
+// none, so that no set is returned. The next heartbeat finds out in resolve whether the
+// document holds the refresh token that it replaces.
 func (c Credentials) holding(s *saving) (SetName, bool) {
 	if s.set == "" || s.spent == "" {
 		return "", false
@@ -116,8 +116,8 @@ func (c Credentials) holding(s *saving) (SetName, bool) {
 	return "", false
 }
 
-// holdingSaved reports whether a document holds what a saving brought, in the same
-// set and with the same client.
+// holdingSaved reports whether a document holds the refresh token that a saving saved,
+// in the same set and with the same client.
 func (c Credentials) holdingSaved(s *saving) bool {
 	set, saved := c.Of(s.set), s.creds.Of(s.set)
 	return s.set != "" && set.RefreshToken.Equal(saved.RefreshToken) && set.ClientID == saved.ClientID

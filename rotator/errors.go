@@ -76,9 +76,9 @@ func (c Code) meaning() meaning {
 		}
 		return minutes
 	}
-	// One request a minute is no load for the server, and after a longer backoff a
-	// token would stay expired although the outage has ended. A rejected credential is tried once an
-	// hour, because servers also reject by mistake.
+	// Without a backoff, the server gets one request a minute, which is no load. After
+	// a longer backoff, a token would stay expired although the outage has ended. A
+	// rejected credential is tried once an hour, because servers also reject by mistake.
 	switch c {
 	case Throttled:
 		return meaning{Transient, nil, false, "the token endpoint answered 429 (too many requests); no action is needed unless it continues: then fewer clients must request tokens"}

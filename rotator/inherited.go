@@ -8,8 +8,8 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// clockMargin is how far the clocks of AWS and of a run may differ, plus the
-// fraction of a second that is cut from recorded times.
+// clockMargin is how far the clocks of AWS and of a run may differ, and the fraction of
+// a second that recorded times leave out.
 const clockMargin = 2 * time.Second
 
 // verifyInherited verifies which version an earlier run's save replaced, if that
@@ -31,7 +31,7 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 		a.warnOfReplaced(ctx, "")
 	}
 	if err != nil || labels.Current != own || labels.Previous == last || labels.Previous == "" || strings.HasPrefix(labels.Previous, ownVersion) {
-		if last != "" { // the rotator's own writes are no news: a refused login stays refused
+		if last != "" { // the rotator's own write is not new credentials: a refused login stays refused
 			a.next = a.next.renamed(last, own)
 		}
 		return false
@@ -68,8 +68,8 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	return true
 }
 
-// warnOfReplaced asks operators to look whether a run that died has replaced their
-// version; an empty one is not known.
+// warnOfReplaced asks the operator to check whether a run that ended without a record
+// replaced the operator's version. An empty version is not known.
 func (a *attempt) warnOfReplaced(ctx context.Context, version string) {
 	a.Log.WarnContext(ctx, "a run ended right after it saved a changed refresh token; if you wrote new credentials during that run, the save replaced them: write them again",
 		"connection", a.c.Name, "died_by", a.c.Lease.Until.Format(time.RFC3339), "replaced_version", version)

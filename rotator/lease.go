@@ -118,7 +118,7 @@ func (a *attempt) leaseSet() SetName {
 		return a.d.ask[0]
 	}
 	if a.c.leaseExpired(a.began) {
-		return a.c.Lease.Set // what its run has done is not known before this one's record
+		return a.c.Lease.Set // until this run's record, it is not known what that lease's run did
 	}
 	return ""
 }

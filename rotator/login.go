@@ -116,7 +116,8 @@ func (a *attempt) logIn(ctx context.Context, set CredentialSet) (TokenResponse, 
 	return response, failure
 }
 
-// recordLogin writes the state that is true if this process dies during the login. The lease stays open, because its version is not in this record.
+// recordLogin writes the state that is true if this process dies during the login. The
+// lease stays open, because its version is not in this record.
 func (a *attempt) recordLogin(ctx context.Context, set SetName, sent, before Login) *Error {
 	now := time.Now()
 	a.next.Of(set).Login = sent

@@ -29,7 +29,8 @@ type Parameter struct {
 	Kind       Kind
 	// Value is a secret.Value because a pending parameter holds refresh tokens.
 	Value secret.Value
-	// Version counts the parameter's writes, from 1. Zero: it does not exist.
+	// Version counts the parameter's writes, from 1. It is 0 if the parameter does not
+	// exist.
 	Version int64
 }
 
@@ -55,7 +56,7 @@ var (
 	// ErrNotFound means that the secret or the parameter version does not exist, or
 	// that it has no value yet.
 	ErrNotFound = errors.New("not found")
-	// ErrMoved means that another version was current than the call expected.
+	// ErrMoved means that the current version is not the one that the call expected.
 	ErrMoved = errors.New("moved on")
 	// ErrDenied means that a policy does not allow the call.
 	ErrDenied = errors.New("denied")
@@ -64,8 +65,9 @@ var (
 )
 
 // LabelledVersionError is a write that Parameter Store rejected because an operator
-// has put a label on a version of the parameter: AWS deletes no version that has a
-// label, and stores no more than 100. It prints as every other error of a store.
+// has put a label on a version of the parameter. AWS deletes no version that has a
+// label, and stores no more than 100 versions. It prints as every other error of a
+// store.
 type LabelledVersionError struct {
 	// Parameter is the parameter's name.
 	Parameter string
@@ -168,7 +170,7 @@ const (
 	SecretToken       SecretKind = "token"
 )
 
-// SecretDescription is what is known of a secret without its value. Only package
+// SecretDescription is what is known about a secret without its value. Only package
 // doctor uses it. It is declared here because a store may import only this package.
 type SecretDescription struct {
 	// Labels are those of each version that has any.
@@ -202,12 +204,12 @@ type TokenResponse struct {
 	AccessToken secret.Value
 	TokenType   string
 	Scope       string
-	// ExpiresIn is the remaining lifetime as the server named it, however long;
-	// zero if it named none or one that cannot be used.
+	// ExpiresIn is the remaining lifetime in the response, however long. It is 0 if the
+	// response has none that can be used.
 	ExpiresIn time.Duration
-	// RefreshToken is empty if the response had none: the old one stays valid. It
-	// may be set with an error too. Then the server has executed the request and the
-	// response is otherwise unusable. This refresh token must be saved.
+	// RefreshToken is empty if the response has none. Then the old one stays valid. It
+	// can be set with an error too: the server executed the request, but the response
+	// is otherwise unusable. Such a refresh token must be saved.
 	RefreshToken secret.Value
 	// SentAt is the instant just before the last request was sent. It is set with an
 	// error too.
@@ -222,12 +224,12 @@ type TokenResponse struct {
 
 // TokenEndpoint sends token requests.
 type TokenEndpoint interface {
-	// RequestToken sends the request and repeats it only where the server
-	// certainly did not execute it. No request, a repeat included, starts with
-	// less than 20 s left before ctx's deadline: that is how long a response may
-	// take. Its errors are *Error, and Error.TokenEnded reports whether the
-	// published token may have ended. With an error, only
-	// RefreshToken, SentAt, Throttled and Durations of the TokenResponse may be set.
+	// RequestToken sends the request. It repeats it only if the server certainly did
+	// not execute it. No request or repeat starts with less than 20 s left before ctx's
+	// deadline, because a response may take that long. Its errors are *Error, and
+	// Error.TokenEnded reports whether the published token may have ended. With an
+	// error, only RefreshToken, SentAt, Throttled and Durations of the TokenResponse may
+	// be set.
 	RequestToken(ctx context.Context, request TokenRequest) (TokenResponse, error)
 }
 
@@ -236,14 +238,14 @@ type MetricsWriter interface {
 	Write(now time.Time, m Metrics) error
 }
 
-// Metrics are the measurements of one run. A zero is written too, so that an alarm
-// distinguishes none from unknown.
+// Metrics are the measurements of one run. A zero is written too, so that an alarm can
+// distinguish zero from unknown.
 type Metrics struct {
 	// Heartbeats is 1 for a run that listed the connections, else 0. A run that
 	// cannot list refreshes nothing, as if it had not run.
 	Heartbeats int
-	// RefreshOverdue counts connections whose token was not replaced in time; see
-	// the method overdue.
+	// RefreshOverdue counts connections whose token was not replaced in time. The
+	// method overdue defines it.
 	RefreshOverdue int
 	// ActionRequired counts connections whose error needs action.
 	ActionRequired int
@@ -253,7 +255,7 @@ type Metrics struct {
 	Refreshes int
 	// Failures counts attempts that failed.
 	Failures int
-	// Throttles counts 429 replies of token endpoints.
+	// Throttles counts the 429 responses of token endpoints.
 	Throttles int
 	// TokenSecondsRemaining has one value, in seconds, for each connection that
 	// ever had a token. It is negative after the token has expired.

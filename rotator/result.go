@@ -105,13 +105,13 @@ func failures(results []Result) []string {
 	return failed
 }
 
-// logRun logs the report if something happened: an outcome is not not_due or disabled,
-// or a token was requested.
-func (r *Rotator) logRun(ctx context.Context, report Report, asked map[string]bool) {
+// logRun logs the report unless every outcome is not_due or disabled and no token
+// request failed.
+func (r *Rotator) logRun(ctx context.Context, report Report, requestFailed map[string]bool) {
 	level, idle := slog.LevelInfo, true
 	for _, result := range report.Connections {
 		switch {
-		case result.Outcome == NotDue && !asked[result.Name] || result.Outcome == Disabled:
+		case result.Outcome == NotDue && !requestFailed[result.Name] || result.Outcome == Disabled:
 			continue
 		case result.Error.ActionRequired():
 			level = max(level, slog.LevelError)

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// reportReserve is the part of an invocation that is kept for the report.
+	// reportReserve is the part of an invocation that is reserved for the report.
 	reportReserve = 2 * time.Second
-	// defaultTimeout is an invocation's time where the context names no end.
+	// defaultTimeout is an invocation's time if its context has no deadline.
 	defaultTimeout = 180 * time.Second
 )
 
@@ -57,7 +57,7 @@ func (r *Rotator) Run(ctx context.Context, requestID string, event Event) (repor
 
 	report.Connections = results
 	report.DurationMS = time.Since(now).Milliseconds()
-	r.logRun(ctx, report, asked(attempts))
+	r.logRun(ctx, report, requestFailed(attempts))
 	r.measure(ctx, all, attempts, results)
 	if failed := failures(results); len(failed) > 0 && event.Heartbeat() {
 		return report, &RotationFailed{Failures: failed}
@@ -75,7 +75,7 @@ func (r *Rotator) listingFailed(ctx context.Context, now time.Time, report Repor
 	return report, &RotationFailed{Failures: []string{string(StateUnavailable)}}
 }
 
-// choose returns the named connections, all when none is named.
+// choose returns the named connections, or all if none is named.
 func choose(all []Connection, names []string) ([]Connection, error) {
 	if len(names) == 0 {
 		return all, nil
@@ -93,7 +93,7 @@ func choose(all []Connection, names []string) ([]Connection, error) {
 		case slices.Contains(known, name):
 		case IsConnectionName(name):
 			unknown = append(unknown, strconv.Quote(name))
-		default: // it could be a token, pasted in place of a name
+		default: // it could be a token that was pasted instead of a name
 			unknown = append(unknown, "(one whose name is not allowed)")
 		}
 	}
@@ -167,8 +167,9 @@ func refreshAll(ctx context.Context, attempts []*attempt) []Result {
 	return results
 }
 
-// asked returns the connections for which a token request failed in this run.
-func asked(attempts []*attempt) map[string]bool {
+// requestFailed reports for each connection whether a token request failed in this
+// run.
+func requestFailed(attempts []*attempt) map[string]bool {
 	names := map[string]bool{}
 	for _, a := range attempts {
 		names[a.c.Name] = len(a.failures) > 0

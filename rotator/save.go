@@ -7,37 +7,41 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// maxMerges is how often a run writes a changed refresh token into a document that
-// an operator saved at the same moment.
+// maxMerges is how often at most a run writes a changed refresh token into a document
+// that an operator saved at the same moment.
 const maxMerges = 2
 
 // saving is a document that is being saved to the credentials secret.
 type saving struct {
-	// set is the one whose refresh token changed, and spent the fingerprint of
-	// the one that its token request used; both are empty where a pending one is
-	// restored.
+	// set is the credential set whose refresh token changed, and spent the fingerprint
+	// of the refresh token that its request used. Both are empty if a pending refresh
+	// token is being restored.
 	set          SetName
 	spent        string
 	refreshToken secret.Value
-	// creds are what is saved, over version "read", as version versionID.
+	// creds are the credentials to save. They were made from version "read" and become
+	// version versionID.
 	creds     Credentials
 	read      string
 	versionID string
-	// login: a login brought the refresh token, and another one can replace it.
+	// login says that a login brought the refresh token, so that another login can
+	// replace it.
 	login bool
 
-	saved    bool // in the secret
-	verified bool // and it is known which version that write replaced
-	pending  bool // in the pending parameter instead
+	saved    bool // it is in the secret
+	verified bool // it is in the secret, and it is known which version that write replaced
+	pending  bool // it is in the pending parameter
 	merges   int
-	// overwritten is an operator's version that this saving's version "overwriting"
-	// replaced, as long as the operator's fields are not in the secret again.
+	// overwritten is an operator's version that the version "overwriting" of this
+	// saving replaced. Both are set while the operator's fields are not in the secret.
 	overwritten, overwriting string
-	// theirs: an operator's credentials are current; changed are the sets of
-	// which an operator changed a field meanwhile. Both are news.
+	// theirs says that an operator's credentials are current and not those of this
+	// saving. changed are the sets in which an operator changed a field meanwhile. Both
+	// count as new credentials.
 	theirs  bool
 	changed map[SetName]bool
-	// err is why the secret did not take it, pendingErr why the parameter did not.
+	// err is why the last write to the secret failed, pendingErr why that to the
+	// pending parameter did.
 	err, pendingErr error
 }
 
@@ -55,8 +59,8 @@ func (a *attempt) newSaving(set CredentialSet, response TokenResponse) *saving {
 	return s
 }
 
-// saveOnce makes one try at writing the document and at verifying which version
-// that write replaced.
+// saveOnce tries once to write the document and to verify which version that write
+// replaced.
 func (a *attempt) saveOnce(ctx context.Context, s *saving) {
 	for !s.verified {
 		if !s.saved {
@@ -89,7 +93,7 @@ func (a *attempt) write(ctx context.Context, s *saving) error {
 	if s.versionID != a.uncertainSaveID {
 		return nil // the write happened, and its answer was lost
 	}
-	// The id is that of an earlier save too: which of the two has happened?
+	// An earlier save had the same id. The version shows which of the two took effect.
 	version, lookErr := a.Credentials.ReadVersion(ctx, a.c.Name, s.versionID)
 	switch {
 	case lookErr != nil:
@@ -101,8 +105,8 @@ func (a *attempt) write(ctx context.Context, s *saving) error {
 	return err
 }
 
-// noteSaved notes in the state what a save means for it: the rotator's own
-// writes are no news, an operator's are.
+// noteSaved notes in the state that the credentials were saved. The rotator's own
+// write does not count as new credentials, but an operator's does.
 func (a *attempt) noteSaved(ctx context.Context, s *saving) {
 	if !s.verified {
 		a.warnNotVerified(ctx)

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// ownVersion begins the id of every secret version that the rotator writes, so
-// that an operator who lists the versions sees who wrote which.
+// ownVersion is the beginning of the id of every secret version that the rotator
+// writes, so that an operator who lists the versions can recognize them.
 const ownVersion = "rotator-"
 
-// ownBefore reports whether the rotator chose to write a version before t, or in
-// the same second.
+// ownBefore reports whether the rotator chose this version id before t, or in the same
+// second.
 func ownBefore(versionID string, t time.Time) bool {
 	rest, own := strings.CutPrefix(versionID, ownVersion)
 	seconds, _, _ := strings.Cut(rest, "-")
@@ -21,9 +21,10 @@ func ownBefore(versionID string, t time.Time) bool {
 	return own && err == nil && chosen <= t.Unix()
 }
 
-// newVersionID is chosen before the write, so that a repeated write is the same
-// write. It says when, since a write may come late and the version's own date
-// with it. Secrets Manager wants 32 to 64 characters.
+// newVersionID returns an id for a version. It is chosen before the write, so that
+// Secrets Manager recognizes a repeated write. It contains the time, because the
+// version's own date is late if the write takes effect late. Secrets Manager requires
+// 32 to 64 characters.
 func newVersionID() string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails (crypto/rand)

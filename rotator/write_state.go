@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// record writes the state, which ends the lease. One that says nothing new comes
-// after every other write, and is left out where there is no time for it: the
-// lease then ends by itself.
+// record writes the state, which ends the lease. A record that changes nothing else
+// comes after every other write. If there is no time for it, it is left out, and the
+// lease ends when its time is over.
 func (a *attempt) record(ctx context.Context) error {
 	a.next.LeaseVersion = a.listed.LeaseVersion
-	says := !a.loginRecorded && a.next.document() == a.listed.document()
+	same := !a.loginRecorded && a.next.document() == a.listed.document()
 	a.next.LeaseVersion = a.leaseVersion
-	if !says {
+	if !same {
 		if failure := a.writeState(ctx, a.next, PriorityRecord); failure != nil {
 			return failure
 		}
@@ -22,7 +22,7 @@ func (a *attempt) record(ctx context.Context) error {
 	return nil
 }
 
-// writeState writes a state, again for as long as ctx allows.
+// writeState writes a state. It repeats a failed write until ctx ends.
 func (a *attempt) writeState(ctx context.Context, s State, priority Priority) *Error {
 	var lastErr error
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
@@ -41,8 +41,8 @@ func (a *attempt) writeState(ctx context.Context, s State, priority Priority) *E
 	}
 }
 
-// stateWritten reports whether a state was written although the write failed: its
-// answer was lost. To repeat it then could replace the record of a later run.
+// stateWritten reports whether a state was written although the write failed, because
+// its answer was lost. A repeated write could then replace the record of a later run.
 func (a *attempt) stateWritten(ctx context.Context, s State) bool {
 	listing, err := a.list(ctx)
 	if err != nil {

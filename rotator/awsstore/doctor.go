@@ -65,7 +65,7 @@ func (s *Store) PutLabelled(ctx context.Context, connection string, kind rotator
 		VersionStages:      []string{label},
 	})
 	if is[*types.ResourceExistsException](err) {
-		return false, nil // with another text, which an earlier release wrote
+		return false, nil // it exists with another text, which an earlier release wrote
 	}
 	if err != nil {
 		return false, callError("PutSecretValue", err)

@@ -45,7 +45,7 @@ func (e *CallError) Is(target error) bool {
 	return false
 }
 
-// callError wraps the SDK's error; nil stays nil.
+// callError wraps the SDK's error. It returns nil for nil.
 func callError(operation string, err error) error {
 	if err == nil {
 		return nil
@@ -53,8 +53,8 @@ func callError(operation string, err error) error {
 	return &CallError{Operation: operation, Code: codeOf(err), cause: err}
 }
 
-// codeOf depends on types alone. A service's error goes first: it can be wrapped in
-// one that says that the attempts were used up.
+// codeOf returns the code of an error, by its type alone. A service's error comes first,
+// because it can be wrapped in the error that no attempts are left.
 func codeOf(err error) string {
 	if api, ok := errors.AsType[smithy.APIError](err); ok && isCode(api.ErrorCode()) {
 		return api.ErrorCode()

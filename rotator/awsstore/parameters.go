@@ -15,12 +15,12 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// pageSize is the most that GetParametersByPath gives.
+// pageSize is the largest page of GetParametersByPath.
 const pageSize = 10
 
 // List returns the parameters of every connection, with pending refresh tokens
-// decrypted. It returns all of them or an error: a part of them would look as if
-// connections were missing.
+// decrypted. It returns all of them or an error, because with some of them a connection
+// would seem to be missing.
 func (s *Store) List(ctx context.Context) ([]rotator.Parameter, error) {
 	pages := ssm.NewGetParametersByPathPaginator(s.parameters(), &ssm.GetParametersByPathInput{
 		Path:           aws.String(s.parameterPath()),
@@ -52,8 +52,8 @@ func (s *Store) List(ctx context.Context) ([]rotator.Parameter, error) {
 }
 
 // Put writes a String parameter and returns its new version. PutParameter has no
-// idempotency token: when a response is lost and the SDK repeats the call, the
-// version counts both writes.
+// idempotency token. If a response is lost and the SDK repeats the call, the version
+// counts both writes.
 func (s *Store) Put(ctx context.Context, connection string, kind rotator.Kind, value string) (int64, error) {
 	out, err := s.parameters().PutParameter(ctx, &ssm.PutParameterInput{
 		Name:      aws.String(s.parameterName(connection, kind)),

@@ -30,7 +30,7 @@ func (s *Store) Read(ctx context.Context, connection string) (rotator.SecretVers
 }
 
 // ReadVersion returns the version of the credentials secret with this id.
-// rotator.ErrNotFound: there is none.
+// rotator.ErrNotFound means that there is none.
 func (s *Store) ReadVersion(ctx context.Context, connection, versionID string) (rotator.SecretVersion, error) {
 	return s.readSecret(ctx, &secretsmanager.GetSecretValueInput{
 		SecretId:  aws.String(s.credentialsName(connection)),
@@ -59,7 +59,7 @@ func (s *Store) readSecret(ctx context.Context, input *secretsmanager.GetSecretV
 			Message: "the credentials secret has a binary value; store the JSON as a SecretString (aws secretsmanager put-secret-value --secret-string file://credentials.json)",
 		}
 	}
-	// AWS has no empty values, but an emulator may answer so for a secret without one.
+	// AWS has no empty values, but an emulator may return one for a secret without a value.
 	if aws.ToString(out.SecretString) == "" {
 		return rotator.SecretVersion{}, rotator.ErrNotFound
 	}
@@ -93,8 +93,8 @@ func (s *Store) putSecret(ctx context.Context, name, versionID string, document 
 	return callError("PutSecretValue", err)
 }
 
-// Labels returns the current and the previous version of the credentials
-// secret, "" for a label that no version has.
+// Labels returns the current and the previous version of the credentials secret, or ""
+// for a label that no version has.
 func (s *Store) Labels(ctx context.Context, connection string) (rotator.VersionLabels, error) {
 	out, err := s.secrets().DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{
 		SecretId: aws.String(s.credentialsName(connection)),
@@ -115,11 +115,10 @@ func (s *Store) Labels(ctx context.Context, connection string) (rotator.VersionL
 }
 
 // RestorePrevious makes version "to" of the credentials secret current again if
-// "from" is still current, and returns rotator.ErrMoved if it is not. Because the
-// call names "from", Secrets Manager compares before it sets
-// (UpdateSecretVersionStage, RemoveFromVersionId). ErrMoved also comes when this
-// call succeeded, its response was lost and the SDK repeated it. In both cases
-// "from" is no longer current.
+// "from" is still current, and returns rotator.ErrMoved if it is not. Secrets Manager
+// makes this comparison because the call names "from" as RemoveFromVersionId
+// (UpdateSecretVersionStage). ErrMoved is also returned if this call succeeded, its
+// response was lost and the SDK repeated it. In both cases "from" is no longer current.
 func (s *Store) RestorePrevious(ctx context.Context, connection, from, to string) error {
 	_, err := s.secrets().UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
 		SecretId:            aws.String(s.credentialsName(connection)),

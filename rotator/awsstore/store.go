@@ -1,9 +1,9 @@
 // Package awsstore stores connections in AWS: secrets in Secrets Manager, and
 // configs, states, leases and pending refresh tokens in Parameter Store.
 //
-// A Store belongs to one stack. Its methods may be called concurrently. It decides
-// nothing: it repeats no write beyond the SDK's attempts at one call. A write that
-// failed may have happened.
+// A Store belongs to one stack. Its methods may be called concurrently. It repeats no
+// write beyond the SDK's attempts at one call. A write that failed may have happened
+// all the same.
 //
 // No error that it returns prints a value, a message or a URL; see CallError.
 package awsstore
@@ -23,11 +23,10 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// Between two heartbeats Lambda freezes the process, and afterwards its network
-// connections may be broken without a sign. So one attempt of a call is short enough
-// for another to follow, and a connection that was idle for a third of a heartbeat
-// is not used again: net/http measures that by the wall clock, which goes on while
-// the process is frozen.
+// Between two heartbeats Lambda freezes the process, and its network connections may
+// break unnoticed. So one attempt of a call is short enough for another to follow. A
+// connection that was idle for a third of a heartbeat is not used again. net/http
+// measures this by the wall clock, which continues while the process is frozen.
 const (
 	attemptTimeout = 5 * time.Second
 	idleTimeout    = 20 * time.Second
@@ -64,8 +63,8 @@ var (
 // timeout, as config.LoadDefaultConfig returns it.
 func New(cfg aws.Config, prefix string) *Store {
 	cfg.HTTPClient = withTimeouts(cfg.HTTPClient)
-	// The SDK logs responses that it cannot read to standard error, and quotes them.
-	// A response's text stays in the returned error.
+	// The SDK would log responses that it cannot read to standard error, with their
+	// text. The text stays in the returned error.
 	cfg.Logger = logging.Nop{}
 	return &Store{
 		prefix:     prefix,
@@ -91,7 +90,8 @@ func withTimeouts(client aws.HTTPClient) aws.HTTPClient {
 	})
 }
 
-// The names are fixed: policies, the stack and operators' scripts use them.
+// The following names must not change, because policies, the stack and operators'
+// scripts use them.
 
 func (s *Store) parameterPath() string { return "/" + s.prefix }
 
@@ -107,8 +107,8 @@ func (s *Store) tokenName(connection string) string {
 	return s.prefix + "/" + connection + "/token"
 }
 
-// parseParameterName splits a parameter's name. It is not ok for a name that is not
-// a connection's: of another kind or another depth.
+// parseParameterName splits a parameter's name. ok is false for a name of another kind
+// or with another number of parts.
 func (s *Store) parseParameterName(name string) (connection string, kind rotator.Kind, ok bool) {
 	rest, ok := strings.CutPrefix(name, s.parameterPath()+"/")
 	if !ok {

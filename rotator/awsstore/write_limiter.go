@@ -14,22 +14,22 @@ import (
 // room for other writers.
 const writeSpacing = time.Second * 10 / 29
 
-// WaitToWrite returns when the caller may send one PutParameter, or with ctx's
-// error. Writes are a little over a third of a second apart. The lowest priority
-// goes first, equal ones in the order in which they came. Only this process's
-// writes are counted.
+// WaitToWrite returns nil when the caller may send one PutParameter, or ctx's error.
+// Writes are a little over a third of a second apart. The lowest priority goes first.
+// Callers with equal priorities go in the order in which they came. Only the writes of
+// this process are counted.
 func (s *Store) WaitToWrite(ctx context.Context, priority rotator.Priority) error {
 	return s.writes.wait(ctx, priority)
 }
 
-// writeLimiter lets callers write one at a time and a fixed time apart: the lowest
-// priority first, equal ones in the order in which they came.
+// writeLimiter lets callers write one at a time and a fixed time apart, in the order
+// that WaitToWrite describes.
 //
-// It has no goroutine of its own, which would be late after the process was
-// frozen: the caller at the front of the queue watches the clock, and the others
-// wait for a signal that they are at the front. A waiting caller holds nothing, so
-// one that gives up delays no other. A rate.Limiter would not do: it reserves each
-// slot in advance, in order of arrival.
+// It has no goroutine of its own, which would be late after the process was frozen.
+// Instead, the caller at the front of the queue watches the clock, and the others wait
+// for a signal that they are at the front. A waiting caller has reserved nothing, so a
+// caller that gives up delays no other. A rate.Limiter is not used, because it reserves
+// each slot in advance, in order of arrival.
 type writeLimiter struct {
 	spacing time.Duration
 
@@ -66,9 +66,9 @@ func (l *writeLimiter) join(priority rotator.Priority) *waiter {
 	return me
 }
 
-// try takes the slot if the caller is at the front and the time has come; the
-// delay is zero then. Otherwise it reports whether the caller is at the front, and
-// how long it has to wait.
+// try takes the slot if the caller is at the front and may write now. Then the delay is
+// 0. Otherwise it returns whether the caller is at the front, and how long it has to
+// wait.
 func (l *writeLimiter) try(me *waiter) (front bool, delay time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -110,8 +110,8 @@ type waiter struct {
 	toFront  chan struct{}
 }
 
-// sleep returns when the caller has to look again. Another caller may come to the
-// front at any time, so being there gives only the right to watch the clock.
+// sleep returns when the caller has to try again. The caller at the front watches the
+// clock. Another caller can come to the front at any time.
 func (w *waiter) sleep(ctx context.Context, front bool, delay time.Duration) {
 	var due <-chan time.Time
 	if front {

@@ -1,13 +1,13 @@
 // Package reltio sends token requests to Reltio's OAuth 2.0 token endpoint.
 //
-// A token request cannot be undone: a refresh ends the published access token at
-// the moment when the server executes it. So a request is repeated only where the
-// server certainly did not execute it (repeat.go), and every other failure says
-// whether the published token may have ended (response.go, transport_errors.go).
+// A token request cannot be undone: a refresh ends the published access token as soon
+// as the server executes it. So a request is repeated only if the server certainly did
+// not execute it (repeat.go), and every other failure says whether the published token
+// may have ended (response.go, transport_errors.go).
 //
 // Usage: call [New] once, [Endpoint.RequestToken] for each token and
-// [Endpoint.CloseIdleConnections] at the end of a run. The settings check before
-// that the host may receive credentials.
+// [Endpoint.CloseIdleConnections] at the end of a run. The package does not check
+// whether the host may receive credentials: the settings have done so before.
 package reltio
 
 import (
@@ -42,8 +42,8 @@ type Config struct {
 	Roots *x509.CertPool
 	// Proxy returns the proxy of an https request, nil for a direct connection, as
 	// [http.Transport.Proxy]. If Proxy itself is nil, no proxy is used, whatever the
-	// environment says. A proxy gets CONNECT requests alone: TLS and the check of
-	// the certificate are between this process and the token host.
+	// environment says. A proxy gets CONNECT requests only. TLS is between this process
+	// and the token host, and so is the check of the certificate.
 	Proxy func(*http.Request) (*url.URL, error)
 	// Jitter replaces the random part of the pause before a repeat, which is below
 	// ceiling, for simulations that run the same way each time.
@@ -89,8 +89,8 @@ func New(config Config) *Endpoint {
 }
 
 // newTransport returns a transport that opens one connection for each request. A
-// server may close a kept connection while the next request is sent, and the
-// response is lost. On a new HTTP/1.1 connection net/http never repeats a request
+// server may close a reused connection while a request is sent, and then the response
+// is lost. On a new HTTP/1.1 connection net/http never repeats a request
 // by itself. No proxy is taken from the environment, so that credentials go to
 // the token host and nowhere else.
 func newTransport() *http.Transport {
@@ -104,15 +104,15 @@ func newTransport() *http.Transport {
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxResponseHeaderBytes: maxResponse,
 		DisableCompression:     true,
-		// A negative number keeps no connection. DisableKeepAlives would also ask
-		// the server to close, and some servers then mark the end of a body by
-		// closing alone, which cannot be told from a cut.
+		// With a negative number no connection is reused. DisableKeepAlives would also
+		// ask the server to close the connection. Some servers then mark the end of a
+		// body only by closing, which looks the same as an interrupted response.
 		MaxIdleConnsPerHost: -1,
 	}
 }
 
 // CloseIdleConnections closes the connections that a transport from [Config]
-// keeps. The package's own transport keeps none.
+// keeps open. The package's own transport keeps none.
 func (e *Endpoint) CloseIdleConnections() {
 	if t, ok := e.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()

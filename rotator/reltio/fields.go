@@ -22,8 +22,8 @@ func jsonString(raw json.RawMessage) (value string, ok bool) {
 	return value, err == nil
 }
 
-// visibleString returns a field that may be a token: a string of one or more of
-// the characters that RFC 6749 appendix A.12 and A.17 allow.
+// visibleString returns a field that may be a token. Its value is a string of one or
+// more of the characters that RFC 6749 appendix A.12 and A.17 allow.
 func visibleString(raw json.RawMessage) (value string, ok bool) {
 	value, ok = jsonString(raw)
 	if !ok || value == "" {
@@ -37,8 +37,8 @@ func visibleString(raw json.RawMessage) (value string, ok bool) {
 	return value, true
 }
 
-// bearer returns the token type as the server wrote it, "bearer" if there is
-// none. It is not ok for any other type, since jobs could not use such a token.
+// bearer returns the token type as the server wrote it, or "bearer" if there is none. ok
+// is false for any other type, because jobs could not use such a token.
 func bearer(raw json.RawMessage) (tokenType string, ok bool) {
 	if !isPresent(raw) {
 		return "bearer", true
@@ -47,8 +47,8 @@ func bearer(raw json.RawMessage) (tokenType string, ok bool) {
 	return tokenType, ok && strings.EqualFold(tokenType, "bearer")
 }
 
-// scope returns the scopes separated by spaces, "" if they cannot be read. They
-// are for readers, and nothing depends on them.
+// scope returns the scopes separated by spaces, or "" if they cannot be read. They are
+// published for readers. Nothing else depends on them.
 func scope(raw json.RawMessage) string {
 	if value, ok := jsonString(raw); ok {
 		return value
@@ -60,9 +60,9 @@ func scope(raw json.RawMessage) string {
 	return strings.Join(list, " ")
 }
 
-// expiresIn returns the lifetime in whole seconds, rounded down, and zero if it is
-// absent, not a number or negative. Servers write 2147483647, 9223372036854775 and
-// the like for "never".
+// expiresIn returns the lifetime in whole seconds, rounded down. It is 0 if the field is
+// absent, not a number, or negative. Servers write large numbers such as 2147483647 or
+// 9223372036854775 for "never".
 func expiresIn(raw json.RawMessage) time.Duration {
 	var number json.Number // accepts 3599 and "3599"
 	if json.Unmarshal(raw, &number) != nil {
@@ -75,8 +75,8 @@ func expiresIn(raw json.RawMessage) time.Duration {
 	return wholeSeconds(math.Floor(seconds))
 }
 
-// wholeSeconds is a duration of that many seconds, zero for a negative number and
-// at most 136 years, because more than twice of that overflows.
+// wholeSeconds returns a duration of that many seconds, and 0 for a negative number. The
+// result is at most 136 years, because a few centuries would overflow.
 func wholeSeconds(seconds float64) time.Duration {
 	return time.Duration(min(max(seconds, 0), 1<<32)) * time.Second
 }

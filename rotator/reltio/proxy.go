@@ -42,7 +42,7 @@ func isProxyError(err error) bool {
 	return ok && op.Op == proxyConnect
 }
 
-// whyProxy says what a failure of the proxy means, and what to check first.
+// whyProxy returns what a failure of the proxy means, and what to check first.
 func whyProxy(err error) (reason, advice string) {
 	const path = "check the host and port in HttpsProxy, and the function's network path to the proxy"
 	if status, ok := errors.AsType[proxyStatus](err); ok {
@@ -107,8 +107,8 @@ func requestTunnel(ctx context.Context, connection net.Conn, target string, time
 	if err := request.Write(connection); err != nil {
 		return proxyError(err)
 	}
-	// The reader holds nothing back: the token host sends nothing before the
-	// handshake starts.
+	// No byte stays in the reader's buffer, because the token host sends nothing before
+	// the handshake starts.
 	response, err := http.ReadResponse(bufio.NewReader(connection), request)
 	if err != nil {
 		return proxyError(err)

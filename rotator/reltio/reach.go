@@ -16,9 +16,8 @@ import (
 // Reach reports whether a token request would reach the token URL's host: it
 // resolves the name, connects and, for https, does the handshake and verifies the
 // certificate as a request does, and then closes the connection without sending a
-// request. It returns what it found. Its errors are *[rotator.Error] and name the
-// step that failed: DNS, TCP, TLS,
-// certificate or proxy.
+// request. It returns what it found. Its errors are *[rotator.Error] and name the step
+// that failed: DNS, TCP, TLS, certificate or proxy.
 func (e *Endpoint) Reach(ctx context.Context, tokenURL string) (found string, err error) {
 	target, failure := parseTarget(tokenURL)
 	if failure != nil {
@@ -82,7 +81,8 @@ func stepOf(err error, step string) string {
 	return step
 }
 
-// notReached says what to check, the likeliest cause first.
+// notReached returns a failure that says what to check, beginning with the most likely
+// cause.
 func notReached(target *url.URL, step string, err error) *rotator.Error {
 	reason, advice := whyUnreachable(err)
 	switch {

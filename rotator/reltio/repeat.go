@@ -16,20 +16,20 @@ const (
 	// maxAttempts is how often one call of RequestToken may send its request.
 	maxAttempts = 3
 	// attemptTimeout limits one attempt, from dialing to the last byte of the
-	// response. No attempt starts with less time than this before the deadline:
-	// a response that is cut there is lost, and a lost response costs more than
-	// waiting for the next heartbeat.
+	// response. No attempt starts with less time than this before the deadline. A
+	// response that the deadline interrupts is lost, and this costs more than waiting
+	// for the next heartbeat.
 	attemptTimeout = 20 * time.Second
 )
 
 // A run also repeats a token request that returned the published token
 // (rotator/same_token.go), and writes that failed (rotator/publish.go and record.go).
 
-// RequestToken sends the request and repeats it, at most twice, after a failure
-// that certainly executed nothing. Between attempts it waits as long as the
-// server asked for, or up to 2 s. It returns without a further attempt when less
-// than 20 s would be left before ctx's deadline. Its errors are
-// *[rotator.Error]; see [rotator.TokenEndpoint] for what comes beside them.
+// RequestToken sends the request. It repeats it at most twice, after a failure which
+// shows that the server certainly did not execute it. Between attempts it waits as long
+// as the server asked for, and a random time of up to 2 s. It returns without a further
+// attempt if less than 20 s would be left before ctx's deadline. Its errors are
+// *[rotator.Error]. See [rotator.TokenEndpoint] for what it returns with an error.
 func (e *Endpoint) RequestToken(ctx context.Context, request rotator.TokenRequest) (rotator.TokenResponse, error) {
 	target, failure := parseTarget(request.TokenURL)
 	if failure != nil {
@@ -102,8 +102,8 @@ func untilLastStart(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline.Add(-attemptTimeout))
 }
 
-// awaitSlot waits for the pause and then for the host's rate limit. It fails when
-// ctx ends, and at once when ctx would end before the wait.
+// awaitSlot waits for the pause and then for the host's rate limit. It fails when ctx
+// ends, and at once if ctx would end before the wait is over.
 func (e *Endpoint) awaitSlot(ctx context.Context, host string, pause time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -33,7 +33,7 @@ type response struct {
 func (e *Endpoint) exchange(ctx context.Context, target *url.URL, request rotator.TokenRequest) (response, *rotator.Error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	// From the moment when there is a connection, the request may have been sent.
+	// As soon as there is a connection, the request may have been sent.
 	var sent atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) },
@@ -55,7 +55,7 @@ func (e *Endpoint) exchange(ctx context.Context, target *url.URL, request rotato
 	}
 	got.body, err = io.ReadAll(io.LimitReader(r.Body, maxResponse+1))
 	if err != nil {
-		// Whatever the status: a response that was cut may not mean what it says.
+		// The status does not matter, because an incomplete response cannot be trusted.
 		return got, cut(request.GrantType, target.Host, err)
 	}
 	return got, nil
@@ -94,7 +94,7 @@ func form(request rotator.TokenRequest) string {
 	case rotator.GrantTypePassword:
 		values.Set("username", request.Username.Reveal())
 		values.Set("password", request.Password.Reveal())
-	case rotator.GrantTypeClientCredentials: // the Basic header says all
+	case rotator.GrantTypeClientCredentials: // the Basic header is enough
 	}
 	if request.Scope != "" {
 		values.Set("scope", request.Scope)
@@ -102,14 +102,14 @@ func form(request rotator.TokenRequest) string {
 	return values.Encode()
 }
 
-// address is the target's host and port.
+// address returns the target's host and port.
 func address(target *url.URL) string {
 	port := cmp.Or(target.Port(), map[string]string{"https": "443", "http": "80"}[target.Scheme])
 	return net.JoinHostPort(target.Hostname(), port)
 }
 
-// parseTarget parses the token URL. The settings reject a wrong one earlier and
-// with a better message; here nothing is sent to a URL that cannot be right.
+// parseTarget parses the token URL. The settings have already rejected a wrong one with
+// a better message. This check only makes sure that nothing is sent to one.
 func parseTarget(tokenURL string) (*url.URL, *rotator.Error) {
 	target, err := url.Parse(tokenURL)
 	if err != nil || (target.Scheme != "https" && target.Scheme != "http") || target.Hostname() == "" {

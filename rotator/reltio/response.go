@@ -18,8 +18,8 @@ import (
 // appears to use, of RFC 6749 section 5, and of gateways in front of a server.
 //
 // The server is known to repeat refresh tokens in error_description and in the
-// WWW-Authenticate header. So of a response's text only error codes that are
-// known here reach a message.
+// WWW-Authenticate header. So a message contains no text of a response except error
+// codes that are known here.
 func meaning(grant rotator.GrantType, host string, got response) (rotator.TokenResponse, *rotator.Error) {
 	answered := fmt.Sprintf("%s answered %d", host, got.status)
 	switch status := got.status; {
@@ -41,10 +41,10 @@ func meaning(grant rotator.GrantType, host string, got response) (rotator.TokenR
 	}
 }
 
-// noDecision is what a 408, a 429 or a 5xx means, whatever its body. Only a 429,
-// and a 503 that says when to retry, come from a server that certainly did not
-// execute the request. A gateway may send any other of them while the server
-// behind it still executes the request.
+// noDecision returns what a 408, a 429 or a 5xx means, whatever its body is. Only a 429
+// and a 503 with Retry-After come from a server that certainly did not execute the
+// request. A gateway may send any of the others while the server behind it still
+// executes the request.
 func noDecision(grant rotator.GrantType, answered string, got response) *rotator.Error {
 	wait, asked := retryAfter(got.header.Get("Retry-After"), time.Now())
 	switch {
@@ -63,8 +63,8 @@ func noDecision(grant rotator.GrantType, answered string, got response) *rotator
 	return answerLost(grant, answered+", which does not say whether it executed the token request", nil)
 }
 
-// rejection is what a 4xx other than 408 and 429 means. The OAuth error code is
-// more exact than the status and the challenge, and is judged first.
+// rejection returns what a 4xx other than 408 and 429 means. The OAuth error code comes
+// first, because it is more exact than the status and the challenge.
 func rejection(grant rotator.GrantType, answered string, got response) *rotator.Error {
 	code := oauthError(got.body)
 	switch {
@@ -81,8 +81,8 @@ func rejection(grant rotator.GrantType, answered string, got response) *rotator.
 				"and write the new refresh token to the credentials secret",
 		}
 	case code == "invalid_token" && got.status == http.StatusUnauthorized && grant == rotator.GrantTypeRefreshToken:
-		// The server answers so to the first use of an expired refresh token, and
-		// ends the access token that was still valid.
+		// This is the answer to the first use of an expired refresh token. The server
+		// also ends the access token, which was still valid.
 		return &rotator.Error{
 			Code: rotator.RefreshTokenRejected, TokenEnded: true,
 			Message: answered + " invalid_token, the refresh token has expired; log in to Reltio again " +
@@ -112,10 +112,10 @@ func rejection(grant rotator.GrantType, answered string, got response) *rotator.
 	}
 }
 
-// success reads a 2xx (RFC 6749 section 5.1). It is strict about the access
-// token, which jobs put into a header as it is. It accepts what Reltio's pages and
-// other servers of the family show beside the standard: expires_in as a string,
-// scope as a list, a token type in either case, a byte order mark.
+// success reads a 2xx (RFC 6749 section 5.1). It is strict about the access token,
+// because jobs put it into a header unchanged. It also accepts some forms that Reltio's
+// pages or similar servers show and the standard does not have: expires_in as a string,
+// scope as a list, a token type in upper case, and a byte order mark.
 //
 // The server has executed the request. So a changed refresh token is returned even
 // if the rest of the response cannot be used.
@@ -134,7 +134,7 @@ func success(grant rotator.GrantType, answered string, body []byte) (rotator.Tok
 	case !ok:
 		return bad("something other than a JSON object")
 	}
-	// A value that cannot be a refresh token counts as none: the old one stays.
+	// A value that cannot be a refresh token counts as none. The old one stays valid.
 	refreshToken, _ := visibleString(fields["refresh_token"])
 	result.RefreshToken = secret.New(refreshToken)
 
@@ -163,12 +163,12 @@ func success(grant rotator.GrantType, answered string, body []byte) (rotator.Tok
 	return result, nil
 }
 
-// mayEndToken reports whether a request with this grant type can end the
-// published token: a refresh or a login can, client_credentials does not.
+// mayEndToken reports whether a request with this grant type can end the published
+// token. A refresh or a login can, and client_credentials cannot.
 func mayEndToken(grant rotator.GrantType) bool { return grant != rotator.GrantTypeClientCredentials }
 
-// oauthError returns the body's error code, "" if it has none of RFC 6749 section
-// 5.2 and RFC 6750 section 3.1. Frameworks put other texts there.
+// oauthError returns the body's error code if it is one of RFC 6749 section 5.2 or RFC
+// 6750 section 3.1, and otherwise "". Frameworks put other texts into the field.
 func oauthError(body []byte) string {
 	known := []string{
 		"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
@@ -182,16 +182,16 @@ func oauthError(body []byte) string {
 	return code
 }
 
-// object reads a JSON object, with or without a byte order mark before it. Keys
-// match exactly; encoding/json would take "ACCESS_TOKEN" for a struct's
-// access_token too.
+// object reads a JSON object, with or without a byte order mark before it. The names of
+// fields are case-sensitive. With a struct, encoding/json would also accept
+// "ACCESS_TOKEN" as access_token.
 func object(body []byte) (fields map[string]json.RawMessage, ok bool) {
 	err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), &fields)
 	return fields, err == nil
 }
 
-// challengesBasic reports whether the server asked for Basic authentication (RFC
-// 9110 section 11.6.1), as it does when it did not accept the client's.
+// challengesBasic reports whether the server asked for Basic authentication (RFC 9110
+// section 11.6.1). It does so if it rejected the client's.
 func challengesBasic(header http.Header) bool {
 	for _, value := range header.Values("WWW-Authenticate") {
 		for challenge := range strings.SplitSeq(value, ",") {

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// retryAfter returns how long from now a Retry-After header asks to wait, in
-// whole seconds, rounded up, and zero for a time that has passed. It is not ok
-// if the header is absent or is neither a number of seconds nor a date (RFC 9110
-// section 10.2.3). How long of that is honored is the caller's decision.
+// retryAfter returns how long a Retry-After header asks to wait from now, in whole
+// seconds and rounded up. It returns 0 for a time in the past. ok is false if the header
+// is absent or is neither a number of seconds nor a date (RFC 9110 section 10.2.3). The
+// caller limits the time.
 func retryAfter(value string, now time.Time) (wait time.Duration, ok bool) {
 	value = strings.TrimSpace(value) // time.Parse accepts several blanks between the parts
 	if value != "" && strings.Trim(value, "0123456789.") == "" {
@@ -27,8 +27,8 @@ func retryAfter(value string, now time.Time) (wait time.Duration, ok bool) {
 	return wholeSeconds(math.Ceil(at.Sub(now).Seconds())), true
 }
 
-// date reads a date as servers write it: the three forms of RFC 9110 section
-// 5.6.7 in any case, the date of a cookie, another name of the zone, and RFC 3339.
+// date reads a date in the forms that servers use: the three of RFC 9110 section 5.6.7
+// in upper or lower case, that of a cookie, the zone UTC or an offset, and RFC 3339.
 func date(value string) (time.Time, bool) {
 	value = strings.ToUpper(value)
 	if rest, ok := strings.CutSuffix(value, " UTC"); ok {

@@ -14,8 +14,8 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// notStarted is the failure of a call that had no time to send anything. The
-// cause is the context's error.
+// notStarted returns the failure of a call that had no time to send anything. The cause
+// is the context's error.
 func notStarted(host string, cause error) *rotator.Error {
 	return &rotator.Error{
 		Code: rotator.Unreachable,
@@ -25,7 +25,7 @@ func notStarted(host string, cause error) *rotator.Error {
 	}
 }
 
-// unreachable is the failure of an attempt that ended before there was a
+// unreachable returns the failure of an attempt that ended before there was a
 // connection. Nothing was sent.
 func unreachable(target *url.URL, err error) *rotator.Error {
 	reason, advice := whyUnreachable(err)
@@ -36,14 +36,14 @@ func unreachable(target *url.URL, err error) *rotator.Error {
 	return &rotator.Error{Code: rotator.Unreachable, Message: message, Cause: err}
 }
 
-// speaksNoTLS reports whether the token host's first bytes were no TLS record, as
-// from a port for plain http.
+// speaksNoTLS reports whether the token host's first bytes were not a TLS record. A
+// port for plain http sends such bytes.
 func speaksNoTLS(err error) bool {
 	_, ok := errors.AsType[tls.RecordHeaderError](err)
 	return ok && !isProxyError(err)
 }
 
-// whyUnreachable says what a dial or TLS error means, and what to check first.
+// whyUnreachable returns what a dial or TLS error means, and what to check first.
 func whyUnreachable(err error) (reason, advice string) {
 	const (
 		network     = "check token_url and the function's network path to the internet (DNS, routes, security groups, proxy)"
@@ -82,7 +82,7 @@ func whyUnreachable(err error) (reason, advice string) {
 	return "the connection failed", network
 }
 
-// cut is the failure of an attempt that ended after the request may have been sent
+// cut returns the failure of an attempt that ended after the request may have been sent
 // and before the response was complete.
 func cut(grant rotator.GrantType, host string, err error) *rotator.Error {
 	reason := "the response was cut off or is not HTTP"
@@ -95,7 +95,7 @@ func cut(grant rotator.GrantType, host string, err error) *rotator.Error {
 	return answerLost(grant, fmt.Sprintf("the response of %s to a token request was lost (%s)", host, reason), withoutQuotes(err))
 }
 
-// answerLost is the failure of a request that the server may have executed, or may
+// answerLost returns the failure of a request that the server may have executed, or may
 // still execute.
 func answerLost(grant rotator.GrantType, what string, cause error) *rotator.Error {
 	advice := "the next heartbeat tries again"
@@ -113,9 +113,9 @@ func timedOut(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-// withoutQuotes returns the part of an error that names a kind of failure, nil if
-// there is none. The other errors of net/http quote the malformed response, which
-// can hold a token.
+// withoutQuotes returns the part of an error that names a kind of failure, or nil if
+// there is none. Other errors of net/http quote the malformed response, which can hold
+// a token.
 func withoutQuotes(err error) error {
 	if network, ok := errors.AsType[net.Error](err); ok {
 		return network

@@ -1,8 +1,8 @@
 // Package secret boxes values that must never be printed.
 //
-// Format and MarshalText are why no verb of fmt, no log handler and no JSON
-// encoder shows the text; the pointer in Value is why the field of an unexported
-// struct does not show it either.
+// Because of Format and MarshalText, no verb of fmt, no log handler and no JSON encoder
+// shows the text. Because of the pointer in Value, fmt does not show it in an
+// unexported field of a struct either.
 package secret
 
 import (

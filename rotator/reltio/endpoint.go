@@ -32,9 +32,9 @@ type Config struct {
 	// counts as 1. Reltio answers 429 to more than 10.
 	RequestsPerSecond int
 	// Transport replaces the package's own transport, for tests. It must not
-	// follow redirects or send a request twice. If it fails after it started to
-	// send, it must have called the httptrace hook GotConn, as [http.Transport]
-	// does: a failure without that call counts as nothing sent.
+	// follow redirects or send a request twice. It must call the
+	// httptrace hook GotConn before it sends anything, as [http.Transport] does. A
+	// failure without that call means that nothing was sent.
 	Transport http.RoundTripper
 	// Dial and Roots replace the network and the system's root certificates in
 	// the package's own transport and in [Endpoint.Reach], for tests.

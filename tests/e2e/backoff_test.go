@@ -11,8 +11,8 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// A login whose password was perhaps not checked is sent again, but not often: it
-// may count as a wrong one.
+// A login is sent again if it is not known whether the server checked the password.
+// It is not sent often, because each one may count as a wrong password.
 func TestALoginWithoutAVerdictIsSentAgainAfterAnHour(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault fakereltio.Fault
@@ -69,8 +69,8 @@ func TestAPendingTokenDoesNotEndABackoff(t *testing.T) {
 	})
 }
 
-// A forced refresh that fails outside the window leaves no error, and the token
-// is due when it would have been.
+// A forced refresh that fails outside the window leaves no error. The token becomes
+// due when it would have without it.
 func TestForcedRefreshesThatFailLeaveTheTokenAsItWas(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
@@ -91,8 +91,8 @@ func TestForcedRefreshesThatFailLeaveTheTokenAsItWas(t *testing.T) {
 	})
 }
 
-// In a long outage each record says the same. It is written all the same, after
-// every other write: an open lease would make the next event busy.
+// In a long outage, each record is the same as the last. It is written after every
+// other write, because otherwise the open lease would make the next event busy.
 func TestALongOutageLeavesNoLeaseOpen(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())

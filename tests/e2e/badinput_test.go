@@ -14,9 +14,9 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// Secrets and parameters that are not as they should be. Replies are in
-// badreplies_test.go, events in binary_test.go, and what cannot be believed in a
-// state or a lease in hints_test.go.
+// Invalid secrets and parameters. Invalid responses are in badreplies_test.go,
+// events in binary_test.go, and states and leases that cannot be true in
+// hints_test.go.
 
 // call is an AWS call as the AWS console makes it.
 func (s *fixture) call(operation string, input map[string]any) {
@@ -95,7 +95,7 @@ func TestSecretsInAnyState(t *testing.T) {
 	}
 }
 
-// Unknown fields stay, and what a reader of JSON makes of the rest.
+// Unknown fields stay, and the other fields keep their meaning for any JSON parser.
 func TestCredentialsOfAnyShape(t *testing.T) {
 	for name, document := range map[string]string{
 		"fields of others":     `{"client_id":"client","client_secret":"SECRET","refresh_token":"REFRESH","note":{"a":[1.50,null,"<&>"]},"Refresh_Token":"theirs"}`,
@@ -179,15 +179,16 @@ func TestAConnectionsNameThatIsNotAllowed(t *testing.T) {
 	}
 }
 
-// accepts puts a config for the name; false where AWS does not take the name.
+// accepts writes a config for the name. It returns false if AWS rejects the name.
 func accepts(s *fixture, name string) (ok bool) {
 	defer func() { ok = recover() == nil }()
 	s.AWS.PutParameter(harness.ParameterName(name, "config"), "{}")
 	return true
 }
 
-// A state that an operator made as long as a parameter can be, or that cannot be
-// written back as it is, costs one refresh and not one every heartbeat.
+// An operator makes the state as long as a parameter can be, or writes one that
+// cannot be written back unchanged. This causes one refresh, and not one in every
+// heartbeat.
 func TestAStateThatOverflows(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("x", n) }
 	for name, document := range map[string]string{

@@ -10,11 +10,11 @@ import (
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
-// Replies with a status of 200 that are not as they should be.
+// Responses with status 200 that are incomplete, unusual or wrong.
 
 const bom = "\ufeff"
 
-// grants answers a token request with a body of the test's own.
+// grants answers a token request with a given body.
 func grants(s *fixture, body string) { s.always(reply(http.StatusOK, body)) }
 
 func TestExpiresInOfAnyKind(t *testing.T) {
@@ -104,7 +104,7 @@ func TestTokensOfAnyShape(t *testing.T) {
 	}
 }
 
-// A refresh token that is too long for the pending parameter is said to be.
+// The message says so if a refresh token is too long for the pending parameter.
 func TestALongRefreshTokenThatCannotBeSaved(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())

@@ -60,7 +60,7 @@ func (d *deployed) print(line lambda.Line) {
 	d.output.WriteString(line.Text + "\n")
 }
 
-// printed returns what was printed since it was asked last.
+// printed returns what was printed since the last call.
 func (d *deployed) printed() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -97,8 +97,8 @@ func (d *deployed) wantWorking(t *testing.T) {
 	}
 }
 
-// Every file in events/ is an event that the real function takes; here is what
-// it makes of each, of a connection whose token is fresh.
+// Every file in events/ is an event that the real function accepts. The connection's
+// token is fresh, and the test checks the result of each.
 func TestEventFiles(t *testing.T) {
 	t.Parallel()
 	want := map[string]rotator.Outcome{
@@ -187,7 +187,7 @@ func TestAFailedHeartbeatFailsTheInvocation(t *testing.T) {
 	if result.ErrorType != "RotationFailed" || result.ErrorMessage != "default: bad_response" {
 		t.Errorf("%s: %s", result.ErrorType, result.ErrorMessage)
 	}
-	// Backing off is not failed.
+	// The outcome backing_off does not fail the invocation.
 	if got := d.outcome(t, `{}`); got != rotator.BackingOff {
 		t.Errorf("the next heartbeat: %s", got)
 	}

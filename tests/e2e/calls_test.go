@@ -74,7 +74,7 @@ func TestEveryPageOfAListingIsRead(t *testing.T) {
 		if len(r.report.Connections) != 8 {
 			t.Errorf("%d connections of 8 were seen", len(r.report.Connections))
 		}
-		// 24 parameters, 10 a page, an empty page before each.
+		// There are 24 parameters in pages of 10, with an empty page before each.
 		r.wantCalls(map[string]int{"GetParametersByPath": 6})
 	})
 }
@@ -121,7 +121,8 @@ func TestAHeldLeaseIsLeftAlone(t *testing.T) {
 			r.want("default", rotator.Busy)
 			r.wantSent()
 
-			// The other run records. What the loser wrote must not outlive that.
+			// The other run records. The lease that the loser wrote must not count
+			// after that.
 			s.AWS.OnCall(nil)
 			record := fmt.Sprintf(`{"published":{"set":"primary","issued_at":%q,"valid_until":%q,"expires_at":%q},"lease_version":%d}`,
 				stamp(0), stamp(50*time.Minute), stamp(time.Hour), version+1)

@@ -68,7 +68,7 @@ func TestCheckByTheRealFunction(t *testing.T) {
 	}
 }
 
-// Where nothing is trusted, a good certificate is none.
+// If no certificate authority is trusted, a valid certificate is rejected.
 func TestCheckOfACertificateByTheRealFunction(t *testing.T) {
 	t.Parallel()
 	secure := httptest.NewUnstartedServer(http.NotFoundHandler())

@@ -47,7 +47,8 @@ func TestCheckOfCredentials(t *testing.T) {
 			s.beat().want("default", rotator.Refreshed)
 			time.Sleep(20 * 24 * time.Hour)
 			s.check().says(doctor.CheckRefreshTokenAge, "20 days, it expires on 2000-01-29")
-			// The same token, put again, is no younger.
+			// The age of the same refresh token does not start again when it is
+			// written again.
 			s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": s.refreshToken("default")})
 			time.Sleep(24 * time.Hour)
 			s.check().wantWrong(map[string]string{"refresh_token_age": "21 days, it expires on 2000-01-29; log in again and write the new refresh token, or write username and password so that the rotator logs in itself: " + putCommand})

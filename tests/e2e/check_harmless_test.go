@@ -39,14 +39,14 @@ func TestCheckOften(t *testing.T) {
 	})
 }
 
-// The version that the check writes is marked as such, and its label is removed,
-// also one that an earlier check or an operator left behind.
+// The version that the check writes says what it is, and its label is removed. So is
+// a label that an earlier check or an operator left behind.
 func TestCheckVersion(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		s.beat().want("default", rotator.Refreshed)
 		denied("UpdateSecretVersionStage", "default/token", "AccessDeniedException")(s)
-		// Only here does it leave something: a label.
+		// Only in this case does the check leave something behind: a label.
 		c := s.checkBeside(nil)
 		c.wantWrong(map[string]string{
 			"token_write": "could not be removed, which does no harm: access was denied (UpdateSecretVersionStage: AccessDeniedException); allow the function's role secretsmanager:UpdateSecretVersionStage on " + secretARN + "token-??????",
@@ -81,8 +81,8 @@ func (s *fixture) wantNoLabel(connection string) {
 	}
 }
 
-// A refresh that changes both secrets runs at each instant of a check, and a
-// check at each instant of such a refresh.
+// A refresh that changes both secrets runs between any two calls of a check, and a
+// check between any two calls of such a refresh.
 func TestCheckBesideAHeartbeat(t *testing.T) {
 	type side struct {
 		name  string
@@ -164,8 +164,8 @@ func TestCheckOfManyConnections(t *testing.T) {
 	})
 }
 
-// What the check leaves when it cannot take it away again does no harm, and the
-// next check takes it along.
+// If the check cannot remove what it wrote, this does no harm, and the next check
+// removes it.
 func TestCheckParameterThatCannotBeDeleted(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
@@ -180,7 +180,7 @@ func TestCheckParameterThatCannotBeDeleted(t *testing.T) {
 	})
 }
 
-// Where AWS does not answer, the report comes before Lambda ends the run.
+// If AWS does not answer, the check reports before Lambda ends the run.
 func TestCheckEndsInTime(t *testing.T) {
 	for _, operation := range []string{"DescribeSecret", "PutSecretValue", "UpdateSecretVersionStage", "GetSecretValue", "PutParameter", "DeleteParameter"} {
 		simulate(t, fakereltio.Options{MultiToken: true}, func(t *testing.T, s *fixture) {

@@ -14,8 +14,8 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// What the doctor sees, and what it leaves alone. That it changes nothing and
-// says nothing secret is looked at in every one of these.
+// These tests are about what the doctor finds. Each of them also checks that the
+// doctor changes nothing and shows no secret.
 
 const (
 	putCommand = "aws secretsmanager put-secret-value --secret-id reltio-token-rotator/test/default/credentials --secret-string file://credentials.json"
@@ -60,7 +60,7 @@ func TestCheckOfAWorkingConnection(t *testing.T) {
 	})
 }
 
-// A current value that the check wrote would be of no use.
+// A test version that became the secret's current value would be useless to jobs.
 func TestCheckBeforeSeeding(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.Add("default")

@@ -14,7 +14,7 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// checkup is everything that one check left behind.
+// checkup has everything that one check returned, called and logged.
 type checkup struct {
 	t      *testing.T
 	report doctor.Report
@@ -23,8 +23,8 @@ type checkup struct {
 	logs   []map[string]any
 }
 
-// check runs the doctor and sees that it did no harm: no token request, no
-// current value changed, nothing left lying about, nothing secret said.
+// check runs the doctor and checks that it did no harm: no token request, no change
+// of a current value, nothing left behind, and no secret shown.
 func (s *fixture) check() checkup {
 	s.t.Helper()
 	before := s.currentValues()
@@ -35,8 +35,8 @@ func (s *fixture) check() checkup {
 	return c
 }
 
-// checkBeside is check without checking current values: something else may be
-// changing them. The hook is called for each call.
+// checkBeside is check without the comparison of current values, which something
+// else may change at the same time. The hook is called for each call to AWS.
 func (s *fixture) checkBeside(hook func(operation, name string, before bool)) checkup {
 	s.t.Helper()
 	sent, printed := len(s.Reltio.Requests()), len(s.Output())
@@ -65,8 +65,8 @@ func (s *fixture) checkBeside(hook func(operation, name string, before bool)) ch
 	return c
 }
 
-// currentValues are all parameters with their versions, and of each secret
-// what is current and what was before.
+// currentValues returns all parameters with their versions, and the labelled
+// versions of all secrets.
 func (s *fixture) currentValues() map[string]any {
 	values := map[string]any{}
 	for _, name := range []string{"default", "a", "b"} {
@@ -88,8 +88,9 @@ func (s *fixture) currentValues() map[string]any {
 	return values
 }
 
-// wantWrong checks what is not ok, as "check" or "connection check" and words
-// that its message must hold; all else must be ok.
+// wantWrong checks which checks are not ok. The keys are "check" or "connection
+// check", and the values are words that the message must contain. All other checks
+// must be ok.
 func (c checkup) wantWrong(want map[string]string) {
 	c.t.Helper()
 	if c.err != nil {

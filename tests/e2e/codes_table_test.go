@@ -9,11 +9,11 @@ import (
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
-// failure is one row of the table of error codes: what breaks, and all that
-// follows while it stays broken.
+// failure is one row of the table of error codes: how something fails, and
+// everything that follows until it works again.
 type failure struct {
 	name string
-	// breaks makes it fail, repairs makes it work again.
+	// breaks causes the failure, and repairs ends it.
 	breaks, repairs func(s *fixture)
 	options         fakereltio.Options
 	logsIn          bool // the credentials hold a username and a password
@@ -21,14 +21,15 @@ type failure struct {
 	code rotator.Code
 	// sends is how many token requests the first failing run makes.
 	sends int
-	// tries are the minutes, from the first failure on, at which an attempt is
-	// made while it stays broken. Between them the connection is backing_off.
+	// tries are the minutes after the first failure at which an attempt is made
+	// during the failure. Between them the connection is backing_off.
 	tries []int
-	// ended: the published token may have ended, so expires_at is now.
+	// ended says that the published token may have ended.
 	ended bool
-	// operator: it needs action by an operator.
+	// operator says that the failure needs an operator.
 	operator bool
-	// awaits: it is tried at once when the credentials secret changes.
+	// awaits says that a token is requested at once after the credentials secret has
+	// changed.
 	awaits bool
 	// says is a part of the message's advice.
 	says string
@@ -266,8 +267,8 @@ var rejections = []failure{
 	},
 }
 
-// What AWS or the settings are the cause of. No token request is made without
-// need; where one was, the row says so.
+// Failures that AWS or the settings cause. No token request is made, unless the row
+// says so.
 var atHome = []failure{
 	{
 		name: "a credentials secret that may not be read", operator: true,

@@ -39,7 +39,7 @@ func TestErrorCodes(t *testing.T) {
 	}
 }
 
-// Every code is met, here or in the file that is named.
+// Every error code occurs in a test, here or in the named file.
 func TestEveryErrorCodeIsMet(t *testing.T) {
 	met := map[rotator.Code]bool{
 		rotator.CredentialsNotSaved: true, // save_test.go
@@ -71,7 +71,7 @@ func (row failure) actionRequired() float64 {
 	return 0
 }
 
-// wantFirstFailure checks all that the first failing run leaves.
+// wantFirstFailure checks everything that the first failing run reports and records.
 func (row failure) wantFirstFailure(s *fixture, r run, begun, expiry time.Time) {
 	s.t.Helper()
 	result := r.wantFailed("default", row.code)
@@ -101,7 +101,7 @@ func (row failure) wantFirstFailure(s *fixture, r run, begun, expiry time.Time) 
 	if uncertain := state.Published.UncertainSince; row.ended == uncertain.IsZero() || uncertain.After(time.Now()) || !state.Published.ExpiresAt.Equal(expiry) {
 		s.t.Errorf("expires_at went from %v to %v at %v, uncertain since %v", expiry, state.Published.ExpiresAt, begun, uncertain)
 	}
-	// A failure that comes before a lease is not recorded.
+	// A failure before the lease is not recorded.
 	leased := row.sends > 0 || row.code == rotator.Unreachable || row.code == rotator.CredentialsUnread
 	if failures := state.Failures + state.Primary.Failures; leased && (standing(state) != row.code || failures != 1) {
 		s.t.Errorf("the state says %q, %d failures", standing(state), failures)
@@ -121,7 +121,7 @@ func (row failure) wantFirstFailure(s *fixture, r run, begun, expiry time.Time) 
 // standing is the error in the state of a connection with one credential set.
 func standing(state rotator.State) rotator.Code { return cmp.Or(state.Error, state.Primary.Error) }
 
-// wantTries sends heartbeats while it stays broken.
+// wantTries sends heartbeats during the failure and checks when attempts are made.
 func (row failure) wantTries(s *fixture, begun time.Time) {
 	s.t.Helper()
 	tries, last := []int{0}, 0
@@ -154,7 +154,8 @@ func (row failure) wantTries(s *fixture, begun time.Time) {
 	}
 }
 
-// wantNewCredentialsAtOnce: the next heartbeat uses them, whatever the backoff.
+// wantNewCredentialsAtOnce checks that the next heartbeat uses new credentials,
+// whatever the backoff is.
 func (row failure) wantNewCredentialsAtOnce(s *fixture, fields map[string]string) {
 	s.t.Helper()
 	time.Sleep(time.Minute)
@@ -170,7 +171,8 @@ func (row failure) wantNewCredentialsAtOnce(s *fixture, fields map[string]string
 	wantAllWell(s, r)
 }
 
-// wantWellAgain: it is asked again in time, and nothing of the failure remains.
+// wantWellAgain checks that a token is requested again in time, and that nothing of
+// the failure remains in the state.
 func wantWellAgain(s *fixture) {
 	s.t.Helper()
 	for range 61 {

@@ -91,8 +91,8 @@ func TestAListingThatFailsFailsEveryAction(t *testing.T) {
 	}
 }
 
-// The advice "check that the function may" leads to the permissions, so only a
-// denial has it.
+// Only a denied call gives the advice "check that the function may", because that is
+// about permissions.
 func TestAListingThatGetsNoAnswerBlamesNoPermission(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())

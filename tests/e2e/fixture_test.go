@@ -1,7 +1,7 @@
-// Package e2e_test reads as a specification of the rotator as its users and
-// operators see it: what a run reports, records, logs and measures, what it asks
-// of the token endpoint and of AWS, and what happens next. Everything is real
-// but the two servers, which are fakes; most tests run in simulated time.
+// Package e2e_test specifies the rotator as its users and operators see it: what a
+// run reports, records, logs and measures, which requests it sends to the token
+// endpoint and to AWS, and what happens next. Everything is real except the two
+// servers, which are fakes. Most tests run in simulated time.
 package e2e_test
 
 import (
@@ -19,8 +19,8 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// Values with every character that an encoding could spoil, and easy to find
-// where they must not be.
+// These values contain every character that an encoding could change, and are easy
+// to find in output that must not contain them.
 const (
 	clientSecret = "s3c+r/e=t%41 x:y"
 	password     = "p4ss+w/o=rd%41 &"
@@ -56,7 +56,7 @@ func simulateAWS(t *testing.T, awsOptions fakeaws.Options, options fakereltio.Op
 	})
 }
 
-// always makes every token request meet a fault, until recover.
+// always makes every token request fail with a fault, until recover is called.
 func (s *fixture) always(fault fakereltio.Fault) {
 	s.Reltio.SetFaults(func() fakereltio.Fault { return fault })
 }
@@ -76,8 +76,9 @@ func (s *fixture) loginCredentials() map[string]string {
 	return fields
 }
 
-// clientOnly are those of the client_credentials grant. With Multi Token Support
-// such connections do not end each other's tokens, as those of one user do.
+// clientOnly are credentials for the client_credentials grant type. With Multi Token
+// Support, connections with the same ones do not end each other's tokens, as
+// connections of one user do.
 func clientOnly() map[string]string {
 	return map[string]string{"client_id": "client", "client_secret": clientSecret}
 }
@@ -99,8 +100,8 @@ func (s *fixture) seeded(name string, fields map[string]string) {
 	time.Sleep(time.Until(begun.Add(untilWindow)))
 }
 
-// untilWindow brings any connection's token of 3598 s into its window of 600 s
-// and a spread of up to 120 s.
+// untilWindow is the time after which every token of 3598 s is within its window of
+// 600 s, whatever its spread of up to 120 s is.
 const untilWindow = 50 * time.Minute
 
 func (s *fixture) config(name, document string) {
@@ -115,7 +116,8 @@ func (s *fixture) parameter(name, kind string) string {
 // refreshToken is the one in the credentials secret.
 func (s *fixture) refreshToken(name string) string { return s.credentialsField(name, "refresh_token") }
 
-// credentialsField is a text of the credentials secret, "" where there is none.
+// credentialsField returns a string field of the credentials secret, or "" if there
+// is none.
 func (s *fixture) credentialsField(name, field string) string {
 	document, _ := s.AWS.Secret(harness.SecretName(name, "credentials"))
 	var fields map[string]any
@@ -124,7 +126,7 @@ func (s *fixture) credentialsField(name, field string) string {
 	return text
 }
 
-// wantWorking: what a job reads now is accepted.
+// wantWorking checks that the token that a job reads now is accepted.
 func (s *fixture) wantWorking(name string) {
 	s.t.Helper()
 	if !s.Alive(name) {
@@ -135,8 +137,8 @@ func (s *fixture) wantWorking(name string) {
 // beat is one heartbeat.
 func (s *fixture) beat() run { s.t.Helper(); return s.invoke(rotator.Event{}) }
 
-// invoke runs an event in a process of its own and checks that nothing secret
-// came out of it.
+// invoke runs an event in a process of its own and checks that its output contains
+// no secret.
 func (s *fixture) invoke(event rotator.Event) run {
 	s.t.Helper()
 	sent, printed := len(s.Reltio.Requests()), len(s.Output())
@@ -149,8 +151,8 @@ func (s *fixture) invoke(event rotator.Event) run {
 	return r
 }
 
-// wantNothingSecret searches all that a run prints, returns and records outside
-// the secrets.
+// wantNothingSecret searches for secrets in everything that a run prints, returns,
+// and records outside the secrets.
 func (s *fixture) wantNothingSecret(r run, printed string) {
 	s.t.Helper()
 	report, _ := json.Marshal(r.report)

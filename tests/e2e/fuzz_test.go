@@ -13,9 +13,9 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// Whatever a token endpoint answers: a token is published when the reply was
-// good and only then, the credentials change by a changed refresh token alone,
-// and nothing of the reply can be seen outside of the secrets.
+// Whatever a token endpoint answers, a token is published only if the response is
+// valid, only a changed refresh token changes the credentials, and no part of the
+// response appears outside the secrets.
 func FuzzWhatIsPublished(f *testing.F) {
 	const echo = "gXq7echo" // stands for "@"
 	for _, body := range []string{
@@ -69,8 +69,8 @@ func FuzzWhatIsPublished(f *testing.F) {
 	})
 }
 
-// judged is what another reader makes of a reply. Between maybe and certainly
-// is what a lenient client may take and a strict one need not.
+// judged is how an independent parser judges a response. If it may be accepted but
+// need not be, a lenient client may accept it and a strict one may reject it.
 type judged struct {
 	maybe, certainly    bool
 	token, refreshToken string
@@ -98,8 +98,8 @@ func judge(status int, body string) judged {
 	return j
 }
 
-// wantKept: of the credentials only the refresh token may change, and only to
-// one that came with a token.
+// wantKept checks that only the refresh token of the credentials has changed, and
+// only to one that came with an access token.
 func wantKept(t *testing.T, w *harness.Harness, published bool, refreshToken string) {
 	t.Helper()
 	document, _ := w.AWS.Secret(harness.SecretName("default", "credentials"))

@@ -30,7 +30,7 @@ func TestARecordThatFailsCostsOneRefresh(t *testing.T) {
 	})
 }
 
-// State is a hint: lost, stale, damaged or hand-edited, it costs one refresh.
+// A state that is lost, stale, damaged or edited by hand causes one refresh.
 func TestAStateThatCannotBeTrue(t *testing.T) {
 	for name, document := range map[string]string{
 		"lost":                    "",

@@ -15,7 +15,8 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// Many connections in one run: none harms another, and the most urgent is first.
+// With many connections in one run, none affects another, and the most urgent one
+// comes first.
 
 // hangs is a server that never answers.
 type hangs struct{}
@@ -107,7 +108,7 @@ func TestAPanicIsOneConnectionsFailure(t *testing.T) {
 
 func TestTheMostUrgentIsFirst(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
-		// Refreshed a minute apart, in an order that is not the alphabet's.
+		// They are refreshed a minute apart, and not in alphabetical order.
 		order := []string{"c", "e", "a", "d", "b"}
 		for _, name := range order {
 			s.seed(name, s.credentials())
@@ -126,7 +127,7 @@ func TestTheMostUrgentIsFirst(t *testing.T) {
 		if len(leased) != len(order)+1 {
 			t.Fatalf("leased %v", leased)
 		}
-		// The first write has no order; the others go by urgency.
+		// The first write can be of any connection. The others go by urgency.
 		want := slices.DeleteFunc(append([]string{"z-new"}, order...), func(name string) bool { return name == leased[0] })
 		if !slices.Equal(leased[1:], want) {
 			t.Errorf("leased in the order %v, want %v after the first", leased, want)
@@ -170,8 +171,8 @@ func TestWhatDoesNotFitIntoARunIsDeferred(t *testing.T) {
 	})
 }
 
-// A heartbeat leaves to the next one what it has not begun by then
-// (tests/scale); what an operator asks for is done in one run.
+// A heartbeat leaves what it has not begun in time to the next one (tests/scale). An
+// operator's event is completed in one run.
 func TestAHundredConnectionsInOneRun(t *testing.T) {
 	const many = 100
 	simulateAWS(t, fakeaws.Options{WritesPerSecond: 3, Latency: 20 * time.Millisecond}, fakereltio.Options{MultiToken: true, RequestsPerSecond: 10, Latency: 150 * time.Millisecond}, func(t *testing.T, s *fixture) {

@@ -9,8 +9,7 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// One test for each reply that the server library was seen to send, through the
-// whole refresh.
+// Each response that the server library was seen to send, through a whole refresh.
 
 func TestReplyToAFirstLogin(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
@@ -60,8 +59,8 @@ func TestReplyToALoginWhileTheTokenLives(t *testing.T) {
 	})
 }
 
-// wantNothingUntil lets heartbeats pass and wants no token request before t,
-// and one right then.
+// wantNothingUntil sends heartbeats and checks that there is no token request before
+// t, and one at t.
 func (s *fixture) wantNothingUntil(name string, at time.Time) {
 	s.t.Helper()
 	for {
@@ -99,7 +98,8 @@ func TestReplyToALoginAfterTheTokenExpired(t *testing.T) {
 }
 
 func TestReplyToALoginWithADeadRefreshToken(t *testing.T) {
-	// The access token lives, its refresh token has expired: a login returns both.
+	// The access token lives and its refresh token has expired. A login returns
+	// both.
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.loginCredentials())
 		s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "username": "user", "password": password})
@@ -109,8 +109,8 @@ func TestReplyToALoginWithADeadRefreshToken(t *testing.T) {
 		r.wantSent("password → 200")
 		s.wantWorking("default")
 
-		// Only using it shows that it is dead, which is when a login
-		// gives a new one.
+		// The rotator learns that it has expired only by using it. Then a login
+		// brings a new one.
 		time.Sleep(15 * time.Minute)
 		r = s.beat()
 		r.want("default", rotator.Refreshed)
@@ -124,7 +124,8 @@ func TestReplyToALoginWithADeadRefreshToken(t *testing.T) {
 }
 
 func TestReplyToAWrongPassword(t *testing.T) {
-	// invalid_grant means the login here, and the refresh token in a refresh.
+	// Here invalid_grant is about the login. In the answer to a refresh it is about
+	// the refresh token.
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		fields := s.loginCredentials()
 		fields["password"], fields["refresh_token"] = "wrong", ""
@@ -193,7 +194,7 @@ func TestOneLoginACredentialsVersionUntilOneSucceeds(t *testing.T) {
 		r.wantFailed("default", rotator.LoginRejected)
 		r.wantSent("refresh_token → 400 (invalid_grant)", "password → 400")
 
-		// The server had been wrong about the refresh token, and is once more.
+		// The server had rejected the refresh token by mistake, and does so again.
 		s.invoke(forced("default")).want("default", rotator.Refreshed)
 		time.Sleep(untilWindow)
 		s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", ""))

@@ -37,7 +37,7 @@ func TestSameTokenUntilExpired(t *testing.T) {
 		simulate(t, fakereltio.Options{SameTokenUntilExpired: true}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())
 			s.beat().want("default", rotator.Unchanged)
-			// The state has an earlier expiry than the server.
+			// The expiry in the state is earlier than the one at the server.
 			var state map[string]any
 			_ = json.Unmarshal([]byte(s.parameter("default", "state")), &state)
 			published := state["published"].(map[string]any)
@@ -60,7 +60,8 @@ func TestSameTokenUntilExpired(t *testing.T) {
 	})
 
 	t.Run("and changes the refresh token each time", func(t *testing.T) {
-		// What is not saved yet must not be spent by asking once more.
+		// A refresh token that is not saved yet must not be spent by another
+		// request.
 		simulate(t, fakereltio.Options{SameTokenUntilExpired: true, RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			s.seed("default", s.credentials())
 			for range 5 * 60 {
@@ -128,7 +129,7 @@ func TestTheAgeOfTheRefreshToken(t *testing.T) {
 		if got, _ := age(s.beat()).(float64); got < 2 || got > 2.01 {
 			t.Errorf("it is %v days old, want 2", got)
 		}
-		// The same refresh token put once more is no younger.
+		// The age of a refresh token does not start again when it is written again.
 		s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": s.refreshToken("default")})
 		s.invoke(forced("default")).want("default", rotator.Refreshed)
 		if got, _ := age(s.beat()).(float64); got < 2 || got > 2.01 {

@@ -49,7 +49,7 @@ func TestTwoProcessesMakeOneTokenRequest(t *testing.T) {
 	t.Logf("%d rounds, of which %d overlapped", rounds, overlapped)
 }
 
-// due brings the published token's end near.
+// due makes the published token expire soon.
 func (d *deployed) due(t *testing.T) {
 	t.Helper()
 	name := harness.ParameterName("default", "state")
@@ -64,7 +64,8 @@ func (d *deployed) due(t *testing.T) {
 	}
 }
 
-// letBothList holds the first listing's answer until the second was asked for.
+// letBothList delays the answer of the first listing until the second one has been
+// requested.
 func (d *deployed) letBothList() {
 	var mu sync.Mutex
 	listed, both := 0, make(chan struct{})

@@ -28,8 +28,8 @@ import (
 
 const reltioHost = "auth.reltio.com:443"
 
-// behindProxy deploys the function in a network that it leaves through a proxy
-// alone. Behind the proxy are the token endpoint and AWS, under their real names.
+// behindProxy deploys the function in a network whose only way out is a proxy.
+// Behind the proxy are the token endpoint and AWS, with their real names.
 func behindProxy(t *testing.T) (*deployed, *proxy.Proxy) {
 	t.Helper()
 	certificate := certificateOf(t, "auth.reltio.com", "secretsmanager.us-east-1.amazonaws.com", "ssm.us-east-1.amazonaws.com")
@@ -59,7 +59,7 @@ func behindProxy(t *testing.T) (*deployed, *proxy.Proxy) {
 	return d, through
 }
 
-// certificateOf is a certificate for these hosts that is its own authority.
+// certificateOf returns a self-signed certificate for these hosts.
 func certificateOf(t *testing.T, hosts ...string) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -108,7 +108,7 @@ func TestTheRealFunctionBehindAProxy(t *testing.T) {
 	c.says(doctor.CheckTokenHost, "auth.reltio.com:443 was reached through the proxy 127.0.0.1:")
 }
 
-// quoted are the strings of a JSON document.
+// quoted returns the strings in a JSON document.
 func quoted(document string) []string { return strings.Split(document, `"`) }
 
 // The report and the doctor say whether the proxy or the host failed.
@@ -132,7 +132,7 @@ func TestTheRealFunctionBehindAProxyThatRefuses(t *testing.T) {
 	if requests := d.Reltio.Requests(); len(requests) > 0 {
 		t.Errorf("there were token requests: %v", requests)
 	}
-	// A new process, which has no connection to AWS yet.
+	// This is a new process without a connection to AWS.
 	through.Refuse("*", http.StatusProxyAuthRequired)
 	if result := d.through(t, "").invoke(t, `{}`); !strings.Contains(result.ErrorMessage+string(result.Payload)+d.printed(), "connection to the proxy failed") {
 		t.Errorf("AWS behind the proxy: %s", result.Payload)

@@ -40,7 +40,7 @@ func TestARecreatedConnection(t *testing.T) {
 		}
 	}
 
-	// CreateSecrets=false: the pending refresh token holds the only refresh token that is good.
+	// With CreateSecrets=false, only the pending refresh token is valid.
 	t.Run("with the secrets that were kept", func(t *testing.T) {
 		simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			removed(t, s)
@@ -54,8 +54,8 @@ func TestARecreatedConnection(t *testing.T) {
 		})
 	})
 
-	// The same with new secrets, which have other versions: the refresh token is
-	// the one that an operator wrote.
+	// With new secrets, the versions are other ones, and the operator's refresh
+	// token is used.
 	t.Run("with new credentials", func(t *testing.T) {
 		simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 			removed(t, s)

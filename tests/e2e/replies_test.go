@@ -79,7 +79,8 @@ func TestReplyToAnUnknownRefreshToken(t *testing.T) {
 		if _, ok := s.Token("default"); ok {
 			t.Error("something was published")
 		}
-		// Never had a token, so nothing is remaining; but people wait for one.
+		// There was never a token, so no remaining time is measured. But the
+		// connection is overdue.
 		if _, ok := r.metrics["TokenSecondsRemaining"]; ok {
 			t.Error("TokenSecondsRemaining of a connection that never had a token")
 		}
@@ -126,7 +127,7 @@ func TestReplyToAWrongClient(t *testing.T) {
 	for name, change := range map[string]func(map[string]string){
 		"secret": func(fields map[string]string) { fields["client_secret"] = "wrong" },
 		"id":     func(fields map[string]string) { fields["client_id"] = "wrong" },
-		// What a general OAuth client sends: form-encoded before Basic.
+		// General OAuth clients form-encode the values before Basic authentication.
 		"encoding": func(fields map[string]string) { fields["client_secret"] = "s3c%2Br%2Fe%3Dt%2541+x%3Ay" },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -163,7 +164,8 @@ func TestRepliesInOtherShapes(t *testing.T) {
 }
 
 func TestEveryRequestIsAskedForJSON(t *testing.T) {
-	// With Accept: text/html the server's errors are pages that tell nothing.
+	// With Accept: text/html, the server's errors are HTML pages without an error
+	// code.
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
 		s.Reltio.Script(fakereltio.OAuthError(400, "invalid_grant", "Invalid refresh token"))
@@ -175,7 +177,8 @@ func TestEveryRequestIsAskedForJSON(t *testing.T) {
 }
 
 func TestEightRunsAtOnceAreOneRefresh(t *testing.T) {
-	// Eight refreshes at once leave dead tokens among their answers.
+	// Of the tokens in the answers to eight simultaneous refreshes, some are not
+	// accepted.
 	for _, rotate := range []bool{false, true} {
 		simulate(t, fakereltio.Options{RotateRefreshToken: rotate, RaceWindow: 100 * time.Millisecond}, func(t *testing.T, s *fixture) {
 			s.seeded("default", s.credentials())

@@ -11,7 +11,7 @@ import (
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
-// run is everything that one invocation left behind.
+// run has everything that one invocation printed, returned and called.
 type run struct {
 	t       *testing.T
 	report  rotator.Report
@@ -34,7 +34,7 @@ func (r run) of(name string) rotator.Result {
 	return rotator.Result{}
 }
 
-// want checks an outcome and returns the rest for more.
+// want checks an outcome and returns the result for further checks.
 func (r run) want(name string, outcome rotator.Outcome) rotator.Result {
 	r.t.Helper()
 	result := r.of(name)

@@ -13,7 +13,8 @@ import (
 )
 
 // An operator writes new credentials during a refresh that changes the refresh
-// token. From then on the operator's are used, whichever write was first.
+// token. From then on, the operator's credentials are used, whichever of the two
+// writes was first.
 func TestNewCredentialsDuringARefresh(t *testing.T) {
 	for when, hits := range map[string]func(operation, name string, before bool) bool{
 		"after the read": func(operation, name string, before bool) bool {
@@ -44,8 +45,8 @@ func TestNewCredentialsDuringARefresh(t *testing.T) {
 					operators = s.PutCredentials("default", map[string]string{"client_id": "client", "client_secret": clientSecret, "refresh_token": "the operator's own"})
 				}
 				if when == "before the previous version is restored" {
-					// One operator before the save, so that there is a version to
-					// restore, another before that.
+					// One operator writes before the save, so that there is a
+					// version to restore. Another one writes before the restore.
 					first := true
 					s.AWS.OnCall(func(operation, name string, before bool) {
 						switch {

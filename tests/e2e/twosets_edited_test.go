@@ -9,8 +9,8 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// An operator adds, exchanges and takes away sets of a running connection. No
-// token that a job holds is ended for it, and each refresh token is kept.
+// An operator adds, exchanges and removes sets of a running connection. This ends no
+// token that a job uses, and no refresh token is lost.
 func TestSetsAreAddedExchangedAndTakenAway(t *testing.T) {
 	for _, rotates := range []bool{false, true} {
 		for minute := 0; minute < 60; minute += 7 {
@@ -61,7 +61,7 @@ func TestOneSetIsReseeded(t *testing.T) {
 	}
 }
 
-// A state that is lost or edited costs at most one refresh more.
+// A state that is lost or edited causes at most one additional refresh.
 func TestTheStateOfTwoSetsIsLostOrEdited(t *testing.T) {
 	for name, state := range map[string]string{
 		"lost":                      `{}`,

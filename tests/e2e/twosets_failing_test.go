@@ -11,13 +11,13 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// leastLeft is what a read token has to live at least when the other set has
-// begun to fail: the published token's valid_until was two heartbeats before its
-// expiry.
+// leastLeft is how long a token must live at least after a job has read it, once the
+// other set has begun to fail. The valid_until of a token that was published before
+// is two heartbeats before its expiry.
 const leastLeft = 90 * time.Second
 
-// While one set is rejected the other serves, and jobs that keep to valid_until
-// notice nothing; a correction ends the error.
+// While one set is rejected, the other one serves, and jobs that end before
+// valid_until notice nothing. A correction ends the error.
 func TestARejectedSetBesideOneThatServes(t *testing.T) {
 	for _, user := range []string{"user", second} {
 		t.Run(user, func(t *testing.T) {
@@ -107,7 +107,8 @@ func TestAThrottleHoldsBothSets(t *testing.T) {
 	})
 }
 
-// The resting set's token may have been ended, and not the published one.
+// The lost request may have ended the resting set's last token, but not the
+// published one.
 func TestALostAnswerOfTheRestingSet(t *testing.T) {
 	twoSets(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.beat()
@@ -127,7 +128,8 @@ func TestALostAnswerOfTheRestingSet(t *testing.T) {
 	})
 }
 
-// From valid_until on the publishing set is asked too, in the same run.
+// From valid_until on, the set that obtained the published token is asked too, in
+// the same run.
 func TestFromValidUntilOnBothSetsAreAsked(t *testing.T) {
 	twoSets(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.beat()
@@ -190,7 +192,7 @@ func TestALoginIsSharedByUsername(t *testing.T) {
 	})
 }
 
-// A run that was killed leaves its lease with the set that it asked.
+// A run that was killed leaves a lease that names the set of its token request.
 func TestAKilledRunOfTheRestingSet(t *testing.T) {
 	for _, set := range []rotator.SetName{rotator.Primary, rotator.Alternate} {
 		t.Run(string(set), func(t *testing.T) {

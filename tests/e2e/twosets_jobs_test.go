@@ -34,8 +34,8 @@ func (s *fixture) credentialsOf(user string) map[string]any {
 	return map[string]any{"client_id": "client", "client_secret": clientSecret, "refresh_token": refreshToken, "note": "of " + user}
 }
 
-// putTwo writes the credentials as an operator does; without an alternate where
-// that is nil.
+// putTwo writes the credentials as an operator does. If alternate is nil, the
+// document has none.
 func (s *fixture) putTwo(primary, alternate map[string]any) {
 	fields := maps.Clone(primary)
 	delete(fields, "alternate")
@@ -58,9 +58,9 @@ func (s *fixture) sets() (primary, alternate map[string]any) {
 // held are the tokens that jobs have read, with their valid_until.
 type held map[string]time.Time
 
-// live passes minutes with a heartbeat each. A job reads after each; no token
-// that was read is ended before its valid_until, and each has at least so long
-// to live.
+// live sends a heartbeat every minute, and a job reads the secret after each. It
+// checks that no token that was read is ended before its valid_until, and that each
+// one lives for at least the given time after the read.
 func (s *fixture) live(jobs held, minutes int, least time.Duration, seen func(rotator.Result, run)) {
 	s.t.Helper()
 	for minute := range minutes {
@@ -132,7 +132,8 @@ func TestTwoSetsWhereRefreshTokensChange(t *testing.T) {
 	})
 }
 
-// Without Multi Token Support, the resting set's turn comes before the expiry.
+// Without Multi Token Support too, the resting set's turn comes before the published
+// token expires.
 func TestTwoSetsAndTheSameTokenUntilItExpires(t *testing.T) {
 	twoSets(t, fakereltio.Options{SameTokenUntilExpired: true}, func(_ *testing.T, s *fixture) {
 		s.live(held{}, 24*60, time.Second, nil)
@@ -157,8 +158,8 @@ func TestTokensThatLiveOnAreValidUntilTheyExpire(t *testing.T) {
 	})
 }
 
-// A forced refresh asks the resting set, so that the published token lives on;
-// a second one ends it.
+// A forced refresh uses the resting set, so that the published token lives on. A
+// second one ends it.
 func TestForcedRefreshesOfTwoSets(t *testing.T) {
 	twoSets(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		force := func(set, want rotator.SetName) {

@@ -114,7 +114,7 @@ func TestOneOfTwoSetsIsRejected(t *testing.T) {
 	})
 }
 
-// A document whose alternate is wrong stops that set alone.
+// If only alternate is wrong in a document, only that set stops.
 func TestABrokenAlternateStopsThatSetAlone(t *testing.T) {
 	simulate(t, withTwoUsers(fakereltio.Options{}), func(t *testing.T, s *fixture) {
 		s.Add("default")
@@ -140,7 +140,7 @@ func TestABrokenAlternateStopsThatSetAlone(t *testing.T) {
 	})
 }
 
-// Adding, taking away and exchanging sets in a running connection.
+// An operator adds, removes and exchanges sets in a running connection.
 func TestSetsAreAddedTakenAwayAndExchanged(t *testing.T) {
 	simulate(t, withTwoUsers(fakereltio.Options{RotateRefreshToken: true}), func(t *testing.T, s *fixture) {
 		s.Add("default")
@@ -181,7 +181,7 @@ func TestSetsAreAddedTakenAwayAndExchanged(t *testing.T) {
 	})
 }
 
-// Two sets that are one login: the server gives both the same token.
+// Two sets are one login: the server gives both the same token.
 func TestTwoSetsThatAreOneLogin(t *testing.T) {
 	simulate(t, withTwoUsers(fakereltio.Options{}), func(t *testing.T, s *fixture) {
 		s.Add("default")
@@ -197,8 +197,8 @@ func TestTwoSetsThatAreOneLogin(t *testing.T) {
 	})
 }
 
-// A forced refresh of one set leaves the other one alone; both with unequal
-// lives publish no token that expires before the published one.
+// A forced refresh with one set does not affect the other one. With unequal lives,
+// no token is published that expires before the published one.
 func TestForcedRefreshOfOneSet(t *testing.T) {
 	simulate(t, withTwoUsers(fakereltio.Options{}), func(t *testing.T, s *fixture) {
 		s.Add("default")
@@ -217,8 +217,8 @@ func TestForcedRefreshOfOneSet(t *testing.T) {
 	})
 }
 
-// The server gives a new token only after the old one has expired: with two sets
-// no job ever reads an expired token.
+// The server gives a new token only after the old one has expired. With two sets, no
+// job ever reads an expired token.
 func TestTwoSetsOnAServerThatGivesTheSameTokenUntilItExpires(t *testing.T) {
 	simulate(t, withTwoUsers(fakereltio.Options{SameTokenUntilExpired: true}), func(t *testing.T, s *fixture) {
 		s.Add("default")

@@ -12,8 +12,8 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// wantHonest sends heartbeats and fails when the state of a connection says for
-// certain that a token is valid which the server does not accept.
+// wantHonest sends heartbeats. It fails if a connection's state says that the token
+// is certainly valid, and the server does not accept that token.
 func (s *fixture) wantHonest(minutes int) {
 	s.t.Helper()
 	for range minutes {
@@ -25,8 +25,8 @@ func (s *fixture) wantHonest(minutes int) {
 	}
 }
 
-// A gateway answers with an error while the server goes on, and executes the
-// refresh a moment later. What it ends is uncertain, and replaced in time.
+// A gateway answers with an error, and the server executes the refresh a moment
+// later. The token that this may end becomes uncertain and is replaced in time.
 func TestAnErrorWhoseRequestIsExecutedLater(t *testing.T) {
 	for _, status := range []int{408, 500, 502, 504, 524} {
 		for _, rotates := range []bool{false, true} {
@@ -51,8 +51,8 @@ func TestAnErrorWhoseRequestIsExecutedLater(t *testing.T) {
 	}
 }
 
-// The server executes the lost request only after the next one has brought a
-// token: that token stays uncertain for a minute, and is replaced.
+// The server executes the lost request only after the next request has brought a
+// token. That token stays uncertain for a minute and is replaced.
 func TestATokenObtainedSoonAfterALostAnswerIsUncertain(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seeded("default", s.credentials())
@@ -107,7 +107,8 @@ func TestAShortOutageOfAnyKindIsSilent(t *testing.T) {
 	}
 }
 
-// A login whose answer was lost is no refused login, whatever fails after it.
+// A login whose answer was lost does not count as a refused login, whatever fails
+// after it.
 func TestALostLoginIsSentAgainWhateverFailsInBetween(t *testing.T) {
 	for name, between := range map[string]fakereltio.Fault{"429": fakereltio.Throttled("1"), "503": fakereltio.StatusRetryAfter(503, "1")} {
 		t.Run(name, func(t *testing.T) {
@@ -147,8 +148,8 @@ func TestARefusedPasswordStaysRefusedWhateverFailsAfterIt(t *testing.T) {
 	})
 }
 
-// An operator edits another field of the credentials while a refresh with a
-// changing refresh token is under way: both changes are in the secret.
+// An operator edits another field of the credentials during a refresh that changes
+// the refresh token. Afterwards the secret has both changes.
 func TestAnEditOfAnotherFieldDuringARefreshIsMerged(t *testing.T) {
 	for _, before := range []bool{true, false} {
 		simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
@@ -203,7 +204,7 @@ func TestAnOlderDocumentSavedOverANewerOne(t *testing.T) {
 	})
 }
 
-// AWS takes 3.5 s a call: slow, and nothing is lost.
+// Each call to AWS takes 3.5 s, and nothing is lost.
 func TestSlowAWSLosesNothing(t *testing.T) {
 	simulateAWS(t, fakeaws.Options{Latency: 3500 * time.Millisecond}, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())
@@ -244,7 +245,7 @@ func TestReportsCauseSixRefreshesInThreeHoursAtMost(t *testing.T) {
 	})
 }
 
-// NoCredentials counts every connection, whichever the event named.
+// NoCredentials counts every connection, not only those that the event names.
 func TestNoCredentialsCountsEveryConnection(t *testing.T) {
 	simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		s.seed("default", s.credentials())

@@ -30,13 +30,13 @@ func (c call) String() string {
 	return c.method + "(" + c.about + ")"
 }
 
-// process is one Lambda process as seen from outside: every external call passes
-// through it, and once it is dead no call does.
+// process is one Lambda process. Every external call passes through it. After its
+// death no call does.
 type process struct {
 	// faultOf is asked about each call just before it is made.
 	faultOf func(call) *fault
 	dead    atomic.Bool
-	// cancel ends the invocation's context; rival is another heartbeat, to its end.
+	// cancel ends the invocation's context. rival runs another heartbeat to its end.
 	cancel, rival func()
 	server        *fakereltio.Server
 
@@ -59,15 +59,15 @@ func (p *process) wrap(real rotator.Rotator) *rotator.Rotator {
 	return &real
 }
 
-// made are the calls so far.
+// made has the calls so far.
 func (p *process) made() []call {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.calls)
 }
 
-// die ends the calling goroutine, and with it everything that the process would
-// still have done: each later call ends its goroutine, too.
+// die ends the calling goroutine. Each later call ends its goroutine too, so that
+// the process does nothing more.
 func (p *process) die() {
 	p.dead.Store(true)
 	runtime.Goexit()

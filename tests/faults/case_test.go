@@ -17,8 +17,9 @@ type failureCase struct {
 	password bool
 	// injections are the faults, and none in a baseline.
 	injections []injection
-	// operator is the call before which an operator writes new credentials; one
-	// more than the last is after the run; -1 is never.
+	// operator is the index of the call before which an operator writes new
+	// credentials. The index after the last call means after the run, and -1 means
+	// never.
 	operator int
 }
 
@@ -36,15 +37,17 @@ func (c failureCase) String() string {
 // result is what happened in a failure case.
 type result struct {
 	calls []call
-	// requests and refusals are those until the connection was quiet again.
+	// requests and refusals are counted until the connection works again without
+	// further requests.
 	requests, refusals, logins int
-	// rejected: the refresh token that was stored in the end is not accepted.
+	// rejected says that the refresh token that is stored at the end is not
+	// accepted.
 	rejected bool
 	// loginBackedOff: see fixture.
 	loginBackedOff bool
-	// concurrentWrite: an operator's credentials are not current any more.
+	// concurrentWrite says that an operator's credentials are no longer current.
 	concurrentWrite bool
-	// faulty counts the heartbeats that met a fault.
+	// faulty counts the heartbeats in which a fault occurred.
 	faulty int
 }
 
@@ -149,17 +152,17 @@ func (c failureCase) run(t *testing.T) (got result) {
 	return got
 }
 
-// rejected reports whether only an operator can help.
+// rejected reports whether only an operator can correct the result.
 func (c failureCase) rejected(s *fixture) bool {
 	state := s.w.State(connection)
 	standing := !c.password && state.Primary.Error == rotator.RefreshTokenRejected || state.Primary.Error == rotator.LoginRejected
 	return standing && state.CredentialsVersion == s.credentialsVersion()
 }
 
-// checkNextRefresh shows that what is stored works: the next refresh succeeds.
-// Where the refresh token has expired it shows that the connection waits without a
-// request until an operator writes new credentials, which are used at the next
-// heartbeat, or that the password is used at once.
+// checkNextRefresh checks that the next refresh succeeds with what is stored. If the
+// refresh token has expired, it checks that the password is used at once, or that
+// the connection sends no request until an operator writes new credentials, and uses
+// those at the next heartbeat.
 func (c failureCase) checkNextRefresh(t *testing.T, s *fixture) (rejected bool) {
 	n := len(s.w.Reltio.Requests())
 	var next rotator.Result

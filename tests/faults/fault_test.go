@@ -15,27 +15,28 @@ const tokenRequest = "Endpoint.RequestToken"
 // fault is one way in which an external call fails.
 type fault struct {
 	name string
-	// only is the one method that can have this fault; empty is every method.
+	// only is the only method that can have this fault. If it is empty, every method
+	// can.
 	only string
-	// lasts are the times for which it can go on.
+	// lasts has the times for which the fault can continue.
 	lasts []lasting
 
-	// effect is whether, and when, the call takes effect.
+	// effect says whether the call takes effect, and when.
 	effect effect
-	// slow: the call does not return before its deadline.
+	// slow says that the call does not return before its deadline.
 	slow bool
-	// noTimeLeft: the run can make no further call that heeds its context.
+	// noTimeLeft says that the run can make no further call with its context.
 	noTimeLeft bool
 	// kills the process, before or after the effect.
 	kills bool
 	// code is the error of a store's call.
 	code string
 
-	// before happens just before the call, which is then made. The call has its
-	// effect and its answer.
+	// before is called just before the call, which then takes effect and is answered
+	// as usual.
 	before func(*process)
-	// server is a fault of the token endpoint. The real client meets it; effect
-	// says what the server does.
+	// server is a fault of the token endpoint, which the real client receives.
+	// effect says what the server does.
 	server *fakereltio.Fault
 }
 
@@ -48,8 +49,8 @@ const (
 	late // after the caller has gone
 )
 
-// lateBy is how long after the caller has gone a slow call takes effect: long
-// after the run has written its record, and before the next heartbeat.
+// lateBy is how long after the caller has given up a slow call takes effect. It is
+// long after the run has written its record, and before the next heartbeat.
 const lateBy = 5 * time.Second
 
 // lasting is how long a fault goes on.
@@ -75,8 +76,8 @@ var (
 	killedAfter  = &fault{name: "killed after", lasts: []lasting{once, fourMinutes}, effect: atOnce, kills: true}
 )
 
-// faults are the rows of the matrix. What is slow for a run is slow for long
-// enough, and a process dies once in a run.
+// faults are the rows of the matrix. A slow call is slow for the whole run, and a
+// process dies once in a run.
 var faults = []*fault{
 	refused,
 	answerLost,
@@ -118,7 +119,7 @@ func (f *fault) String() string {
 // canMeet reports whether a call can have this fault.
 func (f *fault) canMeet(c call) bool { return f.only == "" || f.only == c.method }
 
-// canLast reports whether a fault can go on for so long.
+// canLast reports whether a fault can continue for this time.
 func (f *fault) canLast(l lasting) bool { return slices.Contains(f.lasts, l) }
 
 // losesAnswer reports whether the call takes effect and the caller does not get

@@ -29,11 +29,11 @@ type fixture struct {
 
 	running sync.WaitGroup // heartbeats and late effects
 	beats   int
-	// loginBackedOff: lost logins were not repeated for an hour.
+	// loginBackedOff says that lost logins were not repeated for an hour.
 	loginBackedOff bool
 
-	// operators counts the operators who wrote new credentials. The rest is of the
-	// last one: operatorsToken is the refresh token and the name.
+	// operators counts the operators who wrote new credentials. operatorsToken is
+	// the refresh token of the last one.
 	operators        int
 	operatorsToken   string
 	operatorsVersion string
@@ -49,7 +49,7 @@ func withLatency(o fakereltio.Options) fakereltio.Options {
 	return o
 }
 
-// beat is one heartbeat in which nothing goes wrong.
+// beat is one heartbeat without a fault.
 func (s *fixture) beat(want rotator.Outcome) {
 	if got := result1(s.beatWith(noFault)); got.Outcome != want {
 		s.t.Fatalf("the preparation: %+v, want %s", got, want)
@@ -85,8 +85,8 @@ func (r *run) over() bool {
 	}
 }
 
-// launch sends a heartbeat and does not wait for its end: neither does the
-// schedule.
+// launch sends a heartbeat and does not wait for its end, as the schedule does not
+// either.
 func (s *fixture) launch(faultOf func(*run, call) *fault) *run {
 	s.beats++
 	r := &run{began: time.Now(), ended: make(chan struct{})}
@@ -109,8 +109,8 @@ func (s *fixture) launch(faultOf func(*run, call) *fault) *run {
 	return r
 }
 
-// leased reports whether a run that has left no record holds the lease, and
-// whether the lease has run out.
+// leased reports whether a run without a record has the lease, and whether the lease
+// has expired.
 func (s *fixture) leased() (open, lapsed bool) {
 	document, _, _ := s.w.AWS.Parameter(harness.ParameterName(connection, "lease"))
 	var c rotator.Lease
@@ -149,16 +149,16 @@ func (s *fixture) logins(n int) (count int) {
 	return count
 }
 
-// deceives reports whether jobs have a dead token while the state says that it is
-// valid. While a lease is open the state does not count: the token is uncertain.
+// deceives reports whether the published token is not accepted while the state says
+// that it is valid. While a lease is open, the token counts as uncertain.
 func (s *fixture) deceives() bool {
 	open, _ := s.leased()
 	state := s.w.State(connection)
 	return !open && state.Published.UncertainSince.IsZero() && state.Published.ExpiresAt.After(time.Now()) && !s.w.Alive(connection)
 }
 
-// operatorsAreCurrent reports whether the last operator's credentials are current,
-// or what the rotator has made of them since.
+// operatorsAreCurrent reports whether the current credentials are the last
+// operator's, with or without a refresh token that the rotator changed since.
 func (s *fixture) operatorsAreCurrent() bool {
 	document, _ := s.w.AWS.Secret(harness.SecretName(connection, "credentials"))
 	var fields struct{ Owner string }
@@ -193,9 +193,9 @@ func (s *fixture) credentialsVersion() string {
 	return ""
 }
 
-// nextBeat is a minute ahead, or the end of a backoff because of logins whose
-// answers were lost more than once: they may count as wrong ones, and accounts
-// get locked.
+// nextBeat is a minute later, or at the end of a backoff after repeated logins whose
+// answers were lost. Such logins may count as wrong passwords, and accounts get
+// locked.
 func (s *fixture) nextBeat() time.Time {
 	next := time.Now().Add(time.Minute)
 	state := s.w.State(connection)

@@ -9,9 +9,9 @@ import (
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
-// A goroutine that outlives the handler is frozen with the process and resumes in
-// the next invocation: it would publish an old token then. So the invocation after
-// a fault does what an idle heartbeat does and nothing else.
+// A goroutine that is left after the handler is frozen with the process and resumes
+// in the next invocation, where it would publish an old token. So the test checks
+// that the invocation after a fault does only what an idle heartbeat does.
 func TestNoGoroutineOutlivesTheHandler(t *testing.T) {
 	putSecret := func(name string, f fakeaws.Fault) func(*deployment) {
 		f.Operation, f.Name = "PutSecretValue", name

@@ -21,12 +21,12 @@ import (
 	"reltio-token-rotator/tests/harness/binary"
 )
 
-// bootstrap is the real function, as it is deployed.
+// bootstrap is the binary of the real function, as it is deployed.
 var bootstrap binary.Once
 
 func TestMain(m *testing.M) { os.Exit(bootstrap.Run(m)) }
 
-// wireFault is what happens to one request of the real binary on its way.
+// wireFault is what happens to one request of the real binary on the network.
 type wireFault int
 
 const (
@@ -141,7 +141,7 @@ func (d *deployment) beat(event string) (rotator.Result, lambda.Result) {
 	return result1(report), result
 }
 
-// lapse lets a dead run's lease expire and a minute pass, without waiting for it.
+// lapse makes a dead run's lease expire, as if more than a minute had passed.
 func (d *deployment) lapse() {
 	d.AWS.Age(harness.SecretName(connection, "credentials"), time.Minute)
 	if state := d.State(connection); !state.Primary.AnswerLostAt.IsZero() {
@@ -173,7 +173,8 @@ func TestKilledProcesses(t *testing.T) {
 	var killed, cut atomic.Int64
 	var lost sync.Map
 	t.Run("cases", func(t *testing.T) {
-		// They mostly wait, so more of them run at once than t.Parallel allows.
+		// These tests mostly wait, so more of them run at once than t.Parallel would
+		// allow.
 		var running sync.WaitGroup
 		defer running.Wait()
 		places := make(chan struct{}, 16)

@@ -109,8 +109,8 @@ func TestMatrix(t *testing.T) {
 // row is every fault at every call of one situation.
 func (y *tally) row(t *testing.T, c failureCase) {
 	baseline := y.run(t, c, nil)
-	// With the race detector the whole matrix takes many minutes, and a part of it
-	// finds the same races.
+	// With the race detector the whole matrix takes many minutes, and a sample finds
+	// the same races.
 	durations := []lasting{once, thisRun, fourMinutes}
 	if race.Enabled {
 		durations = durations[:1]
@@ -128,8 +128,8 @@ func (y *tally) row(t *testing.T, c failureCase) {
 	}
 }
 
-// sample is how many cases there are for each that go test -short runs, so that
-// the race detector takes minutes and not hours.
+// sample is how many cases there are for each one that go test -short runs. With the
+// race detector, all of them would take hours.
 const sample = 17
 
 // each makes the cases of every call of a baseline.
@@ -175,7 +175,7 @@ func (y *tally) run(t *testing.T, c failureCase, baseline *result) (r result) {
 	return r
 }
 
-// methods are all that a rotator can do to the outside, by reflection: a new
+// methods are all methods of the rotator's interfaces, found by reflection. A new
 // interface or method without failure cases fails the test.
 func methods(t *testing.T) []string {
 	var names []string

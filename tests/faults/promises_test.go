@@ -33,15 +33,15 @@ func (r result) check(t *testing.T, c failureCase, baseline result) {
 	}
 }
 
-// lost reports whether a refresh token that the server issued was never stored. A
-// password repairs that; the refused request shows it all the same.
+// lost reports whether a refresh token that the server issued was never stored. Even
+// if a login replaces it, the rejected request shows the loss.
 func (r result) lost(c failureCase, baseline result) bool {
 	return r.rejected && !baseline.rejected || !c.expired && r.refusals > baseline.refusals
 }
 
-// mayLose reports whether the refresh token could not be kept: the server changed
+// mayLose reports whether the refresh token could not be stored. The server changed
 // it, and the answer never arrived, or the process died before its first durable
-// write, or neither store accepted it for as long as the run lived.
+// write, or neither store accepted it during the run.
 func (c failureCase) mayLose(baseline result) bool {
 	if c.expired && c.password && slices.ContainsFunc(c.injections, func(i injection) bool { return i.call.method == "Saver.Save" && i.lasts != once }) {
 		return true // a login brought it, and another login can
@@ -74,9 +74,10 @@ func (c failureCase) durable(met call) bool {
 	return c.meanwhile == nil || c.meanwhile(met, 1) != refused
 }
 
-// explains is how many token requests more than in the baseline the fault
-// explains: those of a run whose answer was lost, that could not publish, or that
-// left no record, so that the next run cannot know what is published.
+// explains returns how many additional token requests, compared with the baseline,
+// the fault explains. A run may request again if an answer was lost, if nothing
+// could be published, or if there is no record, so that the next run cannot know
+// what is published.
 func (i injection) explains(r, baseline result) int {
 	again := r.faulty * max(1, count(baseline.calls, tokenRequest))
 	leased := place(baseline.calls, "Parameters.Put(lease)")
@@ -102,9 +103,9 @@ func (i injection) explains(r, baseline result) int {
 	return 0
 }
 
-// mayReplace reports whether an operator who wrote before a save may have to
-// write the credentials again: the run died between its save and restoring what
-// that replaced, or could not check or restore for as long as it lived.
+// mayReplace reports whether an operator who wrote before a save may have to write
+// the credentials again. The run died after its save and before it restored the
+// version that the save replaced, or it could not check or restore during the run.
 func (c failureCase) mayReplace(baseline result) bool {
 	restore := place(baseline.calls, "Saver.RestorePrevious")
 	if restore < 0 {

@@ -28,21 +28,26 @@ var providers = []provider{
 func (p provider) rotates() bool   { return p.options.RotateRefreshToken }
 func (p provider) sameToken() bool { return p.options.SameTokenUntilExpired }
 
-// situation is the state of the connection before a heartbeat, and what fails in
-// that heartbeat already, so that it makes calls that it does not always make.
+// situation is the state of the connection before a heartbeat. It can have faults of
+// its own in that heartbeat, so that the heartbeat makes calls that it does not
+// always make.
 type situation struct {
 	name string
-	// fits reports which providers and credentials it is possible with; nil: all.
+	// fits reports which providers and credentials it is possible with. If it is
+	// nil, all are.
 	fits func(p provider, password bool) bool
-	// prepare brings the stack to just before the heartbeat.
+	// prepare brings the stack into the state before the heartbeat.
 	prepare func(*fixture)
-	// meanwhile are faults of the heartbeat, beside those of the failure case.
+	// meanwhile has faults of the heartbeat in addition to those of the failure
+	// case.
 	meanwhile func(c call, nth int) *fault
-	// crowded: each fault is tried with an operator at each call, too.
+	// crowded says that each fault is also combined with an operator's write at each
+	// call.
 	crowded bool
-	// expired: the refresh token has expired by itself.
+	// expired says that the refresh token has reached its 28th day.
 	expired bool
-	// operatorBeforeSave: an operator writes new credentials just before the save.
+	// operatorBeforeSave says that an operator writes new credentials just before
+	// the save.
 	operatorBeforeSave bool
 }
 
@@ -108,7 +113,8 @@ func sameToken(p provider, _ bool) bool              { return p.sameToken() }
 func withPassword(_ provider, password bool) bool    { return password }
 func withoutPassword(_ provider, password bool) bool { return !password }
 
-// only is a fault of the nth call with this name, all of every one.
+// only is a fault of the nth call with this name, and all is a fault of every call
+// with it.
 func only(f *fault, name string, nth int) func(call, int) *fault {
 	return func(c call, n int) *fault {
 		if matches(c, name) && n == nth {
@@ -138,16 +144,16 @@ func (s *fixture) seed() {
 	s.put(map[string]string{"refresh_token": refreshToken})
 }
 
-// due lets a first token be published and become due.
+// due publishes a first token and waits until it is due.
 func (s *fixture) due() {
 	s.seed()
-	// A login returns the live token, which the fake's first refresh ends or
-	// returns again; either way it is published.
+	// A login returns the live token. The first refresh ends it or returns it again.
+	// In both cases a token is published.
 	s.beat(rotator.Refreshed)
 	s.untilWindow()
 }
 
-// leavePending lets a refresh end with its refresh token pending.
+// leavePending makes a refresh end with a pending refresh token.
 func (s *fixture) leavePending(how *fault) {
 	s.due()
 	report := s.beatWith(func(_ *run, c call) *fault {
@@ -185,7 +191,7 @@ func (s *fixture) reseed() {
 	s.operatorsToken = name
 }
 
-// result1 is the result of the one connection.
+// result1 returns the result of the only connection.
 func result1(report rotator.Report) rotator.Result {
 	i := slices.IndexFunc(report.Connections, func(r rotator.Result) bool { return r.Name == connection })
 	if i < 0 {

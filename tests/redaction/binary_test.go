@@ -24,13 +24,13 @@ var rotate binary.Once
 
 func TestMain(m *testing.M) { os.Exit(rotate.Run(m)) }
 
-// deployed is the real function, and all that it says: its standard output and
-// standard error, its answers and its errors.
+// deployed is the real function and all its output: standard output, standard error,
+// answers and errors.
 type deployed struct {
 	harness.Fakes
 	*lambda.Function
 	t *testing.T
-	// token and storage may answer in the servers' places.
+	// token and storage can answer instead of the servers.
 	token, storage middle
 
 	spoilt atomic.Bool
@@ -40,7 +40,7 @@ type deployed struct {
 	seen   strings.Builder
 }
 
-// middle stands before a server. Without a spoil it is not there.
+// middle is in front of a server. Without a spoil it changes nothing.
 type middle struct {
 	next http.Handler
 	mu   sync.Mutex
@@ -113,7 +113,7 @@ func (d *deployed) invoke(payload string) lambda.Result {
 
 const force = `{"action":"refresh","force":true}`
 
-// learn adds the tokens of a document to what must not be seen.
+// learn adds the tokens in a document to the secrets.
 func (d *deployed) learn(document string) {
 	var fields map[string]any
 	_ = json.Unmarshal([]byte(document), &fields)
@@ -124,7 +124,7 @@ func (d *deployed) learn(document string) {
 	}
 }
 
-// wantNothingSecret looks at all that was said since it was asked last.
+// wantNothingSecret searches all output since its last call.
 func (d *deployed) wantNothingSecret(when string) {
 	d.t.Helper()
 	for _, kind := range []string{"credentials", "token"} {
@@ -147,8 +147,8 @@ func (d *deployed) wantNothingSecret(when string) {
 	d.seen.Reset()
 }
 
-// A representative of every kind of error, at every log level. Each of them
-// waits more than it works: they go on side by side.
+// One error of each kind, at every log level. They run side by side, because each of
+// them mostly waits.
 func TestTheRealFunctionAtEveryLogLevel(t *testing.T) {
 	t.Parallel()
 	var all sync.WaitGroup
@@ -182,7 +182,8 @@ func TestTheRealFunctionAtEveryLogLevel(t *testing.T) {
 	all.Wait()
 }
 
-// raw takes the connection over, writes text as it is and hangs up.
+// raw takes over the connection, writes the text unchanged and closes the
+// connection.
 func raw(w http.ResponseWriter, text string) {
 	connection, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -192,9 +193,9 @@ func raw(w http.ResponseWriter, text string) {
 	_ = connection.Close()
 }
 
-// malformed are answers that are not HTTP, or not quite, with a secret where a
-// client's complaint would quote it. SAID is what the client sent, BODY the real
-// answer's body, LENGTH its length.
+// malformed are answers that are not valid HTTP, with a secret in the place that an
+// error of the client would quote. SAID stands for what the client sent, BODY for
+// the body of the real answer, and LENGTH for its length.
 var malformed = map[string]string{
 	"no HTTP":                "SAID\r\n\r\n",
 	"a status":               "HTTP/1.1 SAID\r\n\r\n",
@@ -221,7 +222,8 @@ func TestTheRealFunctionWithBrokenServers(t *testing.T) {
 		all.Go(func() {
 			d.invoke(`{}`)
 			for name, text := range malformed {
-				// A lost answer that is like the one before leaves its lease standing.
+				// After a lost answer that changes nothing in the state, the lease
+				// stays open.
 				d.AWS.PutParameter(harness.ParameterName("default", "state"), "{}")
 				d.AWS.PutParameter(harness.ParameterName("default", "lease"), "{}")
 				d.spoil(where, text)
@@ -236,8 +238,8 @@ func TestTheRealFunctionWithBrokenServers(t *testing.T) {
 	all.Wait()
 }
 
-// spoil makes the next answer of the token endpoint, or to an operation of AWS,
-// one that is malformed.
+// spoil makes the next answer of the token endpoint, or of an operation of AWS,
+// malformed.
 func (d *deployed) spoil(where, text string) {
 	d.spoilt.Store(false)
 	if where == "PutSecretValue" { // so that there is something to write
@@ -263,7 +265,8 @@ func (d *deployed) spoil(where, text string) {
 	}
 }
 
-// A setting into which a password got is named and not shown.
+// If a setting contains a password by mistake, the setting's name is shown and not
+// its value.
 func TestTheRealFunctionWithWrongSettings(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "TOKEN_URL=https://client:cS7qZwKd41LxvT@auth.reltio.com/", "TOKEN_HOSTS=client:cS7qZwKd41LxvT@auth.reltio.com", "AWS_ENDPOINT_URL=https://cS7qZwKd41LxvT@example.com")

@@ -21,7 +21,7 @@ import (
 
 // The doctor reads the credentials too, and says more than a run does.
 
-// seeReport keeps a doctor's report.
+// seeReport adds a doctor's report to the output that is searched.
 func (s *fixture) seeReport(report doctor.Report, err error) {
 	document, _ := json.Marshal(report)
 	s.see(fmt.Sprintf("%s %+v %#v", document, report, report))
@@ -63,7 +63,7 @@ func TestTheDoctorOfBadDocuments(t *testing.T) {
 	}
 }
 
-// Every AWS call that the doctor makes, with everything that it can meet.
+// Every AWS call that the doctor makes, with every answer that it can get.
 func TestTheDoctorWithFaults(t *testing.T) {
 	cases := 0
 	for _, call := range []struct{ operation, name string }{
@@ -103,7 +103,7 @@ func TestTheDoctorWithFaults(t *testing.T) {
 	t.Logf("%d failure cases: AWS calls of the doctor × troubles", cases)
 }
 
-// doctorBomb works until the method is called that it is to go off in.
+// doctorBomb works until one chosen method is called, which panics.
 type doctorBomb struct {
 	*awsstore.Store
 	bomb
@@ -169,7 +169,7 @@ func TestPanicsInWhatTheDoctorCalls(t *testing.T) {
 	if len(called) < 10 {
 		t.Fatalf("the doctor calls only %v", called)
 	}
-	// Names of secrets are said only where something is wrong with them.
+	// The doctor names a secret only if something is wrong with it.
 	denied := map[string]string{"SecretName": "DescribeSecret", "ParameterName": "GetParametersByPath"}
 	for _, method := range called {
 		for name, value := range thrown {

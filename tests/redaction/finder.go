@@ -1,10 +1,9 @@
-// Package redaction looks for secrets where they must not be.
+// Package redaction searches for secrets in output that must not contain them.
 //
-// A [Finder] is told what is secret, and then finds in a text any eight
-// consecutive characters of it: as they are, and in each way in which logs,
-// errors, URLs and headers write what they are given. The tests of this package
-// run secrets that are easy to find through everything that can go wrong, and
-// look at all that comes out.
+// A [Finder] knows secrets, and finds any eight consecutive characters of them in a
+// text: unchanged, and in each encoding that logs, errors, URLs and headers use. The
+// tests of this package use secrets that are easy to find, cause every failure that
+// they can, and search all output.
 package redaction
 
 import (
@@ -19,22 +18,22 @@ import (
 	"strings"
 )
 
-// window is how many consecutive characters of a secret may not be seen. Fewer
-// are found by chance.
+// window is how many consecutive characters of a secret count as a leak. Fewer occur
+// by chance.
 const window = 8
 
 // Finder finds secrets. The zero Finder knows none.
 type Finder struct {
-	// byLength has the written forms of all windows, by their length in bytes:
-	// one map look-up reports whether a piece of a text is one.
+	// byLength has the encoded forms of all windows, by their length in bytes, so
+	// that one map look-up finds one.
 	byLength map[int]map[string]form
 }
 
 // form is how a window of a secret is written.
 type form struct{ secret, kind string }
 
-// Add makes value a secret. name is what Find calls it. A value of fewer than
-// eight characters cannot be told from chance, and is a mistake of the caller.
+// Add makes value a secret. Find uses name for it. A value must have at least eight
+// characters, because a shorter one would be found by chance.
 func (f *Finder) Add(name, value string) {
 	runes := []rune(value)
 	if len(runes) < window {
@@ -57,8 +56,8 @@ func (f *Finder) Add(name, value string) {
 	}
 }
 
-// Find returns what is secret in a text, each once, sorted: "NAME as KIND". It
-// does not say the value, so that a test can print it.
+// Find returns the secrets in a text, each once, sorted, as "NAME as KIND". It does
+// not return the value, so that a test can print the result.
 func (f *Finder) Find(text string) []string {
 	var found []string
 	for length, forms := range f.byLength {
@@ -78,9 +77,9 @@ type way struct {
 	written []string
 }
 
-// ways returns the ways to write a piece of a secret. Each of them writes
-// character by character, or in base64 by the three alignments, so that a piece
-// looks the same whatever stands around it.
+// ways returns the ways to write a piece of a secret. Each of them writes character
+// by character, or in base64 with one of the three alignments, so that the piece
+// looks the same whatever is around it.
 func ways(piece string) []way {
 	return []way{
 		{"plain text", []string{piece}},
@@ -97,8 +96,8 @@ func ways(piece string) []way {
 	}
 }
 
-// base64Forms are the characters that a piece alone decides, when 0, 1 or 2
-// bytes stand before it in its group of three.
+// base64Forms returns the base64 characters that depend only on the piece, if 0, 1
+// or 2 bytes come before it in its group of three.
 func base64Forms(piece string) []string {
 	var forms []string
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
@@ -146,7 +145,7 @@ func everyRune(piece, format string) string {
 	return text.String()
 }
 
-// bothCases: hex digits may be large or small.
+// bothCases returns the forms with hex digits in upper and in lower case.
 func bothCases(texts ...string) []string {
 	var forms []string
 	for _, text := range texts {
@@ -155,8 +154,7 @@ func bothCases(texts ...string) []string {
 	return forms
 }
 
-// capitals makes hex digits large where they are digits of an escape, and
-// everywhere in pure hex.
+// capitals writes hex digits in upper case, in escapes and in pure hex.
 func capitals(text string) string {
 	if !strings.ContainsAny(text, `%\`) {
 		return strings.ToUpper(text)

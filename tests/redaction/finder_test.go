@@ -18,8 +18,9 @@ import (
 
 const planted = `s3c+r/e=t%41 x:y"<&>\é-Zz9`
 
-// The sweep is worth as much as this: every form in which a secret could get
-// out is planted here, by the code that would write it, and must be found.
+// The other tests of this package depend on this one. It plants every form in which
+// a secret could appear, by the code that would write it, and checks that each is
+// found.
 func TestAPlantedSecretIsFoundInEveryForm(t *testing.T) {
 	marshal := func(v any) string {
 		text, err := json.Marshal(v)

@@ -20,8 +20,8 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// The canaries: what is secret from the beginning, with characters that every
-// way of writing changes. What the servers make is added as it comes.
+// The canaries are the secrets that exist from the beginning. Their characters are
+// changed by every encoding. Secrets that the servers issue are added later.
 const (
 	clientSecret = `cS7+qZ/w=Kd%41 Lx:"v&<9>\T`
 	username     = `uN4ø@Vb.example+"\Qy`
@@ -37,15 +37,15 @@ var canaries = map[string]string{
 	"new refresh token": newRefresh, "access token": accessToken, "state token": stateToken,
 }
 
-// allCanaries is a text with every one of them, and with the header that the
-// client's go out in.
+// allCanaries is a text with all of them, and with the header that contains the
+// client's id and secret.
 var allCanaries = strings.Join([]string{
 	clientSecret, username, password, refreshToken, newRefresh, accessToken, stateToken,
 	base64.StdEncoding.EncodeToString([]byte("client:" + clientSecret)),
 }, " | ")
 
-// fixture is a harness whose every secret is known to a Finder, and that keeps all
-// that comes out of it where no secret may be.
+// fixture is a harness whose Finder knows every secret. It collects all output that
+// must not contain one.
 type fixture struct {
 	*harness.Harness
 	t *testing.T
@@ -78,7 +78,7 @@ func simulate(t *testing.T, options fakereltio.Options, test func(s *fixture)) {
 	})
 }
 
-// kinds of credentials, by the grants that they lead to.
+// kinds of credentials, by the grant types that are used with them.
 var kinds = map[string]map[string]string{
 	"refresh":             {"refresh_token": refreshToken},
 	"refresh, then login": {"refresh_token": refreshToken, "username": username, "password": password},
@@ -119,14 +119,15 @@ func (s *fixture) run(event rotator.Event) rotator.Report {
 	return report
 }
 
-// see keeps a text in which no secret may be.
+// see adds a text that must not contain a secret.
 func (s *fixture) see(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen.WriteString(text + "\n")
 }
 
-// secret adds the secrets of a document: a reply, a secret or a pending refresh token.
+// secret adds the secrets in a document, which is a response, a secret or a pending
+// parameter.
 func (s *fixture) secret(document string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,12 +153,13 @@ func (s *fixture) wantNothingSecret() {
 	}
 }
 
-// storage stands before the AWS fake. It keeps what is written to every
-// parameter but the pending refresh token, and can answer in the fake's place.
+// storage is in front of the AWS fake. It collects what is written to every
+// parameter except pending, and can answer instead of the fake.
 type storage struct {
 	fixture *fixture
 	server  http.Handler
-	// answer, when it is not nil, is asked first; false lets a call through.
+	// answer is called first if it is not nil. If it returns false, the fake
+	// answers.
 	answer func(operation, name string, w http.ResponseWriter) bool
 }
 

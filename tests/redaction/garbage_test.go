@@ -13,7 +13,7 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// with puts secrets in the place of words.
+// with replaces words by secrets.
 func with(text string) string {
 	quote := func(value string) string { quoted, _ := json.Marshal(value); return string(quoted) }
 	return strings.NewReplacer(
@@ -30,12 +30,12 @@ var badCredentials = []string{
 	`{"client_id":"client","client_secret":SECRET,"username":USER}`, `{"client_id":"client","client_secret":SECRET,"password":PASSWORD}`,
 	`{"client_id":SECRET}`, `{SECRET:REFRESH}`, "\ufeff{\"client_id\":\"client\",\"client_secret\":SECRET}", `{"client_id":"client","client_secret":SECRET} REFRESH`,
 	`{"client_id":"client","client_secret":SECRET,"client_secret":5}`, "{\"client_id\":\"client\",\"client_secret\":SECRET,\"x\":\"\t\"}",
-	// Usable, but wrong in every field that the server looks at.
+	// These can be used, but the server rejects every field.
 	`{"client_id":"client","client_secret":PASSWORD,"refresh_token":SECRET,"username":REFRESH,"password":ALL}`,
 	`{"client_id":ALL,"client_secret":SECRET}`,
 }
 
-// Configs into which secrets got.
+// Configs that contain secrets by mistake.
 var badConfigs = []string{
 	`REFRESH`, `[REFRESH]`, `{SECRET:REFRESH}`, `{"refresh_token":REFRESH,"client_secret":SECRET}`, `{"enabled":REFRESH}`, `{"scope":[REFRESH]}`,
 	`{"scope":REFRESH}`, `{"refresh_before_seconds":REFRESH}`, `{"token_url":REFRESH}`, `{"token_url":5,"x":REFRESH}`,
@@ -44,7 +44,7 @@ var badConfigs = []string{
 	`{"token_url":"https://auth.reltio.com/%zz?cS7qZwKd41LxvT"}`, `{"token_url":"mailto:cS7qZwKd41LxvT"}`,
 }
 
-// Events into which secrets got.
+// Events that contain secrets by mistake.
 var badEvents = []string{
 	`REFRESH`, `[REFRESH]`, `{"token":REFRESH}`, `{SECRET:REFRESH}`, `BARE`, `{"action":REFRESH}`, `{"action":"refresh",REFRESH:true}`, `{"action":"refresh","refresh_token":REFRESH}`,
 	`{"action":"refresh","connections":[REFRESH]}`, `{"action":"refresh","connections":["default",REFRESH]}`, `{"action":"refresh","connections":REFRESH}`,
@@ -91,7 +91,7 @@ func TestBadConfigs(t *testing.T) {
 	}
 }
 
-// A pending refresh token holds a refresh token, also one that is damaged.
+// A pending parameter holds refresh tokens, also if it is damaged.
 func TestBadPendingTokens(t *testing.T) {
 	for _, document := range append(badCredentials, `{"refresh_token":REFRESH,"rotated_from":5}`, `{"refresh_token":REFRESH,"rotated_from":SECRET}`, `{"refresh_token":ALL}`) {
 		simulate(t, fakereltio.Options{}, func(s *fixture) {

@@ -26,14 +26,14 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// thrown are what a panic can bring along.
+// thrown are values that a panic can have.
 var thrown = map[string]any{
 	"a string": allCanaries, "an error": errors.New(allCanaries), "a wrapped error": fmt.Errorf("x: %w", errors.New(allCanaries)),
 	"an error of the rotator's": &rotator.Error{Code: rotator.ServerError, Message: allCanaries}, "a code": rotator.Code(allCanaries),
 	"a struct": struct{ Token string }{allCanaries}, "bytes": []byte(allCanaries), "a secret": secret.New(allCanaries), "nil": nil,
 }
 
-// bomb works until the method is called that it is to go off in.
+// bomb works until one chosen method is called, which panics.
 type bomb struct {
 	*rotator.Rotator
 	in    string
@@ -118,17 +118,19 @@ func (b bomb) Write(now time.Time, m rotator.Metrics) error {
 	return b.Metrics.Write(now, m)
 }
 
-// lays puts a bomb before everything that the rotator calls.
+// lays puts a bomb in front of everything that the rotator calls.
 func (b bomb) lay(r *rotator.Rotator) {
 	inner := *r
 	b.Rotator = &inner
 	r.Lister, r.Parameters, r.Credentials, r.Saver, r.Pending, r.Tokens, r.Endpoint, r.Metrics = b, b, b, b, b, b, b, b
 }
 
-// leads says which way leads to a method; "rotates" where it says nothing.
+// leads says which course of events leads to a method. If it has no entry, that is
+// "rotates".
 var leads = map[string]string{"At": "raced", "ReadVersion": "overtaken", "RestorePrevious": "overtaken", "PutPending": "into pending", "DeletePending": "from pending"}
 
-// methods are all that a type calls: those of its fields that are interfaces.
+// methods are the methods that a type calls: those of its fields that are
+// interfaces.
 func methods(fields reflect.Type) []string {
 	var names []string
 	for i := range fields.NumField() {
@@ -141,7 +143,7 @@ func methods(fields reflect.Type) []string {
 	return names
 }
 
-// A panic in the middle of anything that the rotator calls.
+// A panic in each method that the rotator calls.
 func TestPanicsInWhatTheRotatorCalls(t *testing.T) {
 	called := methods(reflect.TypeFor[rotator.Rotator]())
 	if len(called) < 13 {
@@ -167,8 +169,8 @@ func TestPanicsInWhatTheRotatorCalls(t *testing.T) {
 	}
 }
 
-// throws panics with what went out and the canaries: as a transport, and as the
-// place that logs and metrics are written to.
+// throws panics with what was sent and the canaries. It is used as a transport, and
+// as the writer of logs and metrics.
 type throws struct {
 	in   string // a part of the request's URL
 	next http.RoundTripper
@@ -225,7 +227,7 @@ func TestPanicsInEveryPackage(t *testing.T) {
 	}
 }
 
-// store is the real store over a transport that goes on to the fake.
+// store is the real store, over a transport to the fake.
 func (s *fixture) store(transport throws) *awsstore.Store {
 	transport.next = fake.Transport(map[string]http.Handler{
 		"secretsmanager.us-east-1.amazonaws.com": &s.storage, "ssm.us-east-1.amazonaws.com": &s.storage,
@@ -236,16 +238,15 @@ func (s *fixture) store(transport throws) *awsstore.Store {
 	}, harness.Prefix)
 }
 
-// leaky is a store that does not keep its word: its errors are not fit to be
-// shown.
+// leaky is a store that breaks its contract: its errors contain secrets.
 type leaky struct{ rotator.TokenPublisher }
 
 func (leaky) Publish(_ context.Context, _, _ string, document secret.Value) error {
 	return fmt.Errorf("could not write %s", document.Reveal())
 }
 
-// The sweep itself is tested here: a leak in a message is seen in the report,
-// the log and the error of a run.
+// This tests the search itself: a secret in a message is found in the report, the
+// log and the error of a run.
 func TestALeakIsFound(t *testing.T) {
 	simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
 		s.seed(kinds["refresh"])

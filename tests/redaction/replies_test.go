@@ -15,8 +15,8 @@ import (
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
-// faults are those of the token endpoint's fake, by the function that makes
-// them, and what else a server could say.
+// faults are those of the token endpoint's fake, by the name of the function that
+// makes them, and further answers that a server could give.
 var faults = map[string][]fakereltio.Fault{
 	"Pass":             {fakereltio.Pass()},
 	"Status":           {fakereltio.Status(201), fakereltio.Status(204), fakereltio.Status(400), fakereltio.Status(401), fakereltio.Status(403), fakereltio.Status(404), fakereltio.Status(418), fakereltio.Status(500), fakereltio.Status(502), fakereltio.Status(503), fakereltio.Status(599)},
@@ -66,14 +66,14 @@ var faults = map[string][]fakereltio.Fault{
 	},
 }
 
-// says is an answer in which words stand for secrets.
+// says returns an answer in which words stand for secrets.
 func says(status int, body string) fakereltio.Fault {
 	quote := func(value string) string { text, _ := json.Marshal(value); return string(text) }
 	body = strings.NewReplacer("ACCESS", quote(accessToken), "NEW", quote(newRefresh), "STATE", quote(stateToken), "SECRET", quote(clientSecret)).Replace(body)
 	return fakereltio.Fault{Name: "says", Status: status, Body: body, Header: http.Header{"Content-Type": {"application/json"}}}
 }
 
-// echoing makes a fault say every secret wherever an answer has room.
+// echoing puts every secret into every part of a fault's answer.
 func echoing(f fakereltio.Fault) fakereltio.Fault {
 	if f.Status == 0 {
 		return f // the real answer, or none

@@ -13,8 +13,8 @@ import (
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
-// What make run prints when it is given one's own credentials: a token endpoint
-// that echoes, one that is none, and files that are wrong.
+// What make run prints with a user's own credentials: with a token endpoint that
+// echoes them, with a server that is none, and with invalid files.
 func TestWhatMakeRunPrints(t *testing.T) {
 	t.Parallel()
 	program := filepath.Join(t.TempDir(), "run")
@@ -59,7 +59,7 @@ func TestWhatMakeRunPrints(t *testing.T) {
 	all.Wait()
 }
 
-// wantMakeRunSilent runs it for a moment. That it fails is as it may be.
+// wantMakeRunSilent runs it for a moment. It may fail.
 func (d *deployed) wantMakeRunSilent(name, program, document, url string, saves bool) {
 	file := filepath.Join(d.t.TempDir(), "credentials.json")
 	if err := os.WriteFile(file, []byte(document), 0o600); err != nil {

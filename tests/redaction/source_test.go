@@ -20,9 +20,9 @@ import (
 
 const module = "reltio-token-rotator/"
 
-// reveals are the functions that may take a secret out of its box: those that
-// put it on the wire to the token endpoint or into a store, and in the domain
-// those that read and write documents. A new one is to be thought about.
+// reveals are the functions that may reveal a secret: those that send it to the
+// token endpoint or to a store, and in the engine those that read and write
+// documents. Think twice before you add one.
 var reveals = []string{
 	"rotator/awsstore: PutPending", "rotator/awsstore: putSecret",
 	"rotator/reltio: form", "rotator/reltio: httpRequest",
@@ -57,9 +57,9 @@ func isReveal(method *types.Func) bool {
 	return receiver != nil && strings.EqualFold(method.Name(), "reveal") && receiver.Type().String() == module+"rotator/secret.Value"
 }
 
-// In the packages that talk to the outside, an error's text can hold what was
-// sent or what came back. So no error is turned into text there, by its method
-// or by a function that formats: it is passed on as a cause.
+// In the packages that make external calls, an error's text can contain a request or
+// a response. So no error is turned into text there, neither by its method nor by a
+// formatting function. It is passed on as a cause.
 func TestErrorsOfOtherPackagesAreNotTurnedIntoText(t *testing.T) {
 	failure := types.Universe.Lookup("error").Type().Underlying().(*types.Interface)
 	for _, p := range load(t) {
@@ -91,7 +91,8 @@ func TestErrorsOfOtherPackagesAreNotTurnedIntoText(t *testing.T) {
 	}
 }
 
-// Only the engine and the doctor log, and only the function's main decides where.
+// Only the engine and the doctor write log lines, and only the function's main
+// decides where they go.
 func TestOnlyTheEngineAndTheDoctorLog(t *testing.T) {
 	for _, p := range load(t) {
 		for _, file := range p.files {

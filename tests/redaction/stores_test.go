@@ -18,7 +18,7 @@ import (
 )
 
 // courses of events that lead to every call that the rotator makes.
-// Each breaks something when broken says so, and goes on until all is over.
+// Each of them breaks something if broken is true, and continues to the end.
 var courses = map[string]func(s *fixture, broken func()){
 	// A refresh whose refresh token changes.
 	"rotates": func(s *fixture, broken func()) {
@@ -80,7 +80,7 @@ var courses = map[string]func(s *fixture, broken func()){
 	},
 }
 
-// calls are those of the rotator, and the way that leads there.
+// calls are the calls of the rotator, with the course of events that leads to each.
 var calls = []struct{ operation, name, way string }{
 	{"GetParametersByPath", "", "rotates"},
 	{"GetParametersByPath", "", "from pending"},
@@ -100,8 +100,8 @@ var calls = []struct{ operation, name, way string }{
 	{"DeleteParameter", "/pending", "from pending"},
 }
 
-// troubles are what a call can meet: what AWS answers, and what something that
-// stands in its place could.
+// troubles are the answers that a call can get, from AWS or from something that
+// answers instead of it.
 var troubles = map[string]func(w http.ResponseWriter){
 	"denied":                  refuses(400, "AccessDeniedException", allCanaries),
 	"throttled":               refuses(400, "ThrottlingException", allCanaries),
@@ -146,7 +146,7 @@ func answers(status int, body string) func(w http.ResponseWriter) {
 	}
 }
 
-// Every AWS call that the rotator makes, with everything that it can meet.
+// Every AWS call that the rotator makes, with every answer that it can get.
 func TestStores(t *testing.T) {
 	cases := 0
 	for _, call := range calls {

@@ -53,7 +53,7 @@ func newHarness(t testing.TB, options fakereltio.Options, password bool) *harnes
 	return h
 }
 
-// simulate runs a policy through a scenario. Call it in a bubble.
+// simulate runs a policy through a scenario. Call it in a synctest bubble.
 func simulate(t testing.TB, scenario *scenario, policy policy) tally {
 	d := &deployment{t: t, scenario: scenario, policy: policy, start: time.Now()}
 	d.Harness = newHarness(t, fakereltio.Options{
@@ -96,7 +96,7 @@ func (d *deployment) runSchedule() {
 	}
 }
 
-// runEvents does what the scenario holds.
+// runEvents performs the events of the scenario.
 func (d *deployment) runEvents() {
 	for _, e := range d.scenario.events {
 		d.sleepUntil(e.at)
@@ -116,8 +116,9 @@ func (d *deployment) loseState() {
 
 func (d *deployment) loginElsewhere() { d.Reltio.EndAccessTokensOf(user) }
 
-// reseed is an operator who does what the vendor says: revoke, log in again, put
-// the new refresh token; and mostly, but not always, start the function then.
+// reseed is an operator who follows the vendor's instructions: revoke, log in again,
+// write the new refresh token. Usually, but not always, the operator then invokes
+// the function.
 func (d *deployment) reseed() {
 	at := d.now()
 	d.Reltio.Revoke(user)
@@ -132,7 +133,7 @@ func (d *deployment) reseed() {
 	}
 }
 
-// stored is the credentials secret's document.
+// stored returns the credentials secret's document.
 type stored struct {
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
@@ -141,8 +142,8 @@ type stored struct {
 	Password     string `json:"password,omitempty"`
 }
 
-// putCredentials fails when the secret has as many versions of a day as it can
-// have.
+// putCredentials fails if the secret already has as many versions of the last day as
+// it can have.
 func putCredentials(h *harness.Harness, refreshToken string, password bool) error {
 	s := stored{ClientID: "client", ClientSecret: "secret", RefreshToken: refreshToken}
 	if password {
@@ -167,8 +168,8 @@ func (d *deployment) durable() []string {
 	return kept
 }
 
-// checkRefreshTokens looks every few minutes. It counts refresh tokens that were
-// not kept, and when what is stored leads to no token any more, an operator
+// checkRefreshTokens checks every few minutes. It counts refresh tokens that were
+// not stored. If no token can be obtained any more with what is stored, an operator
 // reseeds after a while.
 func (d *deployment) checkRefreshTokens() {
 	var unsaved, lost string
@@ -216,8 +217,8 @@ func (d *deployment) checkRefreshTokens() {
 func (d *deployment) invokeRotator(event rotator.Event) {
 	report, _ := d.Invoke(context.Background(), event)
 	for _, result := range report.Connections {
-		// Two logins in a row whose answers were lost: the next is an hour later,
-		// since accounts get locked.
+		// After two logins in a row whose answers were lost, the next one is an hour
+		// later, because accounts get locked.
 		if until := result.RetryAt.Sub(d.start); result.Error == rotator.AnswerLost && until > d.now()+window {
 			d.mu.Lock()
 			since := min(d.now(), result.ExpiresAt.Sub(d.start)) // when the first answer was lost

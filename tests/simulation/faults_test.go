@@ -101,8 +101,9 @@ func (s *scenario) awsFault(at time.Duration, call fakeaws.Call) fakeaws.Fault {
 	return fault
 }
 
-// heartbeats returns how late the heartbeats of a minute come: most within the
-// minute that the schedule promises, some minutes late, some twice, some never.
+// heartbeats returns how late the heartbeats of a minute come. Most come within the
+// minute that the schedule promises, some come minutes late, some twice, and some
+// never.
 func (s *scenario) heartbeats(minute int) []time.Duration {
 	at := time.Duration(minute) * time.Minute
 	if _, ok := s.at(silence, at); ok {

@@ -10,9 +10,9 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// policy is a way to keep jobs supplied with tokens. All have the same stores and the same
-// client of the token endpoint, with their repeats, and log in where a password
-// is at hand: what differs is when they ask, and what they do about failure.
+// policy is a way to provide jobs with tokens. All policies use the same stores and
+// the same token client, with their repeats, and log in if there is a password. They
+// differ in when they request a token, and in what they do after a failure.
 type policy struct {
 	name string
 	// scheduled reports whether there is an invocation in a minute, from the start.
@@ -41,8 +41,8 @@ func rotatorRun(d *deployment, event rotator.Event) func() {
 	return func() { d.invokeRotator(event) }
 }
 
-// scriptRun is a function that refreshes whenever it is called, and that Lambda
-// calls again twice when it fails, a minute and two minutes later.
+// scriptRun is a function that refreshes whenever it is invoked. If it fails, Lambda
+// invokes it again after a minute, and once more after two.
 func scriptRun(d *deployment, _ rotator.Event) func() {
 	return func() {
 		for attempt := range 3 {
@@ -127,8 +127,8 @@ func reportingJobs(d *deployment) {
 	}
 }
 
-// askingJobs ask for a token of their own when they begin, and again when it
-// turns out to be dead.
+// askingJobs request a token of their own when they begin, and again when it is
+// rejected.
 func askingJobs(d *deployment) {
 	type worker struct {
 		// turn is a lock that a bubble's clock may wait for.
@@ -164,7 +164,7 @@ func askingJobs(d *deployment) {
 	}
 }
 
-// refreshingJobs read the secret and refresh what they find to be expired.
+// refreshingJobs read the secret, and refresh the token if it has expired.
 func refreshingJobs(d *deployment) {
 	for _, r := range d.scenario.reads {
 		d.sleepUntil(r.at)

@@ -51,7 +51,7 @@ type held struct {
 	read harness.Token
 }
 
-// readerLife is what one life showed.
+// readerLife has the results of one simulation.
 type readerLife struct {
 	fails [3]float64 // of jobs of 5, 15 and 25 min
 	least time.Duration
@@ -60,8 +60,8 @@ type readerLife struct {
 	ended, unexplained int
 }
 
-// Jobs read the secret once and then work. With two sets, no token that they read
-// is ended before its valid_until, but where a lost answer or an outage says so.
+// Jobs read the secret once and then work. With two sets, no token that they read is
+// ended before its valid_until, except after a lost answer or in an outage.
 func TestJobsThatReadOnce(t *testing.T) {
 	days := 6
 	if *long {
@@ -148,7 +148,7 @@ func (r readOnce) live(t *testing.T, s *scenario) readerLife {
 	return r.judge(h, start, s, reads, lost)
 }
 
-// judge says what became of the jobs that read these tokens.
+// judge counts which jobs that read these tokens failed.
 func (r readOnce) judge(h *harness.Harness, start time.Time, s *scenario, reads []held, lost []span) readerLife {
 	var life readerLife
 	var left []time.Duration

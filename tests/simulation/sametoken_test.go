@@ -20,11 +20,11 @@ func TestSameTokenUntilExpiredLeavesNoGap(t *testing.T) {
 	const (
 		days   = 30
 		jitter = 20 * time.Second
-		// The beats drift by a second an hour against the tokens, which live a
-		// whole number of minutes here: every phase of the one to the other is met.
+		// The heartbeats drift by a second an hour against the tokens, whose life is
+		// a whole number of minutes. So every phase between the two occurs.
 		beat = time.Minute + 17*time.Millisecond
-		// Longer before a token's end than this, and longer after it, a heartbeat
-		// finds nothing due and is left out.
+		// Heartbeats that are further from a token's expiry find nothing due and are
+		// left out.
 		around  = 15 * time.Minute
 		latency = 150 * time.Millisecond
 		allowed = 2 * time.Second
@@ -42,8 +42,8 @@ func TestSameTokenUntilExpiredLeavesNoGap(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 
-		// The schedule: every minute, each beat early or late by itself, and a
-		// beat does not wait for the one before.
+		// The schedule sends a heartbeat every minute. Each one is early or late
+		// independently, and does not wait for the one before.
 		running.Go(func() {
 			start := time.Now().Add(jitter)
 			for n := range days * 24 * 60 {
@@ -66,7 +66,7 @@ func TestSameTokenUntilExpiredLeavesNoGap(t *testing.T) {
 				})
 			}
 		})
-		// A job that looks often enough to see any gap.
+		// This job reads often enough to notice any gap.
 		time.Sleep(5 * time.Minute)
 		longest, gaps := time.Duration(0), 0
 		for end := time.Now().Add((days*24 - 1) * time.Hour); time.Now().Before(end); {

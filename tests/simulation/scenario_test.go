@@ -28,7 +28,7 @@ func (m mode) String() string {
 	}[m]
 }
 
-// kind is a kind of trouble.
+// kind is a kind of disturbance.
 type kind int
 
 const (
@@ -46,8 +46,8 @@ const (
 	kinds
 )
 
-// habits says how often each trouble comes, on average, and for how long: the
-// durations spread evenly over their orders of magnitude.
+// habits says how often each disturbance comes on average, and how long it lasts.
+// The durations are spread evenly over their orders of magnitude.
 var habits = [kinds]struct{ every, shortest, longest time.Duration }{
 	endpointDown:  {6 * day, time.Minute, 4 * time.Hour},
 	throttled:     {4 * day, time.Minute, time.Hour},
@@ -62,8 +62,8 @@ var habits = [kinds]struct{ every, shortest, longest time.Duration }{
 	silence:       {8 * day, time.Minute, 45 * time.Minute},
 }
 
-// outage reports whether this trouble leaves no way to a new token. What only
-// makes it harder is no excuse.
+// outage reports whether no token can be obtained during this disturbance. One that
+// only makes it harder does not count.
 func (k kind) outage() bool {
 	switch k {
 	case endpointDown, throttled, secretsDown, tokenDenied, parameterDown, silence:
@@ -75,7 +75,7 @@ func (k kind) outage() bool {
 // span is a time, counted from the scenario's start.
 type span struct{ from, to time.Duration }
 
-// trouble is one time of trouble.
+// trouble is one disturbance.
 type trouble struct {
 	span
 	form       int
@@ -97,10 +97,9 @@ type read struct {
 	job int
 }
 
-// scenario is all that happens to a deployment, whatever refreshes its token. It
-// is drawn once for a seed; what hits a single call is drawn from the seed and
-// the instant of the call, so that calls of one policy do not move the luck of
-// another.
+// scenario is all that happens to a deployment, whatever refreshes its token. It is
+// drawn once for each seed. The fault of a single call is drawn from the seed and
+// the instant of the call, so that the calls of one policy do not affect another.
 type scenario struct {
 	seed     uint64
 	length   time.Duration
@@ -113,8 +112,8 @@ type scenario struct {
 	reads    []read
 }
 
-// newScenario draws a scenario. The seed also deals the modes and whether the
-// credentials hold a password, so that six seeds in a row have all of them.
+// newScenario draws a scenario. The seed also selects the mode, and whether the
+// credentials have a password, so that six consecutive seeds have all combinations.
 func newScenario(seed uint64, length time.Duration) *scenario {
 	s := &scenario{seed: seed, length: length, mode: mode(seed % uint64(modes)), password: seed/uint64(modes)%2 == 1}
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -157,7 +156,7 @@ func (s *scenario) drawEvents(random *rand.Rand) {
 	slices.SortFunc(s.events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
 }
 
-// arrivals are instants that come at random, so many apart on average.
+// arrivals returns random instants with a given average distance.
 func arrivals(random *rand.Rand, every, from, to time.Duration) func(func(time.Duration) bool) {
 	return func(yield func(time.Duration) bool) {
 		for at := from; ; {
@@ -173,7 +172,7 @@ func logUniform(random *rand.Rand, shortest, longest time.Duration) time.Duratio
 	return logUniformBy(random.Float64(), shortest, longest)
 }
 
-// at returns the trouble of a kind at an instant.
+// at returns the disturbance of a kind at an instant.
 func (s *scenario) at(k kind, at time.Duration) (trouble, bool) {
 	for _, one := range s.troubles[k] {
 		if one.from > at {
@@ -186,8 +185,8 @@ func (s *scenario) at(k kind, at time.Duration) (trouble, bool) {
 	return trouble{}, false
 }
 
-// luck is a number below 1 that depends on the seed, on what it is for and on
-// the instant.
+// luck returns a number below 1 that depends on the seed, on its purpose and on the
+// instant.
 func (s *scenario) luck(what string, at time.Duration) float64 {
 	x := s.seed*0x9e3779b97f4a7c15 ^ uint64(at)
 	for _, c := range []byte(what) {
@@ -199,7 +198,7 @@ func (s *scenario) luck(what string, at time.Duration) float64 {
 	return float64((x^x>>31)>>11) / (1 << 53)
 }
 
-// lasting is a duration below longest by luck.
+// lasting returns a random duration below longest.
 func (s *scenario) lasting(what string, at, longest time.Duration) time.Duration {
 	return time.Duration(s.luck(what, at) * float64(longest))
 }

@@ -1,5 +1,5 @@
-// Package simulation_test lets the rotator, and what people use in its place,
-// live through months of trouble.
+// Package simulation_test runs the rotator, and alternatives that people use
+// instead, through months of disturbances.
 package simulation_test
 
 import (
@@ -28,9 +28,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// The rotator leaves no job with an expired token but in outages that are
-// longer than its refresh window, whatever else happens; and it loses no refresh
-// token but where the server's answer was lost.
+// Whatever happens, a job has an expired token only in outages that are longer than
+// the refresh window, and a refresh token is lost only if the server's answer was
+// lost.
 func TestSimulation(t *testing.T) {
 	days := 4
 	if *long {
@@ -78,7 +78,7 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
-// A seed says everything.
+// The seed determines everything.
 func TestSimulationRepeatsExactly(t *testing.T) {
 	for _, p := range policies() {
 		var told [2]string

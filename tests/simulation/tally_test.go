@@ -13,13 +13,13 @@ import (
 const (
 	// window is the refresh window of a token that lives an hour.
 	window = 10 * time.Minute
-	// recovery is how soon after a fault a live token is out again: two
-	// heartbeats, each late by up to half of one, and before them a lease that a
-	// run left open when the fault met it.
+	// recovery is how soon after a fault a live token is published again: after two
+	// heartbeats, each late by up to half of one, and after the end of a lease that
+	// a run left open because of the fault.
 	recovery = 2*(time.Minute+30*time.Second) + 50*time.Second
 )
 
-// tally is what was seen in one life, or the sum of several.
+// tally has the counts of one simulation, or the sum of several.
 type tally struct {
 	length            time.Duration
 	reads             int
@@ -32,7 +32,8 @@ type tally struct {
 
 	// uses are the reads that got a token that had not been ended.
 	uses []use
-	// withoutCredentials are the times in which what was stored led to no token.
+	// withoutCredentials has the times in which no token could be obtained with what
+	// was stored.
 	withoutCredentials []span
 	// loginsBackedOff are the times in which no login was sent, since the answers of
 	// two had been lost.
@@ -73,7 +74,7 @@ func (d *deployment) used(token string) bool {
 	return true
 }
 
-// finish explains what can be explained by the outages.
+// finish compares the expired reads with the outages that can explain them.
 func (t *tally) finish(of *scenario) {
 	outages := merge(append(of.outages(), t.withoutCredentials...))
 	withBackedOff := merge(slices.Concat(outages, t.loginsBackedOff))
@@ -95,7 +96,7 @@ func (t *tally) finish(of *scenario) {
 	t.uses = nil
 }
 
-// merge makes one outage of those with no time to recover between them.
+// merge joins outages that have no time to recover between them.
 func merge(all []span) []span {
 	slices.SortFunc(all, func(a, b span) int { return cmp.Compare(a.from, b.from) })
 	var merged []span
@@ -109,13 +110,13 @@ func merge(all []span) []span {
 	return merged
 }
 
-// explained reports whether an outage longer than the refresh window kept the
-// token from being replaced in time: it left no time to recover between the
-// window's beginning and its own, and it was not over, with time to recover,
-// when the token was read.
+// explained reports whether an outage longer than the refresh window prevented the
+// token's replacement. It began before there was time to recover after the window's
+// beginning, and it had not ended, with time to recover, when the token was read.
 //
-// Where the server gives a new token only after the old one's end, the window is
-// at that end: any outage then explains, and without one the time to recover.
+// If the server gives a new token only after the old one has expired, the window
+// begins at the expiry. Any outage at that time is an explanation, and so is the
+// time to recover.
 func explained(outages []span, r use, m mode) bool {
 	long, begins := window, r.expiry-window
 	if m == sameTokenUntilExpired {

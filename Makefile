@@ -80,7 +80,8 @@ run test release simulate explore bench lint-go ci-quick ci vulncheck version: h
 deploy delete deploy-local invoke-local build-RotateFunction $(GO_TOOLS): have-go
 seed status refresh logs check add-connection remove-connection probe: have-go
 
-run: ## run the real function on this machine, without AWS
+run: ## run the function on this machine, without AWS, or with|your own CREDENTIALS=file TOKEN_URL=https://...|[API_URL=https://...] [SAVE_TO=file]|[PROXY=http://host:3128] [RUN_FOR=30s] [YES=true]
+	@echo "Building: about two minutes the first time, then a few seconds."
 	@go build -o .build/demo ./cmd/demo
 	@.build/demo
 

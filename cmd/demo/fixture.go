@@ -1,15 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"net"
 	"net/http"
 	"os"
 	"sync"
 	"time"
 
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/secret"
 	fakeaws "reltio-token-rotator/tests/fake/aws"
 	"reltio-token-rotator/tests/fake/lambda"
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
@@ -17,14 +20,25 @@ import (
 )
 
 const (
-	prefix            = "reltio-token-rotator/local"
-	connection        = "default"
-	credentialsSecret = prefix + "/" + connection + "/credentials"
-	tokenSecret       = prefix + "/" + connection + "/token"
+	prefix     = "reltio-token-rotator/local"
+	connection = "default"
+	// twoSets is a connection with two credential sets.
+	twoSets = "two-sets"
+
+	clientID, clientSecret = "client", "secret"
+	// A user for each credential set, and one for the jobs that request tokens
+	// themselves.
+	user, secondUser, alternateUser, jobsUser = "user", "second", "alternate", "jobs"
 
 	// awsLatency makes a call take about as long as in one's own region.
 	awsLatency = 10 * time.Millisecond
 )
+
+func secretName(connection, kind string) string { return prefix + "/" + connection + "/" + kind }
+
+func parameterName(connection, kind string) string {
+	return "/" + prefix + "/" + connection + "/" + kind
+}
 
 // fixture is the function and the fakes around it.
 type fixture struct {
@@ -35,8 +49,8 @@ type fixture struct {
 	function *lambda.Function
 	keeper   *keeper
 
-	awsURL, resourceURL string
-	closers             []func()
+	awsURL, tokenURL, apiURL string
+	closers                  []func()
 
 	mu sync.Mutex
 	// calls to AWS by the trace id of the invocation that made them. The job's
@@ -52,24 +66,32 @@ func newFixture(ctx context.Context, s settings, output func(lambda.Line)) (*fix
 	if err != nil {
 		return st, err
 	}
-	st.aws = fakeaws.New(fakeaws.Options{WritesPerSecond: 3, Latency: awsLatency})
+	st.aws = fakeaws.New(fakeaws.Options{Latency: awsLatency})
 	st.aws.OnCall(st.onCall)
 	if st.awsURL, err = st.serve(http.HandlerFunc(st.serveAWS)); err != nil {
 		return st, err
 	}
-	tokenURL := s.tokenURL
+	st.tokenURL, st.apiURL = s.tokenURL, s.apiURL
 	if !s.real {
-		st.reltio = fakereltio.New(fakereltio.Options{Lifetime: s.lifetime, Latency: 5 * time.Millisecond})
+		st.reltio = fakereltio.New(fakereltio.Options{
+			ClientID: clientID, ClientSecret: clientSecret, Username: user, Lifetime: s.lifetime, Latency: 5 * time.Millisecond,
+			Users: map[string]string{secondUser: "password", alternateUser: "password", jobsUser: "password"},
+		})
 		base, err := st.serve(st.reltio)
 		if err != nil {
 			return st, err
 		}
 		st.closers = append(st.closers, st.reltio.Close)
-		tokenURL, st.resourceURL = base+"/oauth/token", base+"/api/whoami"
+		st.tokenURL, st.apiURL = base+"/oauth/token", base+"/api/whoami"
 	}
-	st.seed()
+	st.keeper = newKeeper(s.saveTo, s.credentials)
+	if s.real {
+		st.addConnection(connection, s.credentials.Reveal())
+	} else {
+		st.addConnection(connection, st.login(user, nil))
+	}
 	st.function, err = lambda.Start(lambda.Config{
-		Binary: bootstrap, Freeze: true, Output: output, Env: st.environment(tokenURL),
+		Binary: bootstrap, Freeze: true, Output: output, Env: st.environment(),
 	})
 	return st, err
 }
@@ -99,31 +121,34 @@ func (st *fixture) serve(handler http.Handler) (baseURL string, err error) {
 	return "http://" + listener.Addr().String(), nil
 }
 
-// seed does what the stack and the operator do: one connection with credentials.
-func (st *fixture) seed() {
-	for _, kind := range []string{"config", "state", "lease"} {
-		st.aws.PutParameter("/"+prefix+"/"+connection+"/"+kind, "{}")
+// addConnection does what the stack and the operator do.
+func (st *fixture) addConnection(name, credentials string) {
+	st.aws.CreateSecret(secretName(name, "token"))
+	st.aws.PutSecret(secretName(name, "credentials"), credentials)
+	for _, kind := range []string{"state", "lease", "config"} { // it exists with its config
+		st.aws.PutParameter(parameterName(name, kind), "{}")
 	}
-	st.aws.CreateSecret(tokenSecret)
-	document := st.settings.credentials
-	if !st.settings.real {
-		_, refreshToken := st.reltio.Login()
-		fields := map[string]string{"client_id": "client", "client_secret": "secret", "refresh_token": refreshToken}
-		encoded, _ := json.Marshal(fields) // strings
-		document = string(encoded)
-	}
-	st.keeper = &keeper{path: st.settings.saveTo, document: document}
-	st.aws.PutSecret(credentialsSecret, document)
 }
 
-func (st *fixture) environment(tokenURL string) []string {
+// login logs a user in at the fake, and returns a credential set.
+func (st *fixture) login(user string, alternate any) string {
+	_, refreshToken := st.reltio.LoginAs(user)
+	set := map[string]any{"client_id": clientID, "client_secret": clientSecret, "refresh_token": refreshToken}
+	if alternate != nil {
+		set["alternate"] = alternate
+	}
+	document, _ := json.Marshal(set) // strings
+	return string(document)
+}
+
+func (st *fixture) environment() []string {
 	s, host := st.settings, "127.0.0.1"
 	if s.real {
 		host = s.tokenHost()
 	}
 	env := []string{
 		"PREFIX=" + prefix,
-		"TOKEN_URL=" + tokenURL,
+		"TOKEN_URL=" + st.tokenURL,
 		"TOKEN_HOSTS=" + host,
 		"REFRESH_BEFORE=" + s.refreshBefore.String(),
 		"HEARTBEAT=" + s.heartbeat.String(),
@@ -166,10 +191,11 @@ func (st *fixture) takeCalls(traceID string) int {
 // onCall keeps a changed refresh token at once, and not at the end: it is worth
 // a login.
 func (st *fixture) onCall(operation, name string, before bool) {
-	if before || operation != "PutSecretValue" || name != credentialsSecret {
+	credentials := secretName(connection, "credentials")
+	if before || operation != "PutSecretValue" || name != credentials {
 		return
 	}
-	if document, ok := st.aws.Secret(credentialsSecret); ok {
+	if document, ok := st.aws.Secret(credentials); ok {
 		st.keeper.take(document)
 	}
 }
@@ -183,13 +209,36 @@ func (st *fixture) tokenRequests() (n int, known bool) {
 }
 
 // published is the token that jobs read now.
-func (st *fixture) published() (publishedToken, bool) {
-	document, ok := st.aws.Secret(tokenSecret)
+func (st *fixture) published(connection string) (publishedToken, bool) {
+	document, ok := st.aws.Secret(secretName(connection, "token"))
 	if !ok {
 		return publishedToken{}, false
 	}
 	token, err := readToken(document)
 	return token, err == nil
+}
+
+// unavailable counts the function's token requests for the connection default that
+// were answered with 503.
+func (st *fixture) unavailable() int {
+	document, _ := st.aws.Secret(secretName(connection, "credentials"))
+	sent := refreshTokens(secret.New(document))[rotator.Primary].Fingerprint()
+	n := 0
+	for _, request := range st.reltio.Requests() {
+		if request.Status == http.StatusServiceUnavailable && request.RefreshToken == sent {
+			n++
+		}
+	}
+	return n
+}
+
+// grantType is the one with which a credential set last obtained a token, as the
+// function's state says; "" is the primary set.
+func (st *fixture) grantType(set rotator.SetName) rotator.GrantType {
+	document, _, _ := st.aws.Parameter(parameterName(connection, "state"))
+	var state rotator.State
+	_ = json.Unmarshal([]byte(document), &state)
+	return state.Of(cmp.Or(set, rotator.Primary)).GrantType
 }
 
 // close ends every process and server.
@@ -207,12 +256,13 @@ type publishedToken struct {
 	AccessToken string    `json:"access_token"`
 	IssuedAt    time.Time `json:"issued_at"`
 	ExpiresAt   time.Time `json:"expires_at"`
+	ValidUntil  time.Time `json:"valid_until"`
 }
 
 func readToken(document string) (publishedToken, error) {
 	var token publishedToken
 	if err := json.Unmarshal([]byte(document), &token); err != nil || token.AccessToken == "" {
-		return publishedToken{}, fmt.Errorf("the token secret %s holds no token", tokenSecret)
+		return publishedToken{}, errors.New("the token secret holds no token")
 	}
 	return token, nil
 }

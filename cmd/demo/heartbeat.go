@@ -16,13 +16,18 @@ import (
 // beat is a heartbeat and what the function decided in it.
 type beat struct {
 	number int
-	// result is the connection's line of the report; without one, failure says
-	// what the function failed with.
+	// report is all that the function reported, and result the line of the
+	// connection default; without one, failure says what the function failed with.
+	report  rotator.Report
 	result  rotator.Result
 	failure string
+	// crashed: the function's process ended without an answer.
+	crashed bool
 	// token is the published token after it, if there is one.
-	token    *publishedToken
-	awsCalls int
+	token *publishedToken
+	// grantType is the one that obtained it.
+	grantType rotator.GrantType
+	awsCalls  int
 }
 
 // failed reports whether the invocation was an error, as CloudWatch would count it.
@@ -90,6 +95,7 @@ func (s *schedule) send(ctx context.Context, number int) beat {
 		b.failure = err.Error()
 	case invoked.ErrorType != "":
 		b.failure = invoked.ErrorType + ": " + invoked.ErrorMessage
+		b.crashed = invoked.ErrorType == lambda.ExitError
 		if !failed {
 			return b
 		}
@@ -98,14 +104,15 @@ func (s *schedule) send(ctx context.Context, number int) beat {
 			b.failure = "the report cannot be read"
 		}
 	}
-	switch len(report.Connections) {
-	case 1:
-		b.result = report.Connections[0]
-	case 0:
-		b.result = rotator.Result{Outcome: rotator.Failed, Error: report.Error, Message: report.Message}
+	b.report = report
+	b.result = rotator.Result{Outcome: rotator.Failed, Error: report.Error, Message: report.Message}
+	for _, result := range report.Connections {
+		if result.Name == connection {
+			b.result = result
+		}
 	}
-	if token, ok := s.fixture.published(); ok {
-		b.token = &token
+	if token, ok := s.fixture.published(connection); ok {
+		b.token, b.grantType = &token, s.fixture.grantType(b.result.Set)
 	}
 	return b
 }

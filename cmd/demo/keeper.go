@@ -1,31 +1,43 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"sync"
+
+	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/secret"
 )
 
-// keeper keeps a refresh token that the server changed: whoever tries a client
-// here must be able to go on with it.
+// keeper saves refresh tokens that the server changed: the old ones are spent, and
+// whoever tries a client here must be able to use it afterwards.
 type keeper struct {
-	// path is where to keep it; empty: nowhere.
+	// path is where to save the credentials then; empty: nowhere.
 	path string
-	// document is what the credentials were at first.
-	document string
 
 	mu      sync.Mutex
+	had     map[rotator.SetName]secret.Value // refresh tokens
 	changed bool
 	err     error
 }
 
-// take is told of every new version of the credentials secret.
+func newKeeper(path string, document secret.Value) *keeper {
+	return &keeper{path: path, had: refreshTokens(document)}
+}
+
+// take is called with every new version of the credentials secret. A refresh token
+// where there was none makes no file stale.
 func (k *keeper) take(document string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if refreshToken(document) == refreshToken(k.document) {
+	now, news := refreshTokens(secret.New(document)), false
+	for name, had := range k.had {
+		if !now[name].Equal(had) {
+			k.had[name], news = now[name], true
+		}
+	}
+	if !news {
 		return
 	}
 	k.changed = true
@@ -34,19 +46,26 @@ func (k *keeper) take(document string) {
 	}
 }
 
-// state reports whether the refresh token has changed and whether that was kept.
+// state reports whether a refresh token has changed and whether that was saved.
 func (k *keeper) state() (changed, kept bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.changed, k.changed && k.path != "" && k.err == nil, k.err
 }
 
-func refreshToken(document string) string {
-	var fields struct {
-		RefreshToken string `json:"refresh_token"`
+// refreshTokens are those of the credential sets that have one.
+func refreshTokens(document secret.Value) map[rotator.SetName]secret.Value {
+	found := map[rotator.SetName]secret.Value{}
+	credentials, err := rotator.ParseCredentials(rotator.SecretVersion{Document: document})
+	if err != nil {
+		return found
 	}
-	_ = json.Unmarshal([]byte(document), &fields)
-	return fields.RefreshToken
+	for _, set := range credentials.Sets() {
+		if !set.RefreshToken.Empty() {
+			found[set.Name] = set.RefreshToken
+		}
+	}
+	return found
 }
 
 // writePrivately writes a file that only its owner may read, whole or not at all.

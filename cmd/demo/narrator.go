@@ -81,6 +81,7 @@ func (n *narrator) beat(b beat) {
 	switch {
 	case b.result.Outcome == rotator.Refreshed:
 		n.say(who, n.paint(green, "refreshed")+reason(b.result.Reason)+n.tokenText())
+		n.more("with the grant type " + string(b.grantType))
 	case b.result.Outcome == rotator.Unchanged:
 		n.say(who, n.paint(yellow, "unchanged")+": still token "+n.tokenText())
 	default:
@@ -160,18 +161,26 @@ func (n *narrator) work(w work) {
 		n.say("job", n.paint(red, "cannot work")+": "+w.err.Error())
 	case w.stranded:
 		n.flush()
-		n.say("job", n.paint(red, "left with dead token ")+token+", "+brief(w.refusedFor))
+		n.say("job", n.paint(red, n.refused()+" ")+token+" for "+brief(w.refusedFor))
 	case w.live > 0 && w.dead > 0:
-		n.say("job", "401; re-read after "+brief(w.refusedFor)+": "+token+" works")
+		n.say("job", n.refused()+"; read again after "+brief(w.refusedFor)+": "+token)
 		n.using = w.fingerprint
 	case w.live > 0 && told && w.fingerprint != n.using:
 		n.using = w.fingerprint
-		what := " works"
-		if n.settings.real {
-			what = " has not expired"
+		what := " has not expired"
+		if n.settings.apiURL != "" {
+			what = " works"
 		}
 		n.say("job", "reads the secret: "+token+what)
 	}
+}
+
+// refused is what became of a token that does not count as live.
+func (n *narrator) refused() string {
+	if n.settings.apiURL == "" {
+		return "expired"
+	}
+	return "401"
 }
 
 // note shows what the function logged for the operator.

@@ -9,27 +9,39 @@ import (
 
 // looks is what the place that is printed to can show.
 type looks struct {
-	// terminal: colours, and a last line that is drawn again and again.
+	// terminal: a last line that is drawn again and again.
 	terminal bool
-	// unicode: a bar of blocks instead of ASCII.
+	color    bool
+	// unicode: a bar of blocks, and an ellipsis of one character.
 	unicode bool
+	// width is how many columns fit; 0 is any number.
+	width int
 }
 
-// looksOf judges by the file and the usual variables.
+// looksOf judges by the file and the usual variables. Without a locale the
+// terminal's is POSIX, which is ASCII.
 func looksOf(file *os.File, getenv func(string) string) looks {
-	info, err := file.Stat()
-	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0 && getenv("TERM") != "dumb" && getenv("NO_COLOR") == ""
+	l := looks{terminal: isTerminal(file) && getenv("TERM") != "dumb"}
+	l.color = l.terminal && getenv("NO_COLOR") == ""
+	if isTerminal(file) {
+		l.width = columns(file)
+	}
 	locale := ""
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if locale = getenv(name); locale != "" {
 			break
 		}
 	}
-	locale = strings.ReplaceAll(strings.ToLower(locale), "-", "")
-	return looks{terminal: terminal, unicode: strings.Contains(locale, "utf8") || locale == ""}
+	l.unicode = strings.Contains(strings.ReplaceAll(strings.ToLower(locale), "-", ""), "utf8")
+	return l
 }
 
-// style is a colour of text, as the terminal's escape code.
+func isTerminal(file *os.File) bool {
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// style is a color of text, as the terminal's escape code.
 type style string
 
 const (
@@ -54,27 +66,29 @@ type screen struct {
 
 func newScreen(w io.Writer, l looks) *screen { return &screen{w: w, looks: l} }
 
-// paint gives text a style where colours can be shown.
+const reset = "\x1b[0m"
+
+// paint gives text a style where colors can be shown.
 func (s *screen) paint(st style, text string) string {
-	if !s.looks.terminal || st == plain {
+	if !s.looks.color || st == plain {
 		return text
 	}
-	return "\x1b[" + string(st) + "m" + text + "\x1b[0m"
+	return "\x1b[" + string(st) + "m" + text + reset
 }
 
 // line prints a line above the live one.
 func (s *screen) line(text string) {
 	s.wipe()
-	_, _ = io.WriteString(s.w, strings.TrimRight(text, " ")+"\n")
+	_, _ = io.WriteString(s.w, s.cut(strings.TrimRight(text, " "), s.looks.width)+"\n")
 }
 
-// live draws the live line, cut at the terminal's right edge.
+// live draws the live line. It leaves the last column free, where some terminals
+// wrap.
 func (s *screen) live(text string) {
 	if !s.looks.terminal {
 		return
 	}
-	const wrapOff, wrapOn = "\x1b[?7l", "\x1b[?7h"
-	_, _ = io.WriteString(s.w, "\r\x1b[K"+wrapOff+text+wrapOn)
+	_, _ = io.WriteString(s.w, "\r\x1b[K"+s.cut(text, max(s.looks.width-1, 0)))
 	s.drawn = true
 }
 
@@ -84,6 +98,40 @@ func (s *screen) wipe() {
 		_, _ = io.WriteString(s.w, "\r\x1b[K")
 		s.drawn = false
 	}
+}
+
+// cut cuts text to so many columns, with an ellipsis; 0 is any number. Escape
+// codes take no column.
+func (s *screen) cut(text string, columns int) string {
+	ellipsis := "..."
+	if s.looks.unicode {
+		ellipsis = "…"
+	}
+	room := columns - len([]rune(ellipsis))
+	if columns == 0 || room < 0 {
+		return text
+	}
+	seen, end, escape := 0, 0, false
+	for i, r := range text {
+		switch {
+		case r == '\x1b':
+			escape = true
+		case escape:
+			escape = r != 'm'
+		default:
+			if seen == room {
+				end = i
+			}
+			seen++
+		}
+	}
+	if seen <= columns {
+		return text
+	}
+	if text = text[:end] + ellipsis; s.looks.color {
+		text += reset
+	}
+	return text
 }
 
 // bar shows a part between 0 and 1.
@@ -96,7 +144,7 @@ func (s *screen) bar(part float64, width int, st style) string {
 	return s.paint(st, strings.Repeat(full, n)) + s.paint(dim, strings.Repeat(empty, width-n))
 }
 
-// column pads by what is seen, so that colours do not shift anything.
+// column pads by what is seen, so that colors do not shift anything.
 func (s *screen) column(st style, text string, width int) string {
 	return s.paint(st, fmt.Sprintf("%-*s", width, text))
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -9,42 +8,65 @@ import (
 	"path/filepath"
 	"time"
 
-	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/cmd/internal/credentialsfile"
+	"reltio-token-rotator/rotator/secret"
 )
 
-// settings are what is played, and how fast.
+// settings are what is shown, and how fast.
 type settings struct {
-	runFor    time.Duration
 	heartbeat time.Duration
 	// refreshBefore is how long before its end a token is replaced.
 	refreshBefore time.Duration
-	// lifetime of the fake's tokens.
-	lifetime time.Duration
-	// readEvery is how often the job reads the token secret, reread for how long
-	// it tries again where its token is refused.
-	readEvery, reread time.Duration
-
 	// bootstrap is the built function; it is built where this is empty.
 	bootstrap string
 
-	// real: a real token endpoint at tokenURL, with the credentials of a file.
-	real            bool
-	tokenURL        string
-	credentials     string // the document
-	credentialsFile string
-	saveTo          string
-	proxy           string // for the token endpoint; none when empty
+	// Between fakes: how long a minute takes, and how long a token lives.
+	minute, lifetime time.Duration
+
+	// With a real token endpoint at tokenURL, and the credentials of a file.
+	real   bool
+	runFor time.Duration
+	// readEvery is how often the job reads the token secret, reread for how long
+	// it tries again where its token is refused.
+	readEvery, reread time.Duration
+	tokenURL          string
+	apiURL            string // an API that takes tokens; none when empty
+	credentials       secret.Value
+	credentialsFile   string
+	shared            bool // other users of the machine may read the file
+	saveTo            string
+	proxy             string // for the token endpoint; none when empty
+	yes               bool   // request tokens without asking
+}
+
+// at returns the settings between fakes, where a minute takes so long.
+func at(minute time.Duration) settings {
+	return settings{
+		minute: minute, heartbeat: minute, refreshBefore: time.Duration(window) * minute,
+		// The answer cuts it to whole seconds.
+		lifetime: time.Duration(lifetime)*minute + 900*time.Millisecond,
+	}
 }
 
 // readSettings returns every mistake at once, by the variable's name.
 func readSettings(getenv func(string) string) (settings, error) {
-	s := settings{
-		runFor: 30 * time.Second, heartbeat: 500 * time.Millisecond, refreshBefore: 3 * time.Second, lifetime: 12 * time.Second,
-		readEvery: 200 * time.Millisecond, reread: time.Second,
-	}
 	var errs []error
 	refuse := func(name, format string, args ...any) {
 		errs = append(errs, fmt.Errorf(name+": "+format, args...))
+	}
+	if getenv("CREDENTIALS") == "" {
+		for _, name := range []string{"TOKEN_URL", "API_URL", "SAVE_TO", "PROXY", "RUN_FOR"} {
+			if getenv(name) != "" {
+				refuse(name, "is for a real token endpoint: set CREDENTIALS=file too")
+			}
+		}
+		return at(time.Second / 5), errors.Join(errs...)
+	}
+	s := settings{
+		real: true, runFor: 30 * time.Second, heartbeat: 10 * time.Second, refreshBefore: 10 * time.Minute,
+		readEvery: time.Second, reread: time.Second,
+		tokenURL: getenv("TOKEN_URL"), apiURL: getenv("API_URL"), proxy: getenv("PROXY"),
+		credentialsFile: getenv("CREDENTIALS"), saveTo: getenv("SAVE_TO"), yes: isYes(getenv("YES")),
 	}
 	if value := getenv("RUN_FOR"); value != "" {
 		d, err := time.ParseDuration(value)
@@ -53,46 +75,39 @@ func readSettings(getenv func(string) string) (settings, error) {
 		}
 		s.runFor = d
 	}
-	s.credentialsFile, s.tokenURL, s.saveTo, s.proxy = getenv("CREDENTIALS"), getenv("TOKEN_URL"), getenv("SAVE_TO"), getenv("PROXY")
-	switch {
-	case s.credentialsFile != "":
-		s.real = true
-		s.heartbeat, s.refreshBefore, s.readEvery = 10*time.Second, 10*time.Minute, time.Second
-		s.readReal(refuse)
-	case s.tokenURL != "":
-		refuse("TOKEN_URL", "needs CREDENTIALS=file beside it: a client for that endpoint")
-	case s.proxy != "":
-		refuse("PROXY", "needs CREDENTIALS=file and TOKEN_URL beside it: the fake is on this machine")
-	case s.saveTo != "":
-		refuse("SAVE_TO", "needs CREDENTIALS=file and TOKEN_URL beside it: the fake's tokens are worth nothing")
+	if s.tokenURL == "" {
+		refuse("TOKEN_URL", "is missing: CREDENTIALS are for a real token endpoint, such as https://auth.reltio.com/oauth/token")
+	} else if err := credentialsfile.CheckURL(s.tokenURL); err != nil {
+		refuse("TOKEN_URL", "%w", err)
 	}
+	if s.apiURL != "" {
+		if err := credentialsfile.CheckURL(s.apiURL); err != nil {
+			refuse("API_URL", "%w", err)
+		}
+	}
+	s.readFile(refuse)
+	s.checkSaveTo(refuse)
 	return s, errors.Join(errs...)
 }
 
-// readReal reads what a real token endpoint needs. Nothing of the file is shown.
-func (s *settings) readReal(refuse func(name, format string, args ...any)) {
-	if s.tokenURL == "" {
-		refuse("TOKEN_URL", "is missing: CREDENTIALS are for a real token endpoint, such as https://auth.reltio.com/oauth/token")
-	} else {
-		function := rotator.Settings{TokenURL: s.tokenURL, TokenHosts: []string{s.tokenHost()}, RefreshBefore: s.refreshBefore, Heartbeat: s.heartbeat}
-		for _, mistake := range function.Mistakes() {
-			if mistake.Variable == "TOKEN_URL" {
-				refuse("TOKEN_URL", "%w", mistake.Err)
-			}
-		}
-	}
-	document, err := os.ReadFile(s.credentialsFile)
-	var fields map[string]json.RawMessage
-	if err != nil {
+func isYes(value string) bool { return value == "true" || value == "1" || value == "yes" }
+
+// readFile reads the credentials. Nothing of them is shown.
+func (s *settings) readFile(refuse func(name, format string, args ...any)) {
+	var err error
+	if s.credentials, s.shared, err = credentialsfile.Read(s.credentialsFile); err != nil {
 		refuse("CREDENTIALS", "%w", err)
-	} else if json.Unmarshal(document, &fields) != nil || fields == nil {
-		refuse("CREDENTIALS", "%s is not a JSON object; it holds client_id, client_secret and refresh_token", s.credentialsFile)
+	} else if _, err := credentialsfile.Sets(s.credentials); err != nil {
+		refuse("CREDENTIALS", "the file %s cannot be used: %w", s.credentialsFile, err)
 	}
-	s.credentials = string(document)
+}
+
+// checkSaveTo proves that the file can be written: later a refresh token would be
+// lost.
+func (s *settings) checkSaveTo(refuse func(name, format string, args ...any)) {
 	if s.saveTo == "" {
 		return
 	}
-	// All of this now, since later a refresh token would be lost.
 	if _, err := os.Lstat(s.saveTo); err == nil {
 		refuse("SAVE_TO", "%s is there already and is not written over; name a new file", s.saveTo)
 	} else if probe, err := os.CreateTemp(filepath.Dir(s.saveTo), ".save-*"); err != nil {

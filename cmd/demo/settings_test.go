@@ -10,8 +10,8 @@ import (
 
 func TestSettings(t *testing.T) {
 	folder := t.TempDir()
-	good, list := filepath.Join(folder, "good.json"), filepath.Join(folder, "list.json")
-	for path, document := range map[string]string{good: `{"client_secret":"hush"}`, list: `["hush"]`} {
+	good, list, part := filepath.Join(folder, "good.json"), filepath.Join(folder, "list.json"), filepath.Join(folder, "part.json")
+	for path, document := range map[string]string{good: `{"client_id":"c","client_secret":"hush"}`, list: `["hush"]`, part: `{"client_secret":"hush"}`} {
 		if err := os.WriteFile(path, []byte(document), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -23,9 +23,15 @@ func TestSettings(t *testing.T) {
 		want []string // the variables complained about
 	}{
 		{"nothing", nil, nil},
-		{"longer", map[string]string{"RUN_FOR": "5m"}, nil},
-		{"no duration", map[string]string{"RUN_FOR": "5"}, []string{"RUN_FOR"}},
-		{"a negative one", map[string]string{"RUN_FOR": "-5s"}, []string{"RUN_FOR"}},
+		{"longer, between fakes", map[string]string{"RUN_FOR": "5m"}, []string{"RUN_FOR"}},
+		{"longer", map[string]string{"CREDENTIALS": good, "TOKEN_URL": url, "RUN_FOR": "5m"}, nil},
+		{"no duration", map[string]string{"CREDENTIALS": good, "TOKEN_URL": url, "RUN_FOR": "5"}, []string{"RUN_FOR"}},
+		{"a negative one", map[string]string{"CREDENTIALS": good, "TOKEN_URL": url, "RUN_FOR": "-5s"}, []string{"RUN_FOR"}},
+		{"a query", map[string]string{"CREDENTIALS": good, "TOKEN_URL": url + "?grant_type=x"}, []string{"TOKEN_URL"}},
+		{"an API", map[string]string{"CREDENTIALS": good, "TOKEN_URL": url, "API_URL": "https://api.example.com/me"}, nil},
+		{"an unencrypted API", map[string]string{"CREDENTIALS": good, "TOKEN_URL": url, "API_URL": "http://api.example.com/me"}, []string{"API_URL"}},
+		{"an API for the fakes", map[string]string{"API_URL": "https://api.example.com/me"}, []string{"API_URL"}},
+		{"a file that misses a field", map[string]string{"CREDENTIALS": part, "TOKEN_URL": url}, []string{"CREDENTIALS"}},
 		{"a real client", map[string]string{"CREDENTIALS": good, "TOKEN_URL": url, "SAVE_TO": filepath.Join(folder, "new.json")}, nil},
 		{"no URL", map[string]string{"CREDENTIALS": good}, []string{"TOKEN_URL"}},
 		{"no credentials", map[string]string{"TOKEN_URL": url}, []string{"TOKEN_URL"}},
@@ -48,8 +54,8 @@ func TestSettings(t *testing.T) {
 					name, _, _ := strings.Cut(line, ":")
 					got = append(got, name)
 				}
-				if strings.Contains(err.Error(), "hush") {
-					t.Error("it shows what is in the file")
+				if strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "secret cannot be used") {
+					t.Errorf("it shows what is in the file, or speaks of a secret: %v", err)
 				}
 			}
 			if !slices.Equal(got, test.want) {

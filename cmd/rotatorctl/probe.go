@@ -6,9 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
+	"reltio-token-rotator/cmd/internal/credentialsfile"
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/reltio"
 	"reltio-token-rotator/rotator/secret"
@@ -55,7 +55,10 @@ func (o *operator) probe(ctx context.Context) error {
 		return errors.New("name the file with the credentials: make probe CREDENTIALS=credentials.json (-credentials)")
 	}
 	for _, raw := range []string{o.tokenURL, o.apiURL} {
-		if err := checkURL(raw); err != nil {
+		if raw == "" {
+			continue
+		}
+		if err := credentialsfile.CheckURL(raw); err != nil {
 			return err
 		}
 	}
@@ -63,9 +66,9 @@ func (o *operator) probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sets, err := setsOf(document)
+	sets, err := credentialsfile.Sets(document)
 	if err != nil {
-		return err
+		return fmt.Errorf("the credentials cannot be used: %w", err)
 	}
 	saver, err := newRefreshTokenSaver(o.file, o.saveTo, document)
 	if err != nil {
@@ -86,24 +89,6 @@ func (o *operator) probe(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return wrongIf(seen.failed())
-}
-
-// checkURL takes https, and http for this machine alone.
-func checkURL(raw string) error {
-	if raw == "" {
-		return nil
-	}
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" {
-		return errors.New("the URL is not one such as " + defaultTokenURL)
-	}
-	settings := rotator.Settings{TokenURL: raw, TokenHosts: []string{u.Hostname()}, RefreshBefore: 10 * time.Minute, Heartbeat: time.Minute}
-	for _, mistake := range settings.Mistakes() {
-		if mistake.Variable == "TOKEN_URL" {
-			return fmt.Errorf("the URL of %s: %w", u.Hostname(), mistake.Err)
-		}
-	}
-	return nil
 }
 
 // newProbeTransport is for a workstation, so it uses its proxy.

@@ -11,12 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
+	"reltio-token-rotator/cmd/internal/credentialsfile"
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/secret"
 )
-
-// maxDocument is what a secret can hold.
-const maxDocument = 64 << 10
 
 // checkSeed reads credentials that are not typed, before AWS is asked.
 func (o *operator) checkSeed() error {
@@ -27,8 +25,8 @@ func (o *operator) checkSeed() error {
 	if err != nil {
 		return err
 	}
-	if _, err := setsOf(document); err != nil {
-		return fmt.Errorf("nothing was written: %w", err)
+	if _, err := credentialsfile.Sets(document); err != nil {
+		return fmt.Errorf("nothing was written: the credentials cannot be used: %w", err)
 	}
 	o.document = document
 	return nil
@@ -54,9 +52,9 @@ func (o *operator) seed(ctx context.Context) error {
 			return err
 		}
 	}
-	sets, err := setsOf(document)
+	sets, err := credentialsfile.Sets(document)
 	if err != nil {
-		return fmt.Errorf("nothing was written: %w", err)
+		return fmt.Errorf("nothing was written: the credentials cannot be used: %w", err)
 	}
 	if given {
 		for _, set := range sets {
@@ -127,7 +125,7 @@ func (o *operator) currentCredentials(ctx context.Context) (credentialsBefore, e
 	value, err := o.aws.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name, VersionId: &before.version})
 	if err == nil {
 		before.document = secret.New(aws.ToString(value.SecretString))
-		before.sets, _ = setsOf(before.document) // not usable: all of it changed
+		before.sets, _ = credentialsfile.Sets(before.document) // not usable: all of it changed
 	}
 	return before, nil
 }
@@ -161,31 +159,13 @@ func (b credentialsBefore) changed(sets []rotator.CredentialSet) []rotator.SetNa
 	return names
 }
 
-// readCredentials reads a document from a file or, where it is "" or "-", from
-// standard input.
+// readCredentials reads a document that is not typed.
 func readCredentials(file string, warnings io.Writer) (secret.Value, error) {
-	in := os.Stdin
-	if file != "" && file != "-" {
-		opened, err := os.Open(file)
-		if err != nil {
-			return secret.Value{}, err
-		}
-		defer opened.Close()
-		in = opened
-	}
-	text, err := io.ReadAll(io.LimitReader(in, maxDocument+1))
-	switch {
-	case err != nil:
-		return secret.Value{}, err
-	case len(text) == 0:
-		return secret.Value{}, errors.New("standard input or the file is empty; it should hold the credentials as JSON")
-	case len(text) > maxDocument:
-		return secret.Value{}, errors.New("that is more than a secret can hold (64 KiB): is it the right file?")
-	}
-	if info, err := in.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+	document, shared, err := credentialsfile.Read(file)
+	if shared {
 		fmt.Fprintln(warnings, wrap("Other users of this machine may read that file (chmod 600). Delete it once this has worked.", width, ""))
 	}
-	return secret.New(string(text)), nil
+	return document, err
 }
 
 // put writes the credentials secret and returns the version that it made.

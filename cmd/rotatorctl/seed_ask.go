@@ -7,21 +7,9 @@ import (
 	"fmt"
 	"strings"
 
-	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/cmd/internal/credentialsfile"
 	"reltio-token-rotator/rotator/secret"
 )
-
-// setsOf checks a document as the function does, and returns its sets.
-func setsOf(document secret.Value) ([]rotator.CredentialSet, error) {
-	if err := rotator.CheckCredentials(document); err != nil {
-		return nil, errors.New(sentenceOf(err))
-	}
-	credentials, err := rotator.ParseCredentials(rotator.SecretVersion{Document: document})
-	if err != nil {
-		return nil, errors.New(sentenceOf(err))
-	}
-	return credentials.Sets(), nil
-}
 
 // askCredentials asks for each field at the terminal.
 func (o *operator) askCredentials(ctx context.Context) (secret.Value, error) {
@@ -58,9 +46,9 @@ func (o *operator) askCredentials(ctx context.Context) (secret.Value, error) {
 		return secret.Value{}, errors.New("the answers cannot be written as JSON")
 	}
 	value := secret.New(strings.TrimSuffix(text.String(), "\n"))
-	sets, err := setsOf(value)
+	sets, err := credentialsfile.Sets(value)
 	if err != nil {
-		return secret.Value{}, fmt.Errorf("nothing was written: %w", err)
+		return secret.Value{}, fmt.Errorf("nothing was written: the credentials cannot be used: %w", err)
 	}
 	for _, set := range sets {
 		t.tell("%s", grantsOf(set, len(sets) > 1))

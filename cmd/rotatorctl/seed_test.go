@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 
+	"reltio-token-rotator/cmd/internal/credentialsfile"
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/secret"
 )
@@ -121,7 +122,7 @@ func TestSetsOf(t *testing.T) {
 		`{` + one + `,"refresh_token":"r","alternate":{"client_id":"d","client_secret":"s","refresh_token":"r"}}`:           "the same login",
 		`{` + one + `,"username":"a","password":"p","alternate":{` + one + `,"username":"b","password":"p"},"note":"kept"}`: "primary alternate",
 	} {
-		sets, err := setsOf(secret.New(document))
+		sets, err := credentialsfile.Sets(secret.New(document))
 		got := ""
 		for _, set := range sets {
 			got += " " + string(set.Name)

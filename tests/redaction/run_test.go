@@ -67,7 +67,7 @@ func (d *deployed) wantMakeRunSilent(name, program, document, url string, saves 
 		return
 	}
 	run := exec.CommandContext(d.t.Context(), program)
-	run.Env = append(os.Environ(), "CREDENTIALS="+file, "TOKEN_URL="+url+"/oauth/token", "RUN_FOR=2s")
+	run.Env = append(os.Environ(), "CREDENTIALS="+file, "TOKEN_URL="+url+"/oauth/token", "RUN_FOR=2s", "YES=true")
 	saveTo := filepath.Join(filepath.Dir(file), "new.json")
 	if saves {
 		run.Env = append(run.Env, "SAVE_TO="+saveTo)

@@ -2,7 +2,6 @@ package rotatorctl_test
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -11,6 +10,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"reltio-token-rotator/tests/harness/pty"
 )
 
 // screen is a pseudo-terminal with an operator in front of it.
@@ -28,7 +29,7 @@ type screen struct {
 func atTerminal(t *testing.T, cmd *exec.Cmd) *screen {
 	t.Helper()
 	s := &screen{t: t, ended: make(chan error, 1)}
-	s.keys, s.tty = openPty(t)
+	s.keys, s.tty = pty.Open(t)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.tty, s.tty, s.tty
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
@@ -48,24 +49,6 @@ func atTerminal(t *testing.T, cmd *exec.Cmd) *screen {
 	}()
 	go func() { s.ended <- cmd.Wait() }()
 	return s
-}
-
-func openPty(t *testing.T) (keys, tty *os.File) {
-	t.Helper()
-	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = keys.Close() })
-	var unlock, number int32
-	ioctl(t, keys, syscall.TIOCSPTLCK, unsafe.Pointer(&unlock))
-	ioctl(t, keys, syscall.TIOCGPTN, unsafe.Pointer(&number))
-	tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = tty.Close() })
-	return keys, tty
 }
 
 func ioctl(t *testing.T, file *os.File, request uintptr, argument unsafe.Pointer) {

@@ -1,5 +1,5 @@
-// Package checkout_test uses the Makefile in prepared folders: what a user's
-// machine has around a checkout must not matter, or one line says what is missing.
+// Package checkout_test uses the Makefile in prepared folders. What a user's machine
+// has around a checkout must not matter, or one line says what is missing.
 package checkout_test
 
 import (
@@ -13,7 +13,7 @@ import (
 
 var root = filepath.Join("..", "..")
 
-// program stands in the place of rotatorctl, so that make has little to compile.
+// program replaces rotatorctl, so that make has little to compile.
 const program = `package main
 
 import "example.com/library"
@@ -138,7 +138,8 @@ func programs(t *testing.T, scripts map[string]string) string {
 	return "PATH=" + dir + string(os.PathListSeparator) + os.Getenv("PATH")
 }
 
-// What is too old is said in one line, beside make's own, before anything is done.
+// If a tool is too old, one line says so, beside make's own, before anything is
+// done.
 func TestOldProgramsAreNamedInOneLine(t *testing.T) {
 	for name, row := range map[string]struct {
 		scripts map[string]string

@@ -18,8 +18,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// account is one case's corner of a server: the SDK's clients, and names that no
-// other case uses.
+// account has one case's clients of the SDK, and names that no other case uses.
 type account struct {
 	ctx     context.Context
 	secrets *secretsmanager.Client
@@ -123,7 +122,7 @@ func (a account) move(fixture, from, to string) string {
 // labels shows the labelled versions, such as "a:AWSPREVIOUS b:AWSCURRENT".
 func (a account) labels() string { return a.describe(false) }
 
-// describe does too, and where bare is set also versions without labels.
+// describe does the same. If bare is set, it also shows versions without labels.
 func (a account) describe(bare bool) string {
 	out, err := a.secrets.DescribeSecret(a.ctx, &secretsmanager.DescribeSecretInput{SecretId: a.secret()})
 	if err != nil {

@@ -1,8 +1,7 @@
-// Package contract_test holds one table of what the rotator relies on in AWS,
-// tried with the real SDK against the fake, and against the emulators
-// MiniStack and moto where they are installed (make tools). So the fake
-// cannot drift into a convenient fiction: what it does, either an emulator
-// confirms, or an AWS page is cited at the case.
+// Package contract_test has one table of the behaviour of AWS on which the rotator
+// relies. Each row is tried with the real SDK against the fake, and against the
+// emulators MiniStack and moto if they are installed (make tools). So each behaviour
+// of the fake is confirmed by an emulator, or by an AWS page that the row cites.
 package contract_test
 
 import (
@@ -13,16 +12,18 @@ import (
 	"reltio-token-rotator/tests/fake/aws"
 )
 
-// contractCase is one behaviour. Trying it gives a line of what was seen.
+// contractCase is one behaviour. Trying it returns a line that describes the result.
 type contractCase struct {
 	does string
 	try  func(account) string
-	// want is what AWS shows, and so the fake.
+	// want is the result at AWS, and so at the fake.
 	want string
-	// page says so; it is required where no emulator does as AWS.
+	// page is the AWS page that says so. It is required if no emulator behaves as
+	// AWS does.
 	page string
-	// differs has an emulator's known differences: what it shows instead. It is
-	// asserted, so that a corrected emulator is noticed and its entry removed.
+	// differs has the different results of emulators, if they are known. They are
+	// asserted too, so that the test shows when an emulator was corrected and its
+	// entry can be removed.
 	differs map[string]string
 }
 

@@ -9,8 +9,9 @@ const (
 	seenCurrentStays = "https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/secretsmanager/secret_version.go"
 )
 
-// labelCases are about who bears AWSCURRENT and AWSPREVIOUS: on that rests that
-// an operator's write is never lost to a refresh token saved at the same moment.
+// labelCases are about which version has AWSCURRENT and AWSPREVIOUS. Because of
+// these rules, no operator's write is lost when a refresh token is saved at the same
+// moment.
 func labelCases() []contractCase {
 	three := func(a account) {
 		a.create()

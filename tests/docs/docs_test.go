@@ -1,5 +1,5 @@
-// Package docs_test holds the pages for people to what the code does: what they
-// name exists, and what exists has its page.
+// Package docs_test compares the pages with the code: what a page names exists, and
+// what exists has its page.
 package docs_test
 
 import (
@@ -126,7 +126,7 @@ func TestEveryErrorCodeHasItsPage(t *testing.T) {
 	}
 }
 
-// The list of the codes is whole, and each has a row of the table.
+// The list of codes is complete, and each code has a row in the table.
 func TestEveryErrorCodeIsInTheTable(t *testing.T) {
 	var listed []string
 	for _, code := range rotator.Codes() {
@@ -161,7 +161,7 @@ func TestEveryGrantTypeIsEverywhere(t *testing.T) {
 	}
 }
 
-// Every example has its place in the page about reading.
+// The page about reading names every example.
 func TestEveryExampleIsInItsPage(t *testing.T) {
 	page := read(t, "docs/reading-the-token.md")
 	entries, err := os.ReadDir(filepath.Join(root, "examples"))
@@ -202,7 +202,7 @@ func TestEveryOutcomeIsInTheRunbook(t *testing.T) {
 
 var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
-// What one page says of another must lead somewhere.
+// Every link between the pages has a target.
 func TestLinksLeadSomewhere(t *testing.T) {
 	all := pages(t)
 	checked := 0
@@ -231,8 +231,8 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-// What the pages for contributors name exists: a path is in code and has a slash
-// or an ending.
+// The paths in the pages for contributors exist. A path is in code style and has a
+// slash or an ending.
 func TestPathsNamedInThePagesExist(t *testing.T) {
 	code := regexp.MustCompile("`(?:\\./)?([\\w.-]+(?:/[\\w.-]+)*/?)`")
 	for _, page := range []string{"CONTRIBUTING.md", "tests/README.md"} {
@@ -280,7 +280,7 @@ func TestPagesNamedByTheCodeExist(t *testing.T) {
 	}
 }
 
-// A page that says "this test shows it" names one that is there.
+// Every test that a page names exists.
 func TestTestsNamedInThePagesExist(t *testing.T) {
 	there := map[string]bool{}
 	err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {

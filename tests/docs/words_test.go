@@ -62,9 +62,9 @@ var legitimate = []struct{ in, pattern, because string }{
 	{"tests/scale", `cells?`, "of a table"},
 }
 
-// plain is a text as words in lower case, one blank between two lines, so that a
-// phrase is found in an identifier and across the lines of a comment too.
-// line[i] is the line of byte i.
+// plain returns a text as words in lower case, with one blank between two lines. So
+// a phrase is also found in an identifier and across the lines of a comment. line[i]
+// is the line number of byte i.
 func plain(text string) (words string, line []int) {
 	var b strings.Builder
 	number := 0
@@ -127,7 +127,8 @@ func misused(file, text string) []string {
 	return found
 }
 
-// tracked returns the files of the project, and those that git will be told of.
+// tracked returns the files of the project, including new ones that git does not
+// ignore.
 func tracked(t *testing.T) []string {
 	t.Helper()
 	listed, err := exec.Command("git", "-C", root, "ls-files", "--cached", "--others", "--exclude-standard").Output()
@@ -148,8 +149,8 @@ func tracked(t *testing.T) []string {
 	return files
 }
 
-// Code and pages use the field's words: those of CONTRIBUTING.md, and none of
-// the table above.
+// Code and pages use the usual words of the field: those of CONTRIBUTING.md, and
+// none of the table above.
 func TestWords(t *testing.T) {
 	for _, file := range tracked(t) {
 		for _, name := range misused(file, strings.ReplaceAll(file, "/", ". ")) {

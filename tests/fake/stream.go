@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// unsent is how much net/http's server buffers before the first bytes of an
-// answer leave by themselves. A cut before that is a cut before the answer.
+// unsent is how many bytes net/http's server buffers before it sends the first ones
+// without a flush. If the connection is cut before that, the client gets nothing.
 const unsent = 4096
 
 // stream is one answer on its way: the handler's http.ResponseWriter on one
@@ -107,7 +107,7 @@ func (s *stream) finish(end error) {
 	s.hangUp()
 }
 
-// leave is the client's side of the connection going away.
+// leave closes the client's side of the connection.
 func (s *stream) leave(why error) {
 	s.mu.Lock()
 	if s.left == nil {
@@ -118,7 +118,8 @@ func (s *stream) leave(why error) {
 	s.hangUp()
 }
 
-// response is what the client gets once something of the answer is there.
+// response returns what the client gets as soon as a part of the answer has been
+// sent.
 func (s *stream) response(req *http.Request) (*http.Response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -127,8 +127,8 @@ func send(req *http.Request, trace *httptrace.ClientTrace) ([]byte, error) {
 	return body, err
 }
 
-// serverRequest is what a server makes of the client's request: none of the
-// client's context values come along.
+// serverRequest returns the request as a server sees it, without the values of the
+// client's context.
 func serverRequest(req *http.Request, body []byte) *http.Request {
 	url := *req.URL
 	in := &http.Request{
@@ -153,8 +153,8 @@ func serverRequest(req *http.Request, body []byte) *http.Request {
 	return in
 }
 
-// serve runs the handler to its end. Only the agreed panic is a cut; another
-// one is a bug of the fake and must be seen.
+// serve runs the handler to its end. Only http.ErrAbortHandler cuts the connection.
+// Another panic is a bug of the fake and is not hidden.
 func serve(handler http.Handler, answer *stream, req *http.Request) {
 	defer func() {
 		switch value := recover(); value {

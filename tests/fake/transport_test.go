@@ -18,8 +18,8 @@ import (
 
 const host = "auth.example"
 
-// handlers are what a fake does; each is tried over Transport and over
-// TCP, and the client must see the same.
+// handlers are what a fake can do. Each is tried over Transport and over TCP, and
+// the client must see the same.
 var handlers = map[string]struct {
 	serve func(http.ResponseWriter, *http.Request)
 	check func(*testing.T, *http.Response, string, error)
@@ -202,8 +202,8 @@ func TestUnknownHostIsNeverReached(t *testing.T) {
 	}
 }
 
-// Both sides learn that the client gave up, and no goroutine stays behind: a
-// bubble ends only when all of its goroutines have.
+// Both sides notice that the client gave up, and no goroutine is left. A bubble ends
+// only when all of its goroutines have ended.
 func TestClientThatGivesUp(t *testing.T) {
 	for _, flushed := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

@@ -36,19 +36,19 @@ func (h *Harness) Check(ctx context.Context) (doctor.Report, error) {
 	return checker.Check(ctx)
 }
 
-// Network is what lies between the doctor and the token hosts: names, routes
-// and certificates. The zero Network knows auth.reltio.com, which answers TLS
-// with a certificate of an authority that the doctor trusts.
+// Network is the network between the doctor and the token hosts: names, routes and
+// certificates. The zero Network has the host auth.reltio.com, which speaks TLS with
+// a certificate of an authority that the doctor trusts.
 type Network struct {
-	// NoRoute lets every connection time out, as a security group does.
+	// NoRoute makes every connection time out, as a security group does.
 	NoRoute bool
 	// Refuse refuses every connection.
 	Refuse bool
-	// Certificate changes that of the token host before it is signed.
+	// Certificate changes the certificate of the token host before it is signed.
 	Certificate func(*x509.Certificate)
-	// Untrusted has it signed by an authority that is not trusted.
+	// Untrusted makes an authority sign it that is not trusted.
 	Untrusted bool
-	// Plain answers, and not with TLS.
+	// Plain makes the host answer without TLS.
 	Plain bool
 
 	mu        sync.Mutex

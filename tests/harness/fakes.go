@@ -16,7 +16,7 @@ const (
 	TokenURL = "https://auth.reltio.com/oauth/token"
 )
 
-// Fakes are the servers that one stack talks to, with what operators and jobs do.
+// Fakes has the servers of one stack, and methods for what operators and jobs do.
 type Fakes struct {
 	AWS    *fakeaws.Server
 	Reltio *fakereltio.Server
@@ -30,7 +30,7 @@ func NewFakes(awsOptions fakeaws.Options, reltioOptions fakereltio.Options) Fake
 // Add makes a connection as the template does, with nothing in its secrets.
 func (f Fakes) Add(name string) { AddTo(f.AWS, name) }
 
-// AddTo is Add where the function is not in this process.
+// AddTo is Add for a function that is not in this process.
 func AddTo(server *fakeaws.Server, name string) {
 	for _, kind := range []string{"config", "state", "lease"} {
 		server.PutParameter(ParameterName(name, kind), "{}")
@@ -64,14 +64,14 @@ type Token struct {
 	ValidUntil  time.Time `json:"valid_until"`
 }
 
-// Token reads the token secret; false while nothing was published.
+// Token reads the token secret. It returns false while nothing has been published.
 func (f Fakes) Token(name string) (Token, bool) {
 	document, ok := f.AWS.Secret(SecretName(name, "token"))
 	var token Token
 	return token, ok && json.Unmarshal([]byte(document), &token) == nil
 }
 
-// Alive reports whether a job that reads the secret now can work.
+// Alive reports whether the token that a job reads now is accepted.
 func (f Fakes) Alive(name string) bool {
 	token, ok := f.Token(name)
 	return ok && f.Reltio.Alive(token.AccessToken)

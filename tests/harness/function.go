@@ -8,9 +8,8 @@ import (
 	"reltio-token-rotator/tests/fake/lambda"
 )
 
-// Serve serves the fakes on loopback until the test ends and returns the
-// environment of the real function between them. aws and token are servers in
-// front of the fakes; nil is none.
+// Serve serves the fakes on loopback until the test ends. It returns the environment
+// of the real function. aws and token are servers in front of the fakes, or nil.
 func (f Fakes) Serve(t testing.TB, aws, token http.Handler) (environment []string) {
 	if aws == nil {
 		aws = f.AWS

@@ -53,10 +53,10 @@ type Harness struct {
 	// long as they are not replaced. Where one is io.Discard, nothing is made for
 	// it; see also Discard.
 	Logs, MetricLines io.Writer
-	// DirectListing spares a listing HTTP and the SDK where no fault changes the
-	// answer; see the List of the fake of AWS.
+	// DirectListing makes listings without HTTP and the SDK if no fault changes the
+	// answer. See List of the AWS fake.
 	DirectListing bool
-	// Network is what the doctor meets on the way to the token host.
+	// Network is the network between the doctor and the token host.
 	Network Network
 
 	hosts map[string]http.Handler
@@ -84,8 +84,8 @@ func New(t testing.TB, awsOptions fakeaws.Options, reltioOptions fakereltio.Opti
 	return h
 }
 
-// Host puts a server of the test's own behind a host name, in the place of the
-// one that is there. Call it before the first heartbeat.
+// Host replaces the server of a host name by one of the test's own. Call it before
+// the first heartbeat.
 func (h *Harness) Host(name string, handler http.Handler) { h.hosts[name] = handler }
 
 // Process returns a rotator as one Lambda process has it.
@@ -127,7 +127,7 @@ func (h *Harness) store(transport http.RoundTripper) *awsstore.Store {
 	}, Prefix)
 }
 
-// mean is the mean of what is drawn at random below a ceiling.
+// mean returns the mean of random values below a ceiling.
 func mean(ceiling time.Duration) time.Duration { return ceiling / 2 }
 
 type noMetrics struct{}

@@ -9,7 +9,7 @@ import (
 	fakeaws "reltio-token-rotator/tests/fake/aws"
 )
 
-// directLister lists without HTTP and the SDK where no fault changes the answer.
+// directLister lists without HTTP and the SDK if no fault changes the answer.
 type directLister struct {
 	server *fakeaws.Server
 	store  rotator.Lister

@@ -11,8 +11,8 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// A direct listing finds what the store finds, in the same time, with the same
-// calls, and meets the same faults.
+// A direct listing returns what the store returns, in the same time, with the same
+// calls and the same faults.
 func TestDirectListing(t *testing.T) {
 	for name, test := range map[string]func(h *harness.Harness){
 		"no connection": func(*harness.Harness) {},

@@ -7,8 +7,8 @@ import (
 	"reltio-token-rotator/tests/fake"
 )
 
-// Tap is a server that also passes the body of each of its replies to see, of one
-// that is cut too.
+// Tap returns a server that also passes the body of each response to see, including
+// responses that are cut.
 func Tap(server http.Handler, see func(body string)) fake.Connector { return tap{server, see} }
 
 type tap struct {
@@ -32,7 +32,7 @@ func (t tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.server.ServeHTTP(reply, r)
 }
 
-// copying keeps a copy of a reply's body.
+// copying keeps a copy of a response's body.
 type copying struct {
 	http.ResponseWriter
 	body bytes.Buffer

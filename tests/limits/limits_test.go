@@ -26,9 +26,9 @@ import (
 	"reltio-token-rotator/tests/harness/race"
 )
 
-// limits are the most calls and allocations of a run in this process, the SDK's
-// allocations included. They are about a tenth above what was measured; raise
-// them only for a reason.
+// limits are the largest allowed numbers of calls and allocations of a run in this
+// process, including the SDK's allocations. They are about a tenth above the
+// measured ones. Raise them only for a reason.
 var limits = map[string]struct {
 	state, refreshToken string
 	outcome             rotator.Outcome

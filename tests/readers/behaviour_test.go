@@ -97,8 +97,8 @@ func TestTheReadersKeepTheRules(t *testing.T) {
 	}
 }
 
-// benches are up to four processes of a kind with a fixture each: a scenario waits
-// more than it works.
+// benches are up to four processes of a kind with a fixture each, because a scenario
+// mostly waits.
 type benches struct {
 	t    *testing.T // that the processes end with
 	kind kind

@@ -106,8 +106,7 @@ func TestTheGoReaderNeedsOnlyTheSDK(t *testing.T) {
 	}
 }
 
-// The examples hold nothing of anyone's, and read the token as the stack allows
-// it.
+// The examples contain no real names, and read the token as the stack allows it.
 func TestTheExamplesHoldNothingOfAnyone(t *testing.T) {
 	private := map[string]*regexp.Regexp{
 		"an account number":    regexp.MustCompile(`\b[0-9]{12}\b`),
@@ -158,7 +157,7 @@ func TestEnoughLeft(t *testing.T) {
 			t.Run(c.name+" in "+shell, func(t *testing.T) {
 				find(t, shell)
 				folder := t.TempDir()
-				// What it would wait is said, and not waited.
+				// The script prints how long it would wait, and does not wait.
 				if err := os.WriteFile(filepath.Join(folder, "sleep"), []byte("#!/bin/sh\n"), 0o700); err != nil {
 					t.Fatal(err)
 				}

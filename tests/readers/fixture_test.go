@@ -122,7 +122,7 @@ func (w *fixture) report(do func()) {
 	w.onReport = do
 }
 
-// after does something a while later.
+// after does something after a time.
 func (w *fixture) after(d time.Duration, do func()) { time.AfterFunc(d, do) }
 
 // aws is Secrets Manager and Lambda.
@@ -188,7 +188,7 @@ func (w *fixture) api(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// other is another host, which refuses and hopes for the token.
+// other is another host, which answers 401 and must not get the token.
 func (w *fixture) other(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

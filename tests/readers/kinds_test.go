@@ -173,7 +173,7 @@ func node(t *testing.T) *exec.Cmd {
 	return command
 }
 
-// errOldNode: what the reader depends on does not run with this Node.js.
+// errOldNode means that the reader's dependencies do not run with this Node.js.
 var errOldNode = errors.New("this Node.js is older than 20")
 
 // buildNode does what npm run build does, outside of the tree.

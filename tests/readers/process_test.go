@@ -21,7 +21,7 @@ import (
 // callTimeout is how long a job's call may take on a busy machine.
 const callTimeout = 3 * time.Minute
 
-// process is a job: a program that carries out an order a line, see job.
+// process is a job: a program that executes one command a line. See job.
 type process struct {
 	orders io.Writer
 	lines  *bufio.Scanner

@@ -18,9 +18,9 @@ type crew struct {
 	calls, failed int
 }
 
-// TestNoCallFails is the promise of the readers: twenty jobs of each at once,
-// through refreshes that end the old token at once and tokens that another login
-// ended early; and beside them a job that reads the token once and keeps it.
+// TestNoCallFails tests the promise of the readers. Twenty jobs of each reader run
+// at once, while refreshes end the old token at once and another login ends tokens
+// early. Beside them, other jobs read the token once and keep it.
 func TestNoCallFails(t *testing.T) {
 	s := deploy(t)
 	crews := s.hire(t, howMany())
@@ -50,8 +50,8 @@ func TestNoCallFails(t *testing.T) {
 	}
 }
 
-// howMany jobs of a kind there are: all where nothing may be left out, and no
-// more than a developer's machine has time for elsewhere.
+// howMany returns the number of jobs of a kind: all of them in CI, and fewer on a
+// developer's machine.
 func howMany() int {
 	if os.Getenv("CI") != "" {
 		return jobs
@@ -168,7 +168,7 @@ func (s *stack) table(crews []*crew) string {
 	return text.String()
 }
 
-// The shell reader says to the real AWS CLI what the quick one takes.
+// The shell reader calls the real AWS CLI in the way that the quick one accepts.
 func TestTheShellReaderWithTheRealCLI(t *testing.T) {
 	s := deploy(t)
 	command := shell("bash")(t)
@@ -187,7 +187,7 @@ func TestTheShellReaderWithTheRealCLI(t *testing.T) {
 	}
 }
 
-// What runs in a container and in a Spark executor works across a refresh.
+// The examples for a container and for a Spark executor work across a refresh.
 func TestExamplesForWhereJobsRun(t *testing.T) {
 	s := deploy(t)
 	for name, command := range map[string]func(t *testing.T) *exec.Cmd{"ecs": s.ecs, "glue": s.glue} {

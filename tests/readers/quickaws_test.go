@@ -12,10 +12,10 @@ import (
 	"slices"
 )
 
-// The AWS CLI needs most of a second of a core to start: too long for twenty
-// jobs at once. Under the name aws this test's own program does for them the two
-// calls of the shell example, worded exactly as there, and nothing else. That
-// the real one takes them is TestTheShellExampleWithTheRealCLI's affair.
+// The AWS CLI needs most of a second of a core to start, which is too long for
+// twenty jobs at once. So this test's own program is called aws for them. It accepts
+// exactly the two calls of the shell example, and nothing else.
+// TestTheShellExampleWithTheRealCLI tests that the real CLI accepts them.
 
 // asQuickAWS makes the call if the program was started as aws.
 func asQuickAWS() {

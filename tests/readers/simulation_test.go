@@ -1,7 +1,6 @@
-// Package readers_test shows that jobs which read the token as rotator/reader
-// and the examples do are never left with a dead one: twenty of them at once,
-// through refreshes that end the old token at once and through tokens that
-// another login ended early.
+// Package readers_test tests that no call fails of jobs that read the token as
+// rotator/reader and the examples do. Twenty of them run at once, while refreshes
+// end the old token at once and another login ends tokens early.
 package readers_test
 
 import (
@@ -37,8 +36,8 @@ const (
 	pace = 7 * time.Second
 )
 
-// simulation is half a day of jobs, heartbeats a minute apart and hour-long
-// tokens, in a bubble.
+// simulation is half a day in a bubble, with jobs, a heartbeat a minute and tokens
+// that live an hour.
 type simulation struct {
 	*harness.Harness
 	network http.RoundTripper
@@ -68,7 +67,7 @@ func (s *simulation) secrets() *secretsmanager.Client {
 	})
 }
 
-// report is a job's three lines: it invokes the function.
+// report reports a token as a job does: it invokes the function.
 func (s *simulation) report(ctx context.Context, payload []byte) error {
 	s.reports.Add(1)
 	event, err := rotator.ParseEvent(payload)
@@ -79,8 +78,9 @@ func (s *simulation) report(ctx context.Context, payload []byte) error {
 	return err
 }
 
-// run lets jobs work until all refreshes and endings have been, and returns how
-// their calls ended. A job is a process of its own: client gives each its own.
+// run runs jobs until all refreshes and early endings are over, and returns how
+// their calls ended. Each job has a client of its own, because it stands for a
+// process.
 func (s *simulation) run(t *testing.T, client func() *http.Client) *tally {
 	var work sync.WaitGroup
 	ctx, end := context.WithCancel(t.Context())
@@ -156,9 +156,8 @@ func TestTheGoReader(t *testing.T) {
 	})
 }
 
-// The same hours with the usual reader: it keeps the token for an hour, as the
-// official caching clients do when they are not told otherwise, and takes a 401
-// for an answer.
+// The same hours with a usual reader. It keeps the token for an hour, as the
+// official caching clients do by default, and does not react to a 401.
 func TestANaiveReaderFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSimulation(t)

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 func runAll(m *testing.M) int {
 	flag.Parse()
-	// What runs at the same time waits more than it works.
+	// These tests run at the same time, because they mostly wait.
 	if err := flag.Set("test.parallel", "64"); err != nil {
 		panic(err)
 	}
@@ -49,7 +49,7 @@ func runAll(m *testing.M) int {
 }
 
 // stack is the real function, AWS and Reltio on loopback, for jobs that are
-// processes. Nothing sends heartbeats: the test refreshes when it wants to.
+// processes. Nothing sends heartbeats. The test refreshes explicitly.
 type stack struct {
 	function *lambda.Function
 	aws      *fakeaws.Server
@@ -115,13 +115,13 @@ func (s *stack) serveInvoke(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, `{"Message":"no such function"}`, http.StatusNotFound)
 }
 
-// letsIn reports whether a request has a live token.
+// letsIn reports whether the API accepts a request's token.
 func (s *stack) letsIn(r *http.Request) bool {
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	return s.reltio.Alive(token)
 }
 
-// serveEntity is Reltio's API where it is read.
+// serveEntity is Reltio's API for reading.
 func (s *stack) serveEntity(w http.ResponseWriter, r *http.Request) {
 	if !s.letsIn(r) {
 		w.WriteHeader(http.StatusUnauthorized)
@@ -130,7 +130,7 @@ func (s *stack) serveEntity(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "got "+r.PathValue("path"))
 }
 
-// serveAPI is Reltio's API where it is written.
+// serveAPI is Reltio's API for writing.
 func (s *stack) serveAPI(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	switch {
@@ -196,9 +196,9 @@ func (s *stack) forgetReports() {
 	clear(s.reports)
 }
 
-// endEarly is another login of the published token's user. The function counts a report when
-// its last refresh is over a minute old: instead of waiting, what the state says
-// of it is moved back.
+// endEarly is another login of the published token's user. The function accepts a
+// report only if its last refresh is over a minute old. Instead of waiting, the test
+// changes that time in the state.
 func (s *stack) endEarly(t *testing.T) {
 	t.Helper()
 	name := harness.ParameterName("default", "state")

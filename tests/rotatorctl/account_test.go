@@ -1,7 +1,6 @@
-// Package rotatorctl_test does with a stack what operators do, with the real
-// program, against an account on loopback: the fake of AWS's stores, with the
-// real rotator behind its Lambda API. cmd/deploy-local does the same with a
-// stack that is deployed to an emulator.
+// Package rotatorctl_test runs the operator's program against an account on
+// loopback: the fake of AWS's stores, with the real rotator behind its Lambda API.
+// cmd/deploy-local does the same with a stack that is deployed to an emulator.
 package rotatorctl_test
 
 import (
@@ -44,7 +43,7 @@ type account struct {
 	stacks    map[string]*fakeStack
 	fails     map[string]fakeEvent // stacks whose next change fails, and why
 	log       []logEvent
-	// schedule is ENABLED, DISABLED or "" where it is gone.
+	// schedule is ENABLED, DISABLED, or "" if it was deleted.
 	schedule      string
 	alarm         string // the state of the alarm
 	subscriptions string // what ListSubscriptionsByTopic shows
@@ -80,7 +79,7 @@ func newAccount(t *testing.T, options reltio.Options) *account {
 	return a
 }
 
-// heartbeat is the metric line of one so long ago.
+// heartbeat adds the metric line of a heartbeat so long ago.
 func (a *account) heartbeat(age time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -153,7 +152,8 @@ func deniedJSON(w http.ResponseWriter, action string) {
 	fmt.Fprintf(w, `{"__type":"AccessDeniedException","message":"User is not authorized to perform: %s"}`, action)
 }
 
-// environment is what the operator's shell has: nothing of whoever runs the test.
+// environment is the environment of the operator's shell. It has nothing of the user
+// who runs the test.
 func (a *account) environment() []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + a.home, "TMPDIR=" + filepath.Join(a.home, "tmp"), "TERM=xterm", "TZ=Europe/Berlin",

@@ -170,8 +170,8 @@ func (a *account) executeChangeSet(s *fakeStack) {
 		s.parameters[key] = value
 	}
 	if !create && !same(s.changeTags, s.tags) {
-		// As AWS: the stack's tags are the parameter's too, and with them it
-		// writes the template's value again.
+		// As at AWS, the parameter gets the stack's tags. When they change,
+		// CloudFormation also writes the template's value again.
 		a.AWS.PutParameter(harness.ParameterName(cmp.Or(s.connection, "default"), "config"), "{}")
 	}
 	s.tags, s.status = s.changeTags, "UPDATE_COMPLETE"

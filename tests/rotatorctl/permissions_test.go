@@ -31,7 +31,7 @@ func (a *asks) note(command string, actions []string) {
 
 var policyBlock = regexp.MustCompile("(?s)\n`([a-z-]+)`[^\n]*\n\n```json\n(.*?)\n```")
 
-// documented are the actions of the policies in docs/deploying.md by command,
+// documented returns the actions of the policies in docs/deploying.md by command,
 // without those of sam and of CloudFormation.
 func documented(t *testing.T) map[string][]string {
 	t.Helper()

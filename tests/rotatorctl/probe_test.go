@@ -190,7 +190,7 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// What goes wrong is said, and nothing is recommended from it.
+// A failure is reported, and no setting is recommended because of it.
 func TestProbeThatFails(t *testing.T) {
 	w := newTenant(t, reltio.Options{}, map[string]any{"refresh_token": "dead"})
 	text, status := w.probe(t, w.api()...)

@@ -14,8 +14,8 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// A profile that "aws login" made: the session is found, and a stack that exists
-// is seen to exist.
+// With a profile of "aws login", the program finds the session and the existing
+// stack.
 func TestAProfileOfAWSLogin(t *testing.T) {
 	a := newAccount(t, reltio.Options{})
 	const session = "arn:aws:iam::123456789012:user/operator"
@@ -51,7 +51,7 @@ func TestAProfileOfAWSLogin(t *testing.T) {
 	}
 }
 
-// Values with blanks and quotes reach AWS through make as they were given.
+// Values with blanks and quotes reach AWS through make unchanged.
 func TestMakePassesValues(t *testing.T) {
 	if _, err := exec.LookPath("make"); err != nil {
 		if os.Getenv("CI") != "" {

@@ -66,8 +66,8 @@ func runScripts(t *testing.T, seen *asks) {
 
 func accountOf(ts *testscript.TestScript) *account { return ts.Value("account").(*account) }
 
-// runScripted is "rotatorctl STATUS ARGUMENT...": the program, its exit status,
-// and what every screen keeps to: 80 columns, no control character.
+// runScripted is "rotatorctl STATUS ARGUMENT...". It checks the program's exit
+// status and that its output has at most 80 columns and no control character.
 func runScripted(ts *testscript.TestScript, program string, seen *asks, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("rotatorctl STATUS ARGUMENT...")
@@ -110,7 +110,7 @@ func assertAsked(ts *testscript.TestScript, neg bool, args []string) {
 
 var instant = regexp.MustCompile(`\{\{([+-][0-9a-z]+)\}\}`)
 
-// arrange makes the account as a script wants it, and looks at it.
+// arrange changes the account as a script says, and checks it.
 func arrange(ts *testscript.TestScript, neg bool, args []string) {
 	a := accountOf(ts)
 	need := func(n int) {

@@ -68,7 +68,7 @@ func TestSeedingAtATerminalLeavesNoTraces(t *testing.T) {
 	}
 }
 
-// flat is a text on one line, as it was before it was wrapped.
+// flat returns a text on one line, as it was before it was wrapped.
 func flat(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func mapKeys(m map[string]string) (keys []string) {
@@ -147,7 +147,8 @@ func TestSeedingFromAFileOrStandardInput(t *testing.T) {
 	}
 }
 
-// What the function could not use is refused before anything is written.
+// Credentials that the function could not use are refused before anything is
+// written.
 func TestUnusableCredentialsAreNotWritten(t *testing.T) {
 	for document, says := range map[string]string{
 		"":                      "is empty",

@@ -13,8 +13,8 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// Pasted text with line ends never answers the question after it, however it
-// arrives: as one piece, in two, or with the terminal's marks around it.
+// Pasted text with line ends never answers the next question, whether it arrives in
+// one piece, in two, or with the terminal's marks around it.
 func TestAPasteWithLineEndsAnswersOneQuestion(t *testing.T) {
 	const mark, end = "\x1b[200~", "\x1b[201~"
 	secret := random()
@@ -69,7 +69,7 @@ func pasteOnce(t *testing.T, name, secret, keys string) {
 	}
 }
 
-// Two sets: both are asked for, checked and written.
+// The program asks for both credential sets, checks them and writes them.
 func TestSeedingTwoSetsAtATerminal(t *testing.T) {
 	a := newAccount(t, reltio.Options{Users: map[string]string{"second": "password"}})
 	_, refreshToken := a.Reltio.Login()
@@ -133,7 +133,8 @@ func TestMFAIsAskedForAtTheTerminal(t *testing.T) {
 	}
 }
 
-// What deletes asks for the name, and changes nothing when it is another.
+// Commands that delete ask for the name. If another one is typed, they change
+// nothing.
 func TestRemovingAsksForTheName(t *testing.T) {
 	a := newAccount(t, reltio.Options{})
 	project, err := filepath.Abs("../..")
@@ -214,7 +215,7 @@ func TestProbeAsks(t *testing.T) {
 	}
 }
 
-// At a terminal, trouble is in color and nothing else is.
+// At a terminal, only problems are printed in color.
 func TestColorIsForTroubleAlone(t *testing.T) {
 	const red, plain = "\x1b[31m", "\x1b[0m"
 	a := newAccount(t, reltio.Options{})

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// watcher looks, again and again, at the arguments and the environment of every
-// process of this machine and at every file below a folder.
+// watcher repeatedly reads the arguments and the environment of every process of
+// this machine, and every file below a folder.
 type watcher struct {
 	folder  string
 	secrets []string
@@ -69,7 +69,7 @@ func (w *watcher) look(path string) {
 	}
 }
 
-// whole waits until everything was looked at once from beginning to end.
+// whole waits until everything has been read once from beginning to end.
 func (w *watcher) whole() {
 	for until := w.rounds.Load() + 2; w.rounds.Load() < until; {
 		time.Sleep(time.Millisecond)
@@ -83,7 +83,7 @@ func (w *watcher) places() []string {
 	return slices.Sorted(maps.Keys(w.seen))
 }
 
-// The watcher itself must be able to see.
+// This tests the watcher itself.
 func TestTracesAreSeen(t *testing.T) {
 	folder := t.TempDir()
 	for place, leave := range map[string]func(secret string) *exec.Cmd{

@@ -10,9 +10,9 @@ import (
 	"reltio-token-rotator/tests/harness/race"
 )
 
-// Whatever the number of connections that are due at the same moment, their
-// tokens are there as soon as the limits allow, no limit is touched, and as many
-// heartbeats take part as it needs.
+// However many connections are due at the same moment, their tokens are published as
+// soon as the limits allow, no limit is exceeded, and as many heartbeats as
+// necessary take part.
 func TestAllDueAtOnce(t *testing.T) {
 	for _, c := range []struct {
 		connections, sets int
@@ -55,8 +55,8 @@ func TestTheMostUrgentFirst(t *testing.T) {
 		s := newFixture(t, connections, 1)
 		ends := map[string]time.Time{}
 		for i, name := range s.names {
-			// All within their windows, in no order of the names: 7 and 120 have no
-			// factor in common.
+			// All of them are within their windows, and not in the order of their
+			// names, because 7 and 120 have no common factor.
 			end := s.begun.Add(time.Duration(60+4*(i*7%connections)) * time.Second)
 			s.putState(name, end.Add(-time.Hour), end)
 			ends[name] = end
@@ -77,9 +77,9 @@ func TestTheMostUrgentFirst(t *testing.T) {
 	})
 }
 
-// Heartbeats that come 20 s early find another run at work. Both together are
-// above the limit of Parameter Store then, and some leases are refused; nothing
-// is done twice, and the next heartbeats do what is left.
+// A heartbeat that comes 20 s early begins while another run is active. Both
+// together exceed the limit of Parameter Store, and some leases are refused. No
+// refresh is made twice, and the next heartbeats do the rest.
 func TestHeartbeatsThatComeEarly(t *testing.T) {
 	const connections = 150
 	synctest.Test(t, func(t *testing.T) {

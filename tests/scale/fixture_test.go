@@ -139,8 +139,8 @@ func (s *fixture) beat(minute int) {
 	}
 }
 
-// wantNothingRefused: no run failed, Parameter Store refused no write, and the
-// token endpoint no request.
+// wantNothingRefused checks that no run failed, that Parameter Store refused no
+// write, and that the token endpoint refused no request.
 func (s *fixture) wantNothingRefused() {
 	s.t.Helper()
 	for _, err := range s.failures {

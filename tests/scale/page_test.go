@@ -68,8 +68,8 @@ func readPage(t *testing.T) page {
 	return p
 }
 
-// want holds a number of the page to what was found, give or take a tenth: the
-// SDK's pauses are random.
+// want compares a number of the page with the measured one. They may differ by a
+// tenth, because the SDK's pauses are random.
 func (p page) want(t *testing.T, row string, connections int, found float64) {
 	t.Helper()
 	said, ok := p[row][connections]

@@ -22,8 +22,9 @@ func between(sets int) time.Duration {
 	return 49*time.Minute + 30*time.Second
 }
 
-// Two thousand connections that have run for long are served within each
-// heartbeat, at no limit but the listing's, whose refused pages are asked again.
+// Two thousand connections in steady operation are served within each heartbeat. The
+// only limit that they reach is the listing's, whose refused pages are requested
+// again.
 func TestSteady(t *testing.T) {
 	for _, c := range []struct{ connections, sets int }{{100, 1}, {300, 1}, {1000, 1}, {2000, 1}, {100, 2}, {300, 2}, {1000, 2}} {
 		connections := c.connections
@@ -57,8 +58,8 @@ func TestSteady(t *testing.T) {
 	}
 }
 
-// settle gives every connection a state as it has one when all has run for
-// long: the tokens' ends lie evenly.
+// settle gives every connection the state that it has in steady operation, with the
+// expiries of the tokens spread evenly.
 func (s *fixture) settle() {
 	for i, name := range s.names {
 		refreshed := s.begun.Add(-between(s.sets) * time.Duration(i) / time.Duration(len(s.names)))

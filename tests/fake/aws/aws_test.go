@@ -22,15 +22,15 @@ import (
 	"reltio-token-rotator/tests/fake/aws"
 )
 
-// What the server does as AWS does is tried in tests/contract, with emulators
-// for witnesses. Here is what no emulator has: time, faults, and the hooks.
+// tests/contract compares the server's behaviour with emulators. These tests are
+// about what no emulator has: time, faults and hooks.
 
 type clients struct {
 	secrets *secretsmanager.Client
 	ssm     *ssm.Client
 }
 
-// connect returns clients in the process that try once.
+// connect returns clients within the process that do not retry.
 func connect(server *aws.Server) clients {
 	client := &http.Client{Transport: fake.Transport(map[string]http.Handler{"aws.test": server})}
 	who := sdk.CredentialsProviderFunc(func(context.Context) (sdk.Credentials, error) {

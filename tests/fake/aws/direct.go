@@ -59,7 +59,7 @@ func (s *Server) page(names []string) (found []Listed) {
 	return found
 }
 
-// matches reports whether an injected fault would hit a call.
+// matches reports whether an injected fault matches a call.
 func (f *Fault) matches(operation, name string) bool {
 	return f.Times != 0 && (f.Operation == "" || f.Operation == operation) && strings.HasSuffix(name, f.Name)
 }

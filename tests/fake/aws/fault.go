@@ -7,28 +7,28 @@ import (
 	"time"
 )
 
-// When says where in a call a fault strikes.
+// When says at which point of a call a fault occurs.
 type When int
 
 const (
-	// Before fails the call without any effect.
+	// Before makes the call fail without any effect.
 	Before When = iota
-	// After lets the call have its effect and loses or replaces its answer.
+	// After makes the call take effect and loses or replaces its answer.
 	After
-	// Slow only delays: the call has its effect and its answer, after Latency.
+	// Slow only delays the call. It takes effect and is answered after Latency.
 	Slow
 )
 
-// Fault is something that goes wrong, or slowly, with calls that match it. A
-// call meets the first fault that matches.
+// Fault is a failure or a delay of the calls that match it. A call gets the first
+// fault that matches.
 type Fault struct {
 	// Operation is the name of the operation, such as "PutParameter"; "" is any.
 	Operation string
 	// Name is a suffix of the secret's or parameter's name, or of the listed
 	// path; "" is any. A secret asked for by ARN has the ARN as its name here.
 	Name string
-	// Times is how many calls are hit: 0 means one, a negative number all until
-	// ClearFaults.
+	// Times is how many calls get the fault. 0 means one, and a negative number all
+	// until ClearFaults.
 	Times int
 	// When is Before, After or Slow.
 	When When
@@ -42,20 +42,20 @@ type Fault struct {
 	// Latency delays the call before its effect, and in addition to
 	// Options.Latency.
 	Latency time.Duration
-	// Hang never answers: the connection is cut when the client gives up.
+	// Hang never answers. The connection is cut when the client gives up.
 	Hang bool
-	// Lag makes a listing show what was there so long ago.
+	// Lag makes a listing show what existed so long ago.
 	Lag time.Duration
 }
 
-// Call is one call as SetFaults sees it.
+// Call is one call, as the function of SetFaults sees it.
 type Call struct {
 	// Operation is the name of the operation, and Name the secret's, the
 	// parameter's (without a selector) or the listed path.
 	Operation, Name string
 }
 
-// Inject adds a fault behind those that are there.
+// Inject adds a fault after the existing ones.
 func (s *Server) Inject(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,16 +70,16 @@ func (s *Server) ClearFaults() {
 	s.faults = nil
 }
 
-// SetFaults sets the function that each call asks for its fault when no injected
-// one matches; false is none. Nil removes it. Operation, Name and Times of what
-// it returns count for nothing.
+// SetFaults sets the function that returns the fault of each call that no injected
+// fault matches. It returns false for no fault. Nil removes the function. Operation,
+// Name and Times of the faults that it returns are ignored.
 func (s *Server) SetFaults(choose func(Call) (Fault, bool)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.choose = choose
 }
 
-// fault returns a call's fault. Where there is none it is a delay of nothing.
+// fault returns a call's fault. If there is none, that is a delay of 0.
 func (s *Server) fault(operation, name string) Fault {
 	s.mu.Lock()
 	fault, found := s.takeFault(operation, name)
@@ -94,7 +94,7 @@ func (s *Server) fault(operation, name string) Fault {
 	return fault
 }
 
-// takeFault uses up one hit of the first injected fault that matches. The caller
+// takeFault returns the first injected fault that matches and counts it. The caller
 // holds the lock.
 func (s *Server) takeFault(operation, name string) (Fault, bool) {
 	for _, f := range s.faults {
@@ -111,7 +111,7 @@ func (s *Server) takeFault(operation, name string) (Fault, bool) {
 
 func (f Fault) strikes(at When) bool { return f.When == at }
 
-// strike returns the error to answer with, or does not return.
+// strike returns the error for the answer, or does not return.
 func (f Fault) strike(r *http.Request) error {
 	if f.Hang {
 		<-r.Context().Done()

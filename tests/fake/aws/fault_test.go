@@ -49,7 +49,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// The function is asked where no injected fault matches.
+// The function is called if no injected fault matches.
 func TestSetFaults(t *testing.T) {
 	server := aws.New(aws.Options{})
 	var asked []aws.Call

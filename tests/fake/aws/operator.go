@@ -15,9 +15,9 @@ type VersionInfo struct {
 	CreatedAt time.Time
 }
 
-// What follows is what an operator does and what a test looks at: no faults, no
-// throttling, no hook and no counters. A write that AWS would refuse panics,
-// because it is a mistake of the test.
+// The following methods are for what an operator does and what a test reads. They
+// have no faults, no throttling, no hook and no counters. A write that AWS would
+// refuse panics, because it is a mistake of the test.
 
 // PutSecret makes value the secret's current version, as an operator with the
 // AWS CLI would, and creates the secret if need be. It returns the version's id.
@@ -27,7 +27,7 @@ func (s *Server) PutSecret(name, val string) (versionID string) {
 	return id
 }
 
-// TryPutSecret is PutSecret where AWS may refuse the write.
+// TryPutSecret is PutSecret, but AWS may refuse the write.
 func (s *Server) TryPutSecret(name, val string) (versionID string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,8 +43,8 @@ func (s *Server) TryPutSecret(name, val string) (versionID string, err error) {
 	return id, err
 }
 
-// CreateSecret makes a secret without a value, as CloudFormation does where the
-// template gives none. One that is there stays as it is.
+// CreateSecret creates a secret without a value, as CloudFormation does if the
+// template has none. It does not change an existing secret.
 func (s *Server) CreateSecret(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,7 +55,7 @@ func (s *Server) CreateSecret(name string) {
 	must(err)
 }
 
-// Secret returns the value that is AWSCURRENT; false where there is none.
+// Secret returns the value of AWSCURRENT, or false if there is none.
 func (s *Server) Secret(name string) (val string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,8 +70,8 @@ func (s *Server) Secret(name string) (val string, ok bool) {
 	return v.info().Value, true
 }
 
-// SecretVersions returns the secret's versions by their ids, those without a
-// label included; none where there is no such secret.
+// SecretVersions returns the secret's versions by their ids, including those without
+// a label. It returns none if the secret does not exist.
 func (s *Server) SecretVersions(name string) map[string]VersionInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,8 +108,8 @@ func (s *Server) PutParameter(name, val string) int64 {
 	return number
 }
 
-// Parameter returns a parameter's latest value, decrypted, and its version;
-// false where there is none.
+// Parameter returns a parameter's latest value, decrypted, and its version, or false
+// if it does not exist.
 func (s *Server) Parameter(name string) (val string, version int64, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,16 +120,17 @@ func (s *Server) Parameter(name string) (val string, version int64, ok bool) {
 	return p.latest().value, p.latest().number, true
 }
 
-// DeleteParameter removes a parameter; one that is not there is no error.
+// DeleteParameter removes a parameter. It is no error if the parameter does not
+// exist.
 func (s *Server) DeleteParameter(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, _ = s.deleteParameter(deleteParameterInput{name})
 }
 
-// Stale makes the next reads of every parameter whose name ends in suffix show
-// the version before the latest, and nothing where there is only one. Reads of
-// a chosen version are not touched.
+// Stale makes the next reads of every parameter whose name ends in suffix show the
+// version before the latest, or nothing if there is only one. It does not affect
+// reads of a chosen version.
 func (s *Server) Stale(suffix string, reads int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -42,7 +42,7 @@ type revision struct {
 
 func (p *parameter) latest() revision { return p.history[len(p.history)-1] }
 
-// latestBy is read, of what was written by an instant.
+// latestBy returns the latest revision that was written by an instant.
 func (p *parameter) latestBy(instant time.Time) (revision, bool) {
 	r, seen := p.read()
 	for i := len(p.history) - 1; seen && r.written.After(instant); i-- {
@@ -55,7 +55,7 @@ func (p *parameter) latestBy(instant time.Time) (revision, bool) {
 }
 
 // read returns the revision that a read sees, which may be the one before the
-// latest; false means that the parameter is not seen at all.
+// latest. false means that the read finds no parameter.
 func (p *parameter) read() (revision, bool) {
 	if p.stale == 0 {
 		return p.latest(), true
@@ -76,7 +76,7 @@ func (p *parameter) at(number int64) (revision, bool) {
 	return revision{}, false
 }
 
-// write adds a revision: "Version" counts the writes.
+// write adds a revision. Version counts the writes.
 func (p *parameter) write(value string) int64 {
 	number := int64(1)
 	if len(p.history) > 0 {
@@ -114,7 +114,7 @@ func (p *parameter) show(r revision, decrypted bool) parameterOutput {
 	}
 }
 
-// checkName holds a name against the rules for new parameters.
+// checkName checks a name by the rules for new parameters.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 func checkName(name string) error {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-"
@@ -133,8 +133,8 @@ func checkName(name string) error {
 	return nil
 }
 
-// checkValue holds a value against the rules: 1 byte to 4 KB, and no reference
-// to another parameter.
+// checkValue checks a value by the rules: 1 byte to 4 KB, and no reference to
+// another parameter.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 func checkValue(value string) error {
 	_, afterBraces, nested := strings.Cut(value, "{{")
@@ -150,7 +150,7 @@ func checkValue(value string) error {
 	return nil
 }
 
-// bucket is a token bucket that holds the tokens of a second, at least one.
+// bucket is a token bucket of the size of one second, and of at least one token.
 type bucket struct {
 	rate, level float64
 	filled      time.Time
@@ -160,8 +160,8 @@ func newBucket(rate float64) bucket {
 	return bucket{rate: rate, level: math.Max(1, rate), filled: time.Now()}
 }
 
-// take reports whether there is one more to take. A bucket without a rate never
-// runs dry.
+// take takes a token and reports whether there was one. A bucket without a rate is
+// never empty.
 func (b *bucket) take() bool {
 	if b.rate <= 0 {
 		return true

@@ -66,8 +66,8 @@ func (v value) equal(other value) bool {
 
 func (v value) absent() bool { return v.text == nil && v.binary == nil }
 
-// check refuses what is not one value of a possible size. The SDKs do not check
-// the sizes; the API pages give 1 to 65536.
+// check refuses anything that is not one value of a possible size. The SDKs do not
+// check the size. The API pages say 1 to 65536 bytes.
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
 func (v value) check() error {
 	size := len(v.binary)
@@ -83,8 +83,8 @@ func (v value) check() error {
 	return nil
 }
 
-// arn ends in six characters that AWS draws at random; here they come from the
-// name, so that two runs see the same.
+// arn returns an ARN. Its last six characters are random at AWS. Here they depend on
+// the name, so that two runs have the same.
 func (s *secret) arn() string {
 	sum := sha256.Sum256([]byte(s.name))
 	return arnPrefix + s.name + "-" + hex.EncodeToString(sum[:3])
@@ -171,8 +171,8 @@ func (s *secret) prune() {
 
 func (v *version) labels() []string { return slices.Sorted(maps.Keys(v.stages)) }
 
-// find returns the secret with a name or an ARN, complete or without its random
-// end, also when it is scheduled for deletion.
+// find returns the secret with a name or an ARN, with or without the ARN's random
+// end. It also finds a secret that is scheduled for deletion.
 func (s *Server) find(id string) (*secret, error) {
 	name, isARN := strings.CutPrefix(id, arnPrefix)
 	found := s.secrets[name]

@@ -16,7 +16,7 @@ type secretID struct{ SecretId string }
 
 func (i secretID) subject() string { return i.SecretId }
 
-// secretRef begins every answer about a secret.
+// secretRef is the beginning of every answer about a secret.
 type secretRef struct {
 	ARN  string
 	Name string

@@ -48,7 +48,7 @@ type Options struct {
 	RecreateAfter time.Duration
 }
 
-// Server is the fake. Its methods may be called at any time, from a hook too.
+// Server is the fake. Its methods may be called at any time, also from a hook.
 type Server struct {
 	options    Options
 	operations map[string]operation
@@ -171,7 +171,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, service, name, result, err)
 }
 
-// arrive counts a call and returns the hook.
+// arrive counts a call and returns the hook function.
 func (s *Server) arrive(name string, size int) func(operation, name string, before bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -180,7 +180,7 @@ func (s *Server) arrive(name string, size int) func(operation, name string, befo
 	return s.hook
 }
 
-// perform executes a call; a listing sees what was there lag ago.
+// perform executes a call. A listing sees what existed lag ago.
 func (s *Server) perform(c call, lag time.Duration) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -215,7 +215,8 @@ type call struct {
 	do      func() (any, error)
 }
 
-// request is what every request can do: name the thing that it is about.
+// request is implemented by every request: it names the secret or parameter that the
+// request is about.
 type request interface{ subject() string }
 
 func handle[In request, Out any](do func(In) (Out, error)) operation {
@@ -230,7 +231,7 @@ func handle[In request, Out any](do func(In) (Out, error)) operation {
 	}
 }
 
-// apiError is an error as AWS words it.
+// apiError is an error in the form of AWS.
 type apiError struct {
 	code, message string
 	status        int
@@ -238,7 +239,7 @@ type apiError struct {
 
 func (e *apiError) Error() string { return e.code + ": " + e.message }
 
-// refuse makes a client's error; both services answer those with status 400.
+// refuse returns a client error. Both services answer those with status 400.
 func refuse(code, message string) error {
 	return &apiError{code: code, message: message, status: http.StatusBadRequest}
 }

@@ -16,8 +16,7 @@ type putParameterInput struct {
 	Value     string
 	Type      string
 	Overwrite bool
-	// Taken and not kept: nothing here depends on them. Another tier than
-	// Standard is refused.
+	// These fields are accepted and ignored. A tier other than Standard is refused.
 	Description string
 	KeyId       string
 	Tier        string
@@ -90,8 +89,8 @@ func (i getParameterInput) subject() string {
 
 type getParameterOutput struct{ Parameter parameterOutput }
 
-// getParameter reads one parameter, or with "name:version" one of its versions,
-// which are never stale: a version either is there or not.
+// getParameter reads one parameter, or with "name:version" one of its versions.
+// Versions are never stale.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html
 func (s *Server) getParameter(in getParameterInput) (getParameterOutput, error) {
 	name, selector, selects := strings.Cut(in.Name, ":")
@@ -212,7 +211,8 @@ func (s *Server) getParametersByPath(in getParametersByPathInput) (getParameters
 	return out, nil
 }
 
-// below returns the sorted names in a path: all, or those on the next level.
+// below returns the sorted names below a path: all of them, or those on the next
+// level.
 func (s *Server) below(path string, recursive bool) []string {
 	prefix := strings.TrimSuffix(path, "/") + "/"
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(s.parameters)), func(name string) bool {

@@ -20,8 +20,8 @@ import (
 // rotate is the real function.
 var rotate binary.Once
 
-// TestMain also makes this test binary a function that misbehaves on demand: the
-// real one has no such habits.
+// TestMain also makes this test binary a function that misbehaves on demand, because
+// the real one cannot.
 func TestMain(m *testing.M) {
 	switch os.Getenv("BEHAVE_AS") {
 	case "function":

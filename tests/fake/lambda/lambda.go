@@ -73,7 +73,7 @@ type Line struct {
 	Text    string
 }
 
-// Result is what became of an invocation.
+// Result is the result of an invocation.
 type Result struct {
 	// Payload is what the function answered: its return value, or where it
 	// failed the error as JSON.
@@ -82,20 +82,21 @@ type Result struct {
 	ErrorType    string
 	ErrorMessage string
 	RequestID    string
-	// TraceID came with the event; the AWS SDK sends it along as X-Amzn-Trace-Id
-	// with every call that the invocation makes.
+	// TraceID came with the event. The AWS SDK sends it as X-Amzn-Trace-Id with
+	// every call of the invocation.
 	TraceID string
 	// Process is the process that ran it, from 1.
 	Process int
-	// Duration is from the event's delivery to the process's next question,
-	// without InitDuration.
+	// Duration is the time from the event's delivery to the process's next request
+	// for an event, without InitDuration.
 	Duration time.Duration
-	// InitDuration is how long a new process took to get ready, 0 for a used one.
+	// InitDuration is how long a new process took until it was ready. It is 0 for a
+	// process that was used before.
 	InitDuration time.Duration
 }
 
-// Function is a deployed function. Its methods may be called at any time from
-// any goroutine but one that holds up its processes' output.
+// Function is a deployed function. Its methods may be called at any time from any
+// goroutine, except in the call of Output.
 type Function struct {
 	config Config
 
@@ -119,15 +120,15 @@ func Start(config Config) (*Function, error) {
 	return &Function{config: config, alive: map[*process]bool{}}, nil
 }
 
-// Invoke runs one event and waits for its end. A function that fails, crashes
-// or takes too long is a Result; the error says that there is none. When ctx
-// ends, Invoke returns, and the invocation continues, as with Lambda.
+// Invoke runs one event and waits for its end. If the function fails, crashes or
+// takes too long, this is in the Result. The error means that there is no Result.
+// When ctx ends, Invoke returns, and the invocation continues, as with Lambda.
 func (f *Function) Invoke(ctx context.Context, payload []byte) (Result, error) {
 	return f.InvokeAs(ctx, newRequestID(), payload)
 }
 
-// InvokeAs is Invoke with a request id: Lambda's retries of an event use the
-// first one's again.
+// InvokeAs is Invoke with a request id. Lambda uses the same request id again when
+// it retries an event.
 func (f *Function) InvokeAs(ctx context.Context, requestID string, payload []byte) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{RequestID: requestID}, err
@@ -154,10 +155,10 @@ func (f *Function) InvokeAs(ctx context.Context, requestID string, payload []byt
 	}
 }
 
-// Kill ends every process that is in the middle of an invocation with SIGKILL
-// and waits until they are gone, so that nothing comes from them any more. It
-// returns how many they were. Their invocations end with ExitError, and the next
-// ones get new processes. A hook of another fake may call it.
+// Kill ends every process that is in an invocation with SIGKILL, and waits until
+// they have ended, so that they send nothing more. It returns their number. Their
+// invocations end with ExitError, and the next ones get new processes. A hook of
+// another fake may call it.
 func (f *Function) Kill() int {
 	f.mu.Lock()
 	var busy []*process

@@ -171,8 +171,8 @@ func TestAProcessIsFrozenBetweenInvocations(t *testing.T) {
 		var out lines
 		f := start(t, lambda.Config{Freeze: freeze, Output: out.add})
 		answered(t, f, does(t, event{Tick: true, Sleep: 50 * time.Millisecond}))
-		// A signal takes effect in its own time: what counts is whether it is
-		// silent for long.
+		// A signal takes effect after some time, so the test checks whether the
+		// process prints nothing for long.
 		time.Sleep(50 * time.Millisecond)
 		before := len(out.texts())
 		time.Sleep(200 * time.Millisecond)

@@ -42,7 +42,7 @@ func newOutput(tell func(line string)) (*output, *os.File, error) {
 	return o, write, nil
 }
 
-// readAll passes on what is there; true at the end of the output.
+// readAll passes on what can be read. It returns true at the end of the output.
 func (o *output) readAll() (ended bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

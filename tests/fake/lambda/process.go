@@ -44,9 +44,10 @@ func startProcess(config Config, number int) (*process, error) {
 	p.cmd = exec.Command(config.Binary)
 	p.cmd.Env = environment(config.Env, listener.Addr().String(), number)
 	p.cmd.Stdout, p.cmd.Stderr = stdout, stdout
-	// A group of its own: a Ctrl-C at the terminal is for the one who runs the
-	// function, and a frozen process whose parent dies gets a SIGHUP and a
-	// SIGCONT from the system (POSIX, orphaned process groups) instead of staying.
+	// The process gets a process group of its own, so that Ctrl-C at the terminal
+	// does not reach it. And if its parent dies while it is frozen, the system sends
+	// it SIGHUP and SIGCONT (POSIX, orphaned process groups), so that it does not
+	// stay.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
 		_ = listener.Close()
@@ -131,7 +132,7 @@ func (p *process) lastWords() string {
 	return "Runtime exited with error: " + p.exit.Error()
 }
 
-// fail sets the error as Lambda words its own.
+// fail sets an error in the form of Lambda's own.
 func (r *Result) fail(errorType, message string) {
 	r.ErrorType = errorType
 	r.ErrorMessage = fmt.Sprintf("RequestId: %s Error: %s", r.RequestID, message)

@@ -75,7 +75,7 @@ func TestTheRealFunctionKilledAfterTheGrant(t *testing.T) {
 	if !killed.Load() {
 		t.Fatal("it was not killed")
 	}
-	// The lease of the dead process stands until its time is over.
+	// The lease of the dead process is held until its time is over.
 	if got := s.outcome(t, `{}`); got != rotator.Busy {
 		t.Errorf("the heartbeat after: %s, want busy", got)
 	}

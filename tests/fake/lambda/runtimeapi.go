@@ -35,7 +35,7 @@ func qualified(arn, qualifier string) string {
 	return arn + ":" + qualifier
 }
 
-// answer is what a process said about its invocation.
+// answer is a process's answer to its invocation.
 type answer struct {
 	payload                 []byte
 	errorType, errorMessage string
@@ -67,7 +67,7 @@ func newRuntimeAPI(exited <-chan struct{}) *runtimeAPI {
 // ServeHTTP implements http.Handler.
 func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
 
-// deliver answers the process's question; false when it has ended.
+// deliver passes an event to the process. It returns false if the process has ended.
 func (a *runtimeAPI) deliver(work *invocation) bool {
 	a.mu.Lock()
 	a.current, a.answer = work.id, nil
@@ -80,7 +80,7 @@ func (a *runtimeAPI) deliver(work *invocation) bool {
 	}
 }
 
-// takeAnswer returns what the process said last, once.
+// takeAnswer returns the last answer of the process, once.
 func (a *runtimeAPI) takeAnswer() (answer, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

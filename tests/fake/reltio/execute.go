@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// execute is the token endpoint proper: one request, one reply, one instant.
+// execute answers one token request, at one instant.
 func (s *Server) execute(r *http.Request, seen *Request) reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -22,7 +22,7 @@ func (s *Server) execute(r *http.Request, seen *Request) reply {
 	return answer
 }
 
-// overRate counts the requests of the last second; refused ones do not count.
+// overRate counts the requests of the last second, except refused ones.
 func (s *Server) overRate(o Options, now time.Time) bool {
 	if o.RequestsPerSecond <= 0 {
 		return false
@@ -94,7 +94,7 @@ func (s *Server) respond(r *http.Request, o Options, now time.Time) reply {
 	return tokenReply(token, named, o.LooseShape, now)
 }
 
-// mfaChallenge is a 200 without an access token: the user must prove more.
+// mfaChallenge is a 200 without an access token, which asks for a second factor.
 func mfaChallenge() reply {
 	return jsonReply(http.StatusOK, struct {
 		StateToken string `json:"state_token"`

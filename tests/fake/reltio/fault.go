@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// Fault is what goes wrong with one token request. The zero Fault is nothing.
+// Fault is a failure of one token request. The zero Fault is none.
 type Fault struct {
-	// Name stands in Requests; made from the rest when empty.
+	// Name is the fault's name in Requests. If it is empty, it is made from the
+	// other fields.
 	Name string
 
 	// Unreachable refuses the connection, so that no request is sent. Only
@@ -24,11 +25,11 @@ type Fault struct {
 	Executed bool
 	// AnswerDelay passes between that and the answer.
 	AnswerDelay time.Duration
-	// Late executes the request so long after its answer, as a server does
+	// Late is how long after its answer the request is executed, as by a server
 	// behind a gateway that stopped waiting. The client does not learn of it.
 	Late time.Duration
 
-	// Hang then never answers, until the client goes away.
+	// Hang then sends no answer until the client goes away.
 	Hang bool
 	// Cut closes the connection: before any answer, or after CutAfter bytes of
 	// the answer's body.
@@ -67,7 +68,7 @@ func (f Fault) name() string {
 	return ""
 }
 
-// Pass is no fault: a gap in a script.
+// Pass is no fault. It lets one request of a script succeed.
 func Pass() Fault { return Fault{} }
 
 // Status answers with a status and a short body that is not an OAuth error.
@@ -102,7 +103,7 @@ func FirewallPage() Fault {
 	}
 }
 
-// Redirect points elsewhere; where credentials must not go.
+// Redirect redirects to another host, which must not get the credentials.
 func Redirect(status int, location string) Fault {
 	return Fault{Name: "redirect", Status: status, Header: http.Header{"Location": {location}}}
 }
@@ -115,8 +116,8 @@ func NotJSON() Fault {
 	}
 }
 
-// Huge is a 200 of 128 KiB whose first bytes are a good answer: a reader that
-// stops early must not take it for whole.
+// Huge is a 200 of 128 KiB whose first bytes are a valid answer. A reader that stops
+// early must not accept it.
 func Huge() Fault {
 	body := `{"access_token":"huge","token_type":"bearer","expires_in":3599,"scope":"read write"}`
 	return jsonFault("huge", body+strings.Repeat(" ", 128<<10-len(body)))

@@ -169,8 +169,8 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// The secret is compared as it is: who form-encodes it first, as RFC 6749
-// section 2.3.1 says, is turned away.
+// The secret is compared unchanged. A client that form-encodes it first, as RFC 6749
+// section 2.3.1 says, is rejected.
 func TestPlainBasic(t *testing.T) {
 	const secret = "s3c+r/e=t%41 x:y"
 	overTCP(t, reltio.Options{ClientSecret: secret}, func(c *caller) {

@@ -10,7 +10,8 @@ import (
 // TokenFormat is how tokens look.
 type TokenFormat int
 
-// The formats seen, by library version. Each is the hardest of its kind.
+// The formats of the library's versions. The tokens have the characters that are
+// hardest to handle.
 const (
 	// UUID is 2.3.8's.
 	UUID TokenFormat = iota
@@ -145,7 +146,7 @@ func (o Options) allows(grant string) bool {
 	return len(o.Grants) == 0 || slices.Contains(o.Grants, grant)
 }
 
-// scope is what a request for asked gets; false when it asks for too much.
+// scope returns the scope that a request gets, or false if it asks for too much.
 func (o Options) scope(asked string) (string, bool) {
 	if asked == "" {
 		return o.Scope, true

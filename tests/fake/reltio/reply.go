@@ -26,9 +26,9 @@ func jsonReply(status int, body any) reply {
 	}}
 }
 
-// tick passes, at the least, between a token's making and the writing of its
-// answer. Cut to whole seconds, it makes a token of 3599 s say 3598, and live
-// for up to a second longer than it says.
+// tick is the least time between the creation of a token and its answer. Because the
+// lifetime is cut to whole seconds, the answer for a token of 3599 s says 3598, and
+// the token lives for up to a second longer.
 const tick = time.Millisecond
 
 // tokenReply is the reply with a token, in the order the library writes it.
@@ -104,7 +104,7 @@ func tooMany(retryAfter string) reply {
 	return r
 }
 
-// write sends the reply in chunks without a Content-Length. With cutAfter it
+// write sends the response in chunks without a Content-Length. With cutAfter it
 // sends that many bytes of the body and cuts the connection.
 func (r reply) write(w http.ResponseWriter, cutAfter int) {
 	for name, values := range r.header {

@@ -69,7 +69,7 @@ func (s *Server) Connect(r *http.Request) (http.Handler, error) {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serveToken(w, r, fault) }), nil
 }
 
-// Script appends faults; each coming token request takes one.
+// Script appends faults. Each following token request takes one.
 func (s *Server) Script(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -177,7 +177,7 @@ func (s *Server) arrive(r *http.Request, fault Fault) (*Request, Options) {
 	return seen, o
 }
 
-// executeLate has an effect and no answer.
+// executeLate executes the request without an answer.
 func (s *Server) executeLate(r *http.Request, seen *Request) {
 	s.mu.Lock()
 	closed := s.closed
@@ -193,8 +193,8 @@ func (s *Server) countLost() {
 	s.answersLost++
 }
 
-// Close ends every wait: requests in the middle of one are cut and not executed
-// any more, and no new wait begins.
+// Close ends every wait. Waiting requests are cut and not executed, and no new wait
+// begins.
 func (s *Server) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -207,9 +207,9 @@ func (s *Server) Close() {
 
 const forever = 1<<63 - 1
 
-// wait lets d pass and cuts the connection when the server closes first or when
-// ctx ends first. Its channel is made here and not in New, so that a bubble's
-// clock runs while it waits.
+// wait waits for d. It cuts the connection if the server closes first or ctx ends
+// first. Its channel is made here and not in New, so that a bubble's clock runs
+// while it waits.
 func (s *Server) wait(ctx context.Context, d time.Duration) {
 	if d <= 0 {
 		return

@@ -37,8 +37,8 @@ func (t *accessToken) alive(now time.Time) bool {
 	return t != nil && t.ended.IsZero() && !t.expired(now)
 }
 
-// store is what Spring calls the token store, with the rules of its
-// DefaultTokenServices. The Server's mutex guards it.
+// store is Spring's token store, with the rules of its DefaultTokenServices. The
+// Server's mutex protects it.
 type store struct {
 	access   map[string]*accessToken  // every one that was ever issued
 	refresh  map[string]*refreshToken // known, expired or not
@@ -58,8 +58,8 @@ func newStore() *store {
 	}
 }
 
-// login returns the live token of an owner, or a new one. The refresh token
-// outlives the access token, and stays in a reply even when it is dead.
+// login returns the live token of an owner, or a new one. The refresh token lives
+// longer than the access token. It stays in the response even after it has expired.
 func (st *store) login(of owner, scope string, withRefresh bool, o Options, now time.Time) *accessToken {
 	var refresh *refreshToken
 	if live := st.current[of]; live != nil && (withRefresh || !o.MultiToken) {
@@ -163,7 +163,7 @@ func (st *store) add(token *refreshToken) {
 	st.order = append(st.order, token)
 }
 
-// end ends an access token. One that carries its own proof lives on.
+// end ends an access token. A JWT lives on.
 func (st *store) end(token *accessToken, now time.Time) {
 	if token == nil {
 		return

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// What follows is for a test that checks what is true at the server, whatever
-// the rotator was told.
+// The following methods are for tests that check the server's own state, whatever
+// the rotator received.
 
 // AccessToken is what the server knows about an access token that it issued.
 type AccessToken struct {
@@ -102,7 +102,8 @@ func (s *Server) Requests() []Request {
 	return seen
 }
 
-// What follows is what operators and other systems do, without a request.
+// The following methods are for what operators and other systems do. They send no
+// request.
 
 // Login logs the user of the options in: it seeds the first tokens, and is what
 // another login of the same user does. While an access token lives it returns
@@ -136,8 +137,8 @@ func (s *Server) Revoke(user string) {
 	}
 }
 
-// AddRefreshToken makes value a refresh token of the user, as if a login had
-// just returned it, without an access token beside it.
+// AddRefreshToken makes value a refresh token of the user, as if a login had just
+// returned it, but without an access token.
 func (s *Server) AddRefreshToken(value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,7 +177,7 @@ func (s *Server) ExpireRefreshTokens() {
 	}
 }
 
-// SetClock puts the server's clock ahead of all others, or behind them.
+// SetClock moves the server's clock forward or back.
 func (s *Server) SetClock(ahead time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -36,8 +36,8 @@ func Build(ctx context.Context, dir string) (path string, err error) {
 }
 
 // BuildProgram compiles a main package with the same flags into the file path.
-// The version is given, as the Makefile gives it: to find out its own would take
-// the function time at every start.
+// The version is passed as the Makefile does. Otherwise the function would need time
+// at every start to find it.
 func BuildProgram(ctx context.Context, program, path string) error {
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc",
 		"-ldflags", "-s -w -X main.release=test", "-o", path, program)
@@ -60,13 +60,14 @@ type Once struct {
 	err  error
 }
 
-// Path returns the program's path. Where it cannot be built, the test fails.
+// Path returns the program's path. If it cannot be built, the test fails.
 func (o *Once) Path(t testing.TB) string {
 	t.Helper()
 	o.once.Do(func() {
 		program := cmp.Or(o.Program, function)
 		if o.dir, o.err = os.MkdirTemp("", "rotate-*"); o.err == nil {
-			// Not the test's context: the file is for every test of the package.
+			// This does not use the test's context, because all tests of the package
+			// use the file.
 			o.path = filepath.Join(o.dir, "bootstrap")
 			o.err = errors.Join(BuildProgram(context.Background(), program, o.path), dependOnSources(program))
 		}
@@ -87,9 +88,9 @@ func (o *Once) Run(m *testing.M) int {
 	return m.Run()
 }
 
-// dependOnSources makes `go test` run the tests again when the program has
-// changed. It keeps results by what a test imports and by the files that it
-// looks at, and nothing here imports the function.
+// dependOnSources makes `go test` run the tests again when the program has changed.
+// Its cache depends on what a test imports and on the files that it reads, and no
+// test imports the function.
 func dependOnSources(program string) error {
 	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", program)
 	folders, err := list.Output()

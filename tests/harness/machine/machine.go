@@ -1,8 +1,8 @@
-// Package machine is what the deployment tests use of the machine they run on:
-// the project's folder and tools, other programs, and lines for the terminal.
+// Package machine gives the deployment tests access to the machine they run on: the
+// project's folder and tools, other programs, and lines for the terminal.
 //
-// Programs started from here never see the AWS settings of the user who runs
-// them, so that no call can reach a real account.
+// Programs that it starts never see the AWS settings of the user, so that no call
+// can reach a real account.
 package machine
 
 import (
@@ -21,11 +21,10 @@ import (
 	"time"
 )
 
-// Region is where everything happens in an emulator.
+// Region is the region of an emulator.
 const Region = "us-east-1"
 
-// Project returns the folder that holds go.mod, from where the program was
-// started or above.
+// Project returns the folder with go.mod: the working folder or one above it.
 func Project() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -43,9 +42,9 @@ func Project() (string, error) {
 	}
 }
 
-// Environment returns the environment without AWS settings and Reltio
-// credentials, with .tools/bin first in PATH, the emulator's access keys and,
-// where there is one, its endpoint, and what is in more.
+// Environment returns the environment without AWS settings and Reltio credentials.
+// It has .tools/bin first in PATH, the emulator's access keys, its endpoint if there
+// is one, and the variables in more.
 func Environment(project, endpoint string, more ...string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(entry string) bool {
 		return strings.HasPrefix(entry, "AWS_") || strings.HasPrefix(entry, "RELTIO_") || strings.HasPrefix(entry, "PATH=")
@@ -68,17 +67,17 @@ func Environment(project, endpoint string, more ...string) []string {
 	return append(env, more...)
 }
 
-// Command is how a program is run.
+// Command says how a program is run.
 type Command struct {
 	Dir   string
 	Env   []string
 	Stdin io.Reader
-	// Stderr gets what Run's program says there, when it is set.
+	// Stderr gets the program's standard error if it is set.
 	Stderr io.Writer
 }
 
-// Run runs a program to its end and returns its standard output. An error holds
-// the end of what it said. When ctx ends, the program gets SIGTERM first.
+// Run runs a program to its end and returns its standard output. An error contains
+// the end of its output. When ctx ends, the program first gets SIGTERM.
 func (c Command) Run(ctx context.Context, name string, args ...string) (string, error) {
 	cmd := c.command(ctx, name, args...)
 	var stdout, stderr bytes.Buffer
@@ -96,16 +95,16 @@ func (c Command) Run(ctx context.Context, name string, args ...string) (string, 
 func (c Command) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.find(name), args...)
 	cmd.Dir, cmd.Env = c.Dir, c.Env
-	// A group of its own: Ctrl-C reaches this program alone, which then ends
-	// what it started in order.
+	// The program gets a process group of its own, so that Ctrl-C reaches only this
+	// program, which then ends what it started in the right order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
 	return cmd
 }
 
-// find looks name up in the command's own PATH, where exec uses this
-// program's.
+// find looks up name in the command's own PATH. Package exec would use the PATH of
+// this program.
 func (c Command) find(name string) string {
 	if strings.ContainsRune(name, filepath.Separator) {
 		return name
@@ -155,7 +154,7 @@ func (c Command) Start(log, name string, args ...string) (*Process, error) {
 // Pid is the program's process id.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-// Until waits until ready says so, the program ends, or ctx does.
+// Until waits until ready returns true, the program ends, or ctx ends.
 func (p *Process) Until(ctx context.Context, ready func(context.Context) bool) error {
 	for {
 		if ready(ctx) {
@@ -171,14 +170,16 @@ func (p *Process) Until(ctx context.Context, ready func(context.Context) bool) e
 	}
 }
 
-// Stop ends the program and all that it started, and waits for it.
+// Stop ends the program and everything that it started, and waits until they have
+// ended.
 func (p *Process) Stop() {
 	_ = syscall.Kill(-p.Pid(), syscall.SIGTERM)
 	select {
 	case <-p.done:
 	case <-time.After(10 * time.Second):
 	}
-	// What is left of its group, also when the program itself has ended.
+	// The rest of its group is ended too, also if the program itself has already
+	// ended.
 	_ = syscall.Kill(-p.Pid(), syscall.SIGKILL)
 	<-p.done
 }

@@ -54,7 +54,7 @@ func TestParseEvent(t *testing.T) {
 	}
 }
 
-// A token pasted where its fingerprint belongs is not repeated.
+// A token that was pasted instead of its fingerprint is not repeated in the error.
 func TestARefusedEventDoesNotEchoAToken(t *testing.T) {
 	_, err := ParseEvent([]byte(`{"action":"refresh","connections":["a"],"dead_token":"canary-token"}`))
 	if err == nil || strings.Contains(err.Error(), "canary") {

@@ -11,8 +11,8 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// echo stands for "@" in what a fuzz target reads, and must not come out again
-// in an error: no real text holds it.
+// echo replaces "@" in the input of a fuzz target. No error may contain it, and no
+// other text does.
 const echo = "gXq7echo"
 
 func withEcho(document string) string { return strings.ReplaceAll(document, "@", echo) }
@@ -24,8 +24,8 @@ func wantNoEcho(t *testing.T, err error) {
 	}
 }
 
-// object reads a JSON object as an independent reader does; numbers stay as they
-// are written.
+// object reads a JSON object independently of the code under test. Numbers stay as
+// they are written.
 func object(t *testing.T, document string) map[string]any {
 	t.Helper()
 	reader := json.NewDecoder(strings.NewReader(document))
@@ -37,9 +37,9 @@ func object(t *testing.T, document string) map[string]any {
 	return fields
 }
 
-// Whatever stands in the credentials secret: either it can be used, and a new
-// refresh token changes nothing else in it, or one sentence says what is wrong
-// and shows nothing of it.
+// Whatever the credentials secret contains, either it can be used, and a new refresh
+// token changes nothing else in it, or one sentence says what is wrong and shows no
+// part of it.
 func FuzzCredentials(f *testing.F) {
 	for _, document := range []string{
 		`{"client_id":"i","client_secret":"@"}`,
@@ -84,8 +84,8 @@ func FuzzCredentials(f *testing.F) {
 	})
 }
 
-// wantOnlyRefreshTokenChanged writes a refresh token into a set: nothing else in
-// the document changes.
+// wantOnlyRefreshTokenChanged writes a refresh token into a set and checks that
+// nothing else in the document changes.
 func wantOnlyRefreshTokenChanged(t *testing.T, c Credentials, set CredentialSet, document, refreshToken string) {
 	t.Helper()
 	if set.Err != nil {
@@ -112,9 +112,9 @@ func wantOnlyRefreshTokenChanged(t *testing.T, c Credentials, set CredentialSet,
 	}
 }
 
-// Whatever stands in a config: either every field of it is known and within its
-// limits, or the mistake is named; never a setting that silently does nothing,
-// nor one that sends credentials elsewhere.
+// Whatever a config contains, either every field is known and within its limits, or
+// the error names the mistake. No setting is silently ignored, and none sends
+// credentials elsewhere.
 func FuzzConfig(f *testing.F) {
 	for _, document := range []string{
 		`{}`, `{"enabled":false}`, `{"scope":"a b"}`, `{"refresh_before_seconds":300}`, `{"refresh_before_seconds":-9e18}`,
@@ -132,7 +132,8 @@ func FuzzConfig(f *testing.F) {
 			if CodeOf(err) != ConfigInvalid {
 				t.Errorf("%v", err)
 			}
-			// The host of a token URL is shown, since that is what to correct.
+			// The host of a token URL is shown, because the operator has to correct
+			// it.
 			if !strings.Contains(err.Error(), "token_url") {
 				wantNoEcho(t, err)
 			}
@@ -167,9 +168,8 @@ func FuzzConfig(f *testing.F) {
 	})
 }
 
-// Whatever stands in a state: it forbids a token request for an hour at the
-// most, it lets no token look valid for longer than a day, and it can be written
-// again.
+// Whatever a state contains, it forbids a token request for an hour at most, no
+// token looks valid for longer than a day, and it can be written again.
 func FuzzState(f *testing.F) {
 	at := func(d time.Duration) string { return `"` + noon.Add(d).Format(time.RFC3339) + `"` }
 	for _, document := range []string{
@@ -220,8 +220,8 @@ func FuzzState(f *testing.F) {
 	})
 }
 
-// Whatever stands in a lease: it holds other runs back for 15 minutes at the
-// most, and a run's own lease is seen until its record.
+// Whatever a lease contains, other runs wait for it for 15 minutes at most, and they
+// see a run's lease until its record.
 func FuzzLease(f *testing.F) {
 	at := func(d time.Duration) string { return noon.Add(d).Format(time.RFC3339) }
 	for _, document := range []string{
@@ -245,7 +245,7 @@ func FuzzLease(f *testing.F) {
 		if c.LeaseHeld(noon) && c.leaseExpired(noon) {
 			t.Error("both held and expired")
 		}
-		// Seen at noon and still there 15 minutes later.
+		// The lease is seen at noon and again 15 minutes later.
 		if c.LeaseHeld(noon) && c.LeaseHeld(noon.Add(maxLease)) {
 			t.Errorf("held for longer than %v: %+v", maxLease, c.Lease)
 		}
@@ -270,8 +270,9 @@ func FuzzLease(f *testing.F) {
 	})
 }
 
-// Whatever stands in the pending parameter: each entry holds a refresh token and
-// what it replaces, and one that the rotator writes comes back as it was.
+// Whatever the pending parameter contains, each entry that is read has a refresh
+// token and what it replaces, and an entry that the rotator writes is read
+// unchanged.
 func FuzzPending(f *testing.F) {
 	const entry = `{"set":"primary","replaces":"0123456789abcdef","refresh_token":"r","saved_at":"2026-11-23T12:00:00Z"}`
 	for _, document := range []string{

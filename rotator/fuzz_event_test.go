@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// Whatever an invocation brings: either it is understood whole, or nothing is
-// done, and the answer says what is possible and repeats nothing.
+// Whatever the payload of an invocation is, either all of it is understood, or
+// nothing is done, and the answer says what is possible and repeats no part of the
+// payload.
 func FuzzEvent(f *testing.F) {
 	for _, payload := range []string{
 		`{}`, `{"source":"aws.scheduler","detail":"{}"}`, `{"source":"aws.events","detail":{}}`, `{"source":"aws.s3"}`,
@@ -42,7 +43,7 @@ func FuzzEvent(f *testing.F) {
 	})
 }
 
-// wantUnderstood: the event says what the payload says.
+// wantUnderstood checks that the event has the meaning of the payload.
 func wantUnderstood(t *testing.T, event Event, fields map[string]any) {
 	t.Helper()
 	action, _ := fields["action"].(string)

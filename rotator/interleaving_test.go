@@ -14,8 +14,8 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// memory is a store and a token endpoint that work. Before each call it asks
-// its gate, so that a test decides in which order two runs go on.
+// memory is a store and a token endpoint without faults. Each call waits at a gate,
+// so that a test decides in which order two runs continue.
 type memory struct {
 	mu         sync.Mutex
 	parameters map[string][]string // by name: the values of versions 1, 2, …
@@ -34,7 +34,7 @@ func newMemory() *memory {
 	return m
 }
 
-// view is one run's way to the memory.
+// view is the memory as one run calls it.
 type view struct {
 	*memory
 	run  string
@@ -109,13 +109,13 @@ func (v view) rotator() *Rotator {
 	}
 }
 
-// Two runs that begin at the same instant make exactly one token request, in
-// whatever order their calls come: the lease needs no lock service.
+// Two runs that begin at the same instant make exactly one token request, whatever
+// the order of their calls is. The lease needs no lock service.
 func TestTwoRunsMakeOneTokenRequestInEveryInterleaving(t *testing.T) {
 	count := 0
 	for prefix := ""; ; count++ {
 		taken := interleave(t, prefix)
-		// The next order: the last turn that was b's though a could go becomes a's.
+		// The next order: the last turn that a could have had and b got becomes a's.
 		last := strings.LastIndexByte(taken, 'a')
 		if last < 0 {
 			break
@@ -128,9 +128,9 @@ func TestTwoRunsMakeOneTokenRequestInEveryInterleaving(t *testing.T) {
 	t.Logf("%d interleavings", count+1)
 }
 
-// interleave runs a and b with the choices that prefix names, then always a
-// where it can be, and returns the choices that were open: 'a' or 'b' for a turn
-// that both waited for. A turn that only one waited for is none.
+// interleave runs a and b with the choices in prefix, and then always lets a
+// continue first if it can. It returns the choices that were made: 'a' or 'b' for
+// each turn for which both waited.
 func interleave(t *testing.T, prefix string) (taken string) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()

@@ -39,7 +39,7 @@ type throwingWriter struct{ io.Writer }
 
 func (throwingWriter) Write([]byte) (int, error) { panic("canary") }
 
-// Lambda prints what a handler throws: nothing may get that far.
+// Lambda prints the value of a handler's panic, so no panic may leave the handler.
 func TestAPanicOutsideOfTheAttemptsFailsTheRunAndShowsOnlyItsPlace(t *testing.T) {
 	for _, in := range []string{"list", "metrics", "log"} {
 		for _, value := range []any{"canary", errors.New("canary"), struct{ s string }{"canary"}, secret.New("canary")} {

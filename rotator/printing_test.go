@@ -10,8 +10,8 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// The values that hold secrets beside other fields show none of them, whatever
-// prints them; rotator/secret tests the box itself.
+// Values that hold secrets beside other fields show none of them, however they are
+// printed. rotator/secret tests the box itself.
 func TestValuesThatHoldSecretsPrintNone(t *testing.T) {
 	const value = "canary-5f0c"
 	boxed := secret.New(value)

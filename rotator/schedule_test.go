@@ -85,7 +85,7 @@ func well() Connection {
 	return c
 }
 
-// expireIn sets the published token's life: an hour, with d left.
+// expireIn makes the published token live an hour, of which d is left.
 func (c *Connection) expireIn(d time.Duration) {
 	p := &c.State.Published
 	p.IssuedAt, p.ExpiresAt = noon.Add(d-time.Hour), noon.Add(d)

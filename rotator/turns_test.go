@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// With two credential sets: which one is asked, when, and why. The token was
-// obtained by the primary set unless a case says otherwise.
+// With two credential sets: which one requests a token, when, and why. The primary
+// set obtained the published token unless a case says otherwise.
 func TestTurns(t *testing.T) {
 	type change = func(*Connection, *Event)
 	alternate := func(change func(*SetState)) change {
@@ -84,7 +84,7 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// valid_until by what is known when a token is published.
+// valid_until depends on what is known when a token is published.
 func TestValidUntil(t *testing.T) {
 	c := well()
 	issued, expires := noon, noon.Add(3599*time.Second)

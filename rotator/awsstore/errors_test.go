@@ -21,8 +21,8 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// Failures are told apart by their type alone, and no printed form has a message, a
-// URL or a value.
+// Failures are distinguished by their type only, and no printed form has a message,
+// a URL or a value.
 func TestErrors(t *testing.T) {
 	for _, c := range []struct {
 		name  string

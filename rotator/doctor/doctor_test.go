@@ -142,7 +142,7 @@ func failedChecks(report Report) map[CheckName]string {
 	return found
 }
 
-// The panic's value could hold a secret and is not shown. The other checks go on.
+// The panic's value could hold a secret and is not shown. The other checks continue.
 func TestAPanicInACheckFailsThatCheck(t *testing.T) {
 	for in, name := range map[string]CheckName{
 		"read": CheckCredentials, "describe credentials": CheckCredentials, "describe token": CheckTokenWrite,
@@ -173,7 +173,8 @@ func TestAPanicInACheckFailsThatCheck(t *testing.T) {
 }
 
 // The secret was deleted and created again between the description and the write.
-// No value is replaced, since there was none, but jobs must not wait for a refresh.
+// No value is replaced, because there was none, but jobs must not wait for a
+// refresh.
 func TestATestVersionThatBecameCurrentIsReported(t *testing.T) {
 	s := newFakeStack()
 	s.current = true

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// With many connections the doctor writes in a sample of them. What it does not try
-// is not wrong.
+// With many connections the doctor writes to a sample of them. The others count as
+// ok.
 func TestWritesOfManyConnections(t *testing.T) {
 	for _, c := range []struct {
 		connections, parameterWrites int
@@ -75,7 +75,7 @@ func TestASampleIsSpreadEvenly(t *testing.T) {
 	}
 }
 
-// A write that was tried and failed is wrong, whatever the time.
+// A write that was tried and failed is reported, also if the time ran out.
 func TestAWriteThatFailsIsWrong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFakeStack()

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The sum is that of the rule which decides when a token is replaced.
+// The number of versions follows the rule which decides when a token is replaced.
 func TestTokenLifetime(t *testing.T) {
 	for _, c := range []struct {
 		lifetime time.Duration

@@ -60,7 +60,7 @@ func TestRefreshTokensThatExpireTogether(t *testing.T) {
 	}
 }
 
-// A set with a mistake in it has no age to compare; its own check says what is wrong.
+// A set that cannot be used is not compared. Its own check says what is wrong.
 func TestABrokenSetIsNotCompared(t *testing.T) {
 	s := newFakeStack()
 	s.credentials = map[string]string{"default": brokenSet}

@@ -160,7 +160,7 @@ func (w *harness) do(req *http.Request) int {
 	return response.StatusCode
 }
 
-// want checks how often the secret was read since it was asked last.
+// want checks how often the secret was read since its last call.
 func (w *harness) wantReads(n int) {
 	w.t.Helper()
 	w.mu.Lock()

@@ -51,7 +51,8 @@ func TestToken(t *testing.T) {
 		token(t, w)
 		w.wantReads(1)
 		time.Sleep(time.Second)
-		// Nothing better is there: it is given, and looked for every time.
+		// There is no newer token, so this one is returned, and each call reads the
+		// secret again.
 		token(t, w)
 		token(t, w)
 		w.wantReads(2)

@@ -63,7 +63,7 @@ func TestRequestOnTheWire(t *testing.T) {
 			for name, want := range map[string]string{
 				"Accept":       "application/json",
 				"Content-Type": "application/x-www-form-urlencoded",
-				// As they are, and not form-encoded.
+				// The id and secret are sent unchanged, and not form-encoded.
 				"Authorization":   "Basic " + base64.StdEncoding.EncodeToString([]byte("rotator-client:s3c+r/e=t%41 x:y")),
 				"Connection":      "",
 				"Accept-Encoding": "",
@@ -100,7 +100,7 @@ func TestImpossibleURL(t *testing.T) {
 	}
 }
 
-// A server may close a kept connection while a request is sent.
+// A server may close a reused connection while a request is sent.
 func TestEveryAttemptHasItsOwnConnection(t *testing.T) {
 	connections := map[string]bool{}
 	var attempts int

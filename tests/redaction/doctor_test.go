@@ -103,64 +103,64 @@ func TestTheDoctorWithFaults(t *testing.T) {
 	t.Logf("%d failure cases: AWS calls of the doctor × troubles", cases)
 }
 
-// doctorBomb works until one chosen method is called, which panics.
-type doctorBomb struct {
+// doctorPanicker works until one chosen method is called, which panics.
+type doctorPanicker struct {
 	*awsstore.Store
-	bomb
+	panicker
 }
 
-func (b doctorBomb) List(ctx context.Context) ([]rotator.Parameter, error) {
-	b.at("List")
-	return b.Store.List(ctx)
+func (p doctorPanicker) List(ctx context.Context) ([]rotator.Parameter, error) {
+	p.at("List")
+	return p.Store.List(ctx)
 }
 
-func (b doctorBomb) Read(ctx context.Context, c string) (rotator.SecretVersion, error) {
-	b.at("Read")
-	return b.Store.Read(ctx, c)
+func (p doctorPanicker) Read(ctx context.Context, c string) (rotator.SecretVersion, error) {
+	p.at("Read")
+	return p.Store.Read(ctx, c)
 }
 
-func (b doctorBomb) SecretName(c string, k rotator.SecretKind) string {
-	b.at("SecretName")
-	return b.Store.SecretName(c, k)
+func (p doctorPanicker) SecretName(c string, k rotator.SecretKind) string {
+	p.at("SecretName")
+	return p.Store.SecretName(c, k)
 }
 
-func (b doctorBomb) Describe(ctx context.Context, c string, k rotator.SecretKind) (rotator.SecretDescription, error) {
-	b.at("Describe")
-	return b.Store.Describe(ctx, c, k)
+func (p doctorPanicker) Describe(ctx context.Context, c string, k rotator.SecretKind) (rotator.SecretDescription, error) {
+	p.at("Describe")
+	return p.Store.Describe(ctx, c, k)
 }
 
-func (b doctorBomb) PutLabelled(ctx context.Context, c string, k rotator.SecretKind, id, label, document string) (bool, error) {
-	b.at("PutLabelled")
-	return b.Store.PutLabelled(ctx, c, k, id, label, document)
+func (p doctorPanicker) PutLabelled(ctx context.Context, c string, k rotator.SecretKind, id, label, document string) (bool, error) {
+	p.at("PutLabelled")
+	return p.Store.PutLabelled(ctx, c, k, id, label, document)
 }
 
-func (b doctorBomb) RemoveLabel(ctx context.Context, c string, k rotator.SecretKind, id, label string) error {
-	b.at("RemoveLabel")
-	return b.Store.RemoveLabel(ctx, c, k, id, label)
+func (p doctorPanicker) RemoveLabel(ctx context.Context, c string, k rotator.SecretKind, id, label string) error {
+	p.at("RemoveLabel")
+	return p.Store.RemoveLabel(ctx, c, k, id, label)
 }
 
-func (b doctorBomb) ParameterName(c string, k rotator.Kind) string {
-	b.at("ParameterName")
-	return b.Store.ParameterName(c, k)
+func (p doctorPanicker) ParameterName(c string, k rotator.Kind) string {
+	p.at("ParameterName")
+	return p.Store.ParameterName(c, k)
 }
 
-func (b doctorBomb) WaitToWrite(ctx context.Context, p rotator.Priority) error {
-	b.at("WaitToWrite")
-	return b.Store.WaitToWrite(ctx, p)
+func (p doctorPanicker) WaitToWrite(ctx context.Context, priority rotator.Priority) error {
+	p.at("WaitToWrite")
+	return p.Store.WaitToWrite(ctx, priority)
 }
 
-func (b doctorBomb) PutCheck(ctx context.Context, c string) error {
-	b.at("PutCheck")
-	return b.Store.PutCheck(ctx, c)
+func (p doctorPanicker) PutCheck(ctx context.Context, c string) error {
+	p.at("PutCheck")
+	return p.Store.PutCheck(ctx, c)
 }
 
-func (b doctorBomb) DeleteCheck(ctx context.Context, c string) error {
-	b.at("DeleteCheck")
-	return b.Store.DeleteCheck(ctx, c)
+func (p doctorPanicker) DeleteCheck(ctx context.Context, c string) error {
+	p.at("DeleteCheck")
+	return p.Store.DeleteCheck(ctx, c)
 }
 
-func (b doctorBomb) Reach(context.Context, string) (string, error) {
-	b.at("Reach")
+func (p doctorPanicker) Reach(context.Context, string) (string, error) {
+	p.at("Reach")
 	return "reached", nil
 }
 
@@ -174,7 +174,7 @@ func TestPanicsInWhatTheDoctorCalls(t *testing.T) {
 	for _, method := range called {
 		for name, value := range thrown {
 			t.Run(method+" throws "+name, func(t *testing.T) {
-				var gone atomic.Bool
+				var panicked atomic.Bool
 				simulate(t, fakereltio.Options{}, func(s *fixture) {
 					s.seed(kinds["refresh"])
 					s.storage.answer = func(operation, _ string, w http.ResponseWriter) bool {
@@ -185,14 +185,14 @@ func TestPanicsInWhatTheDoctorCalls(t *testing.T) {
 						return true
 					}
 					process := s.Process()
-					b := doctorBomb{process.Lister.(*awsstore.Store), bomb{in: method, value: value, gone: &gone}}
+					b := doctorPanicker{process.Lister.(*awsstore.Store), panicker{in: method, value: value, panicked: &panicked}}
 					checker := &doctor.Doctor{Settings: s.Settings, Lister: b, Credentials: b, Secrets: b, Parameters: b, Hosts: b, Log: process.Log}
 					ctx, cancel := context.WithTimeout(s.t.Context(), harness.Timeout)
 					defer cancel()
 					s.seeReport(checker.Check(ctx))
 				})
-				if !gone.Load() {
-					t.Error("it did not go off")
+				if !panicked.Load() {
+					t.Error("the method was not called")
 				}
 			})
 		}

@@ -33,101 +33,101 @@ var thrown = map[string]any{
 	"a struct": struct{ Token string }{allCanaries}, "bytes": []byte(allCanaries), "a secret": secret.New(allCanaries), "nil": nil,
 }
 
-// bomb works until one chosen method is called, which panics.
-type bomb struct {
+// panicker works until one chosen method is called, which panics.
+type panicker struct {
 	*rotator.Rotator
-	in    string
-	value any
-	gone  *atomic.Bool
+	in       string
+	value    any
+	panicked *atomic.Bool
 }
 
-func (b bomb) at(method string) {
-	if method == b.in {
-		b.gone.Store(true)
-		panic(b.value)
+func (p panicker) at(method string) {
+	if method == p.in {
+		p.panicked.Store(true)
+		panic(p.value)
 	}
 }
 
-func (b bomb) List(ctx context.Context) ([]rotator.Parameter, error) {
-	b.at("List")
-	return b.Lister.List(ctx)
+func (p panicker) List(ctx context.Context) ([]rotator.Parameter, error) {
+	p.at("List")
+	return p.Lister.List(ctx)
 }
 
-func (b bomb) WaitToWrite(ctx context.Context, p rotator.Priority) error {
-	b.at("WaitToWrite")
-	return b.Parameters.WaitToWrite(ctx, p)
+func (p panicker) WaitToWrite(ctx context.Context, priority rotator.Priority) error {
+	p.at("WaitToWrite")
+	return p.Parameters.WaitToWrite(ctx, priority)
 }
 
-func (b bomb) Put(ctx context.Context, c string, k rotator.Kind, v string) (int64, error) {
-	b.at("Put")
-	return b.Parameters.Put(ctx, c, k, v)
+func (p panicker) Put(ctx context.Context, c string, k rotator.Kind, v string) (int64, error) {
+	p.at("Put")
+	return p.Parameters.Put(ctx, c, k, v)
 }
 
-func (b bomb) At(ctx context.Context, c string, k rotator.Kind, v int64) (string, error) {
-	b.at("At")
-	return b.Parameters.At(ctx, c, k, v)
+func (p panicker) At(ctx context.Context, c string, k rotator.Kind, v int64) (string, error) {
+	p.at("At")
+	return p.Parameters.At(ctx, c, k, v)
 }
 
-func (b bomb) Read(ctx context.Context, c string) (rotator.SecretVersion, error) {
-	b.at("Read")
-	return b.Credentials.Read(ctx, c)
+func (p panicker) Read(ctx context.Context, c string) (rotator.SecretVersion, error) {
+	p.at("Read")
+	return p.Credentials.Read(ctx, c)
 }
 
-func (b bomb) ReadVersion(ctx context.Context, c, v string) (rotator.SecretVersion, error) {
-	b.at("ReadVersion")
-	return b.Credentials.ReadVersion(ctx, c, v)
+func (p panicker) ReadVersion(ctx context.Context, c, v string) (rotator.SecretVersion, error) {
+	p.at("ReadVersion")
+	return p.Credentials.ReadVersion(ctx, c, v)
 }
 
-func (b bomb) Save(ctx context.Context, c, v string, d secret.Value) error {
-	b.at("Save")
-	return b.Saver.Save(ctx, c, v, d)
+func (p panicker) Save(ctx context.Context, c, v string, d secret.Value) error {
+	p.at("Save")
+	return p.Saver.Save(ctx, c, v, d)
 }
 
-func (b bomb) Labels(ctx context.Context, c string) (rotator.VersionLabels, error) {
-	b.at("Labels")
-	return b.Saver.Labels(ctx, c)
+func (p panicker) Labels(ctx context.Context, c string) (rotator.VersionLabels, error) {
+	p.at("Labels")
+	return p.Saver.Labels(ctx, c)
 }
 
-func (b bomb) RestorePrevious(ctx context.Context, c, from, to string) error {
-	b.at("RestorePrevious")
-	return b.Saver.RestorePrevious(ctx, c, from, to)
+func (p panicker) RestorePrevious(ctx context.Context, c, from, to string) error {
+	p.at("RestorePrevious")
+	return p.Saver.RestorePrevious(ctx, c, from, to)
 }
 
-func (b bomb) PutPending(ctx context.Context, c string, d secret.Value) error {
-	b.at("PutPending")
-	return b.Pending.PutPending(ctx, c, d)
+func (p panicker) PutPending(ctx context.Context, c string, d secret.Value) error {
+	p.at("PutPending")
+	return p.Pending.PutPending(ctx, c, d)
 }
 
-func (b bomb) DeletePending(ctx context.Context, c string) error {
-	b.at("DeletePending")
-	return b.Pending.DeletePending(ctx, c)
+func (p panicker) DeletePending(ctx context.Context, c string) error {
+	p.at("DeletePending")
+	return p.Pending.DeletePending(ctx, c)
 }
 
-func (b bomb) Publish(ctx context.Context, c, v string, d secret.Value) error {
-	b.at("Publish")
-	return b.Tokens.Publish(ctx, c, v, d)
+func (p panicker) Publish(ctx context.Context, c, v string, d secret.Value) error {
+	p.at("Publish")
+	return p.Tokens.Publish(ctx, c, v, d)
 }
 
-func (b bomb) RequestToken(ctx context.Context, r rotator.TokenRequest) (rotator.TokenResponse, error) {
-	b.at("RequestToken")
-	return b.Endpoint.RequestToken(ctx, r)
+func (p panicker) RequestToken(ctx context.Context, r rotator.TokenRequest) (rotator.TokenResponse, error) {
+	p.at("RequestToken")
+	return p.Endpoint.RequestToken(ctx, r)
 }
 
-func (b bomb) Write(now time.Time, m rotator.Metrics) error {
-	b.at("Write")
-	return b.Metrics.Write(now, m)
+func (p panicker) Write(now time.Time, m rotator.Metrics) error {
+	p.at("Write")
+	return p.Metrics.Write(now, m)
 }
 
-// lays puts a bomb in front of everything that the rotator calls.
-func (b bomb) lay(r *rotator.Rotator) {
+// wrap puts a panicker in front of everything that the rotator calls.
+func (p panicker) wrap(r *rotator.Rotator) {
 	inner := *r
-	b.Rotator = &inner
-	r.Lister, r.Parameters, r.Credentials, r.Saver, r.Pending, r.Tokens, r.Endpoint, r.Metrics = b, b, b, b, b, b, b, b
+	p.Rotator = &inner
+	r.Lister, r.Parameters, r.Credentials, r.Saver, r.Pending, r.Tokens, r.Endpoint, r.Metrics = p, p, p, p, p, p, p, p
 }
 
-// leads says which course of events leads to a method. If it has no entry, that is
+// courseOf says which course of events leads to a method. If it has no entry, that is
 // "rotates".
-var leads = map[string]string{"At": "raced", "ReadVersion": "overtaken", "RestorePrevious": "overtaken", "PutPending": "into pending", "DeletePending": "from pending"}
+var courseOf = map[string]string{"At": "raced", "ReadVersion": "overtaken", "RestorePrevious": "overtaken", "PutPending": "into pending", "DeletePending": "from pending"}
 
 // methods are the methods that a type calls: those of its fields that are
 // interfaces.
@@ -152,17 +152,17 @@ func TestPanicsInWhatTheRotatorCalls(t *testing.T) {
 	for _, method := range called {
 		for name, value := range thrown {
 			t.Run(method+" throws "+name, func(t *testing.T) {
-				way := leads[method]
+				way := courseOf[method]
 				if way == "" {
 					way = "rotates"
 				}
-				var gone atomic.Bool
+				var panicked atomic.Bool
 				simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {
 					s.seed(kinds["refresh"])
-					courses[way](s, func() { s.wrap = bomb{in: method, value: value, gone: &gone}.lay })
+					courses[way](s, func() { s.wrap = panicker{in: method, value: value, panicked: &panicked}.wrap })
 				})
-				if !gone.Load() {
-					t.Error("it did not go off")
+				if !panicked.Load() {
+					t.Error("the method was not called")
 				}
 			})
 		}

@@ -61,7 +61,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate explore bench ci-quick ci lint lint-go lint-templates vulncheck fmt tools
+.PHONY: help run test simulate explore bench pictures ci-quick ci lint lint-go lint-templates vulncheck fmt tools
 .PHONY: have-go build release deploy deploy-local invoke-local clean build-RotateFunction
 .PHONY: delete seed status refresh logs check add-connection remove-connection probe version
 
@@ -76,7 +76,7 @@ have-go:
 	*) echo "needs Go 1.26 or later (https://go.dev/dl); found: $$(cd / && GOTOOLCHAIN=local go version 2>&1 | tail -n 1)" >&2; exit 1 ;; \
 	esac
 
-run test release simulate explore bench lint-go ci-quick ci vulncheck version: have-go
+run test release simulate explore bench pictures lint-go ci-quick ci vulncheck version: have-go
 deploy delete deploy-local invoke-local build-RotateFunction $(GO_TOOLS): have-go
 seed status refresh logs check add-connection remove-connection probe: have-go
 
@@ -97,6 +97,10 @@ explore: ## random faults and edits, against the promises|[SCHEDULES=10000] [SEE
 bench: ## measure speed, memory, calls and size|[REPEAT=15] [ONLY=name]
 	@go build -o .build/bench ./bench
 	@.build/bench $(if $(REPEAT),-repeat $(REPEAT)) $(if $(ONLY),-only "$(ONLY)")
+
+pictures: ## draw the pictures of the pages, in docs/pictures
+	@go test -count=1 -run TestPicturesAreCurrent ./tests/docs -args -draw
+	@go test -count=1 -run TestPicturesAreCurrent ./tests/simulation -args -draw
 
 # The unit tests, and the tests of the pages.
 UNIT := ./functions/... ./rotator/... ./cmd/... ./tests/fake/... ./tests/harness/... ./tests/docs

@@ -117,10 +117,17 @@ func (c Credentials) holding(s *saving) (SetName, bool) {
 }
 
 // holdingSaved reports whether a document holds the refresh token that a saving saved,
-// in the same set and with the same client.
+// with the same client.
 func (c Credentials) holdingSaved(s *saving) bool {
-	set, saved := c.Of(s.set), s.creds.Of(s.set)
-	return s.set != "" && set.RefreshToken.Equal(saved.RefreshToken) && set.ClientID == saved.ClientID
+	if s.set == "" {
+		return false
+	}
+	for _, set := range c.Sets() {
+		if set.RefreshToken.Equal(s.refreshToken) && set.ClientID == s.creds.Of(s.set).ClientID {
+			return true
+		}
+	}
+	return false
 }
 
 // noteChanges notes the sets in which an operator changed a field.

@@ -22,12 +22,20 @@ const clockMargin = 2 * time.Second
 // current then.
 func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	own, last := a.creds.Version, a.listed.CredentialsVersion
-	if own == last || !strings.HasPrefix(own, ownVersion) {
+	died := a.c.leaseExpired(a.began)
+	if own == last || !died && !strings.HasPrefix(own, ownVersion) {
 		return false
 	}
-	died := a.c.leaseExpired(a.began)
-	labels, err := a.Saver.Labels(ctx, a.c.Name)
-	if err != nil && died {
+	labels, err := a.inheritedLabels(ctx)
+	if !strings.HasPrefix(own, ownVersion) {
+		// An operator wrote after the run that died. It can no longer be found out which
+		// version that run's save replaced.
+		if err != nil || labels.Previous != last && strings.HasPrefix(labels.Previous, ownVersion) {
+			a.warnOfReplaced(ctx, "")
+		}
+		return false
+	}
+	if err != nil && (died || a.savedLate != nil) {
 		a.warnOfReplaced(ctx, "")
 	}
 	if err != nil || labels.Current != own || labels.Previous == last || labels.Previous == "" || strings.HasPrefix(labels.Previous, ownVersion) {
@@ -66,6 +74,17 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	a.noteSaved(ctx, s)
 	a.otherwise = Deferred
 	return true
+}
+
+// inheritedLabels reads which versions are current and previous. It repeats a read that
+// fails, as long as there is time for a token request afterwards.
+func (a *attempt) inheritedLabels(ctx context.Context) (VersionLabels, error) {
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		labels, err := a.Saver.Labels(ctx, a.c.Name)
+		if err == nil || time.Until(a.until) < requestReserve+storeReserve+callTimeout || !sleep(ctx, pause) {
+			return labels, err
+		}
+	}
 }
 
 // warnOfReplaced asks the operator to check whether a run that ended without a record

@@ -3,6 +3,7 @@ package rotator
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"reltio-token-rotator/rotator/secret"
@@ -72,6 +73,19 @@ func parsePending(document secret.Value) PendingTokens {
 		}
 	}
 	return p
+}
+
+// saveSettles is for how long a save that failed may still take effect, and replace
+// what another run or an operator has saved.
+const saveSettles = 15 * time.Second
+
+// settling reports whether a refresh token has just become pending, so that its save
+// may still take effect.
+func (p PendingTokens) settling(now time.Time) bool {
+	return slices.ContainsFunc(p.Tokens, func(t PendingToken) bool {
+		age := now.Sub(t.SavedAt)
+		return age >= 0 && age < saveSettles
+	})
 }
 
 // For returns the pending refresh token that is used instead of the one that a set has

@@ -179,8 +179,11 @@ func (a *attempt) noteTried(ctx context.Context, o *obtained, now time.Time) {
 		*part = part.replacing(a.stored[s.set].Fingerprint()).replacing(s.spent)
 		a.noteSaved(ctx, s)
 	}
-	if s.saved && !s.theirs && !a.c.Pending.empty() {
-		a.pendingErr = a.deletePending(ctx)
+	if s.saved && !s.theirs {
+		a.pendingErr = nil // this document holds what could not be saved before
+		if !a.c.Pending.empty() {
+			a.pendingErr = a.deletePending(ctx)
+		}
 	}
 }
 

@@ -55,6 +55,9 @@ func (a *attempt) read(ctx context.Context) (Outcome, error) {
 	case err != nil:
 		return a.recordUnreadable(ctx, credentialsFailure(err))
 	}
+	if a.c.Pending.settling(time.Now()) {
+		return Deferred, nil
+	}
 	if failure := a.resolve(ctx); failure != nil {
 		return Failed, failure
 	}

@@ -23,7 +23,8 @@ func (a *attempt) resolve(ctx context.Context) error {
 		if newer, ok := use[set.Name]; ok {
 			set.RefreshToken = newer
 		}
-		if pending, ok := a.c.Pending.For(set, a.creds.Version); ok {
+		pending, ok := a.c.Pending.For(set, a.creds.Version)
+		if ok && !a.hasReplaced(pending.RefreshToken) && !a.creds.holds(pending.RefreshToken) {
 			use[set.Name], saved[pending.Set] = pending.RefreshToken, true
 		}
 		for _, pending := range a.c.Pending.Tokens {
@@ -41,6 +42,16 @@ func (a *attempt) resolve(ctx context.Context) error {
 		a.creds, a.unsaved = a.creds.with(use), true
 	}
 	return nil
+}
+
+// holds reports whether one of the sets has this refresh token.
+func (c Credentials) holds(refreshToken secret.Value) bool {
+	return refreshToken.Equal(c.Primary.RefreshToken) || refreshToken.Equal(c.Alternate.RefreshToken)
+}
+
+// hasReplaced reports whether the rotator replaced this refresh token, in either set.
+func (a *attempt) hasReplaced(refreshToken secret.Value) bool {
+	return a.c.State.Primary.hasReplaced(refreshToken) || a.c.State.Alternate.hasReplaced(refreshToken)
 }
 
 // newerThanSaved returns the refresh tokens with which the rotator had already replaced

@@ -98,7 +98,10 @@ func (a *attempt) send(ctx context.Context, set CredentialSet, grantType GrantTy
 	if failure.Code == AnswerLost {
 		part.AnswerLostAt = now
 	}
-	if failure.TokenEnded && set.Name == a.next.Published.Set {
+	// A server that detects the reuse of a refresh token ends the access token too. The
+	// refresh token that was sent is a used one if its successor was lost.
+	reused := failure.Code == RefreshTokenRejected && part.Version == a.creds.Version && part.RefreshTokenFingerprint != set.RefreshToken.Fingerprint()
+	if (failure.TokenEnded || reused) && set.Name == a.next.Published.Set {
 		a.next.Published = a.next.Published.uncertainAt(now)
 	}
 	return response, failure

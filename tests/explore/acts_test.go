@@ -3,6 +3,7 @@ package explore_test
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"time"
 
@@ -115,6 +116,8 @@ var acts = map[string]func(*fixture){
 		f.config["enabled"] = true
 		f.putConfig()
 	},
+	"the clock steps forward": func(f *fixture) { f.stepClock(clockStep) },
+	"the clock steps back":    func(f *fixture) { f.stepClock(-clockStep) },
 	"the password changes": func(f *fixture) {
 		f.passwordChanged = true
 		f.h.Reltio.SetOptions(func(o *fakereltio.Options) { o.Password = "another password" })
@@ -139,6 +142,30 @@ func setOf(document map[string]any, user string) map[string]any {
 		return alternate
 	}
 	return document
+}
+
+// clockStep is by how much the function's clock can step. The simulated clock cannot
+// step, so the times in the state do, in the other direction.
+const clockStep = 45 * time.Second
+
+var quotedTime = regexp.MustCompile(`"[0-9-]{10}T[0-9:]{8}Z"`)
+
+func (f *fixture) stepClock(by time.Duration) {
+	f.mu.Lock()
+	f.stepped += clockStep
+	f.mu.Unlock()
+	name := harness.ParameterName(connection, "state")
+	document, _, ok := f.h.AWS.Parameter(name)
+	if !ok {
+		return
+	}
+	f.h.AWS.PutParameter(name, quotedTime.ReplaceAllStringFunc(document, func(quoted string) string {
+		at, err := time.Parse(`"`+time.RFC3339+`"`, quoted)
+		if err != nil {
+			return quoted
+		}
+		return at.Add(-by).Format(`"` + time.RFC3339 + `"`)
+	}))
 }
 
 func (f *fixture) finish(v *invocation) { <-v.ended }

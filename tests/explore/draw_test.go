@@ -21,9 +21,41 @@ var (
 	eventNames      = slices.Sorted(maps.Keys(events))
 )
 
+// maxFaults is how many faults a schedule has at most.
+const maxFaults = 4
+
+// wanted are kinds for the faults of a schedule, so that each ordered pair of kinds
+// is about as likely as any other.
+func (d drawing) wanted() (kinds []kind) {
+	for range maxFaults {
+		kinds = append(kinds, pick(d, allKinds))
+	}
+	return kinds
+}
+
+// allKinds are the kinds of faults of all calls.
+var allKinds = slices.Concat(
+	kindsOf("Lister.List"), kindsOf("Credentials.Read"), kindsOf("Parameters.Put(lease)"), kindsOf(tokenRequest),
+	kindsOf("Saver.Save"), kindsOf("Saver.Labels"), kindsOf("Saver.RestorePrevious"), kindsOf("Pending.PutPending"),
+	kindsOf("Tokens.Publish"), kindsOf("Parameters.Put(state)"),
+	kindsOf("Saver.RestorePrevious"), kindsOf("Pending.PutPending"), // rarely made
+)
+
+// wants reports whether one of the first two kinds is of such a call.
+func wants(wanted []kind, calls ...string) bool {
+	return slices.ContainsFunc(wanted[:min(2, len(wanted))], func(k kind) bool { return slices.Contains(calls, k.call) })
+}
+
 // without draws a schedule without acts and faults.
-func (d drawing) without() schedule {
+func (d drawing) without(wanted []kind) schedule {
 	s := schedule{provider: pick(d, providerNames), credentials: pick(d, credentialNames), two: d.IntN(5) < 2, turns: d.IntN(4)}
+	switch { // refresh tokens change, or a login brings one
+	case wants(wanted, "restore", "pending"), wants(wanted, "save", "verify") && d.IntN(2) == 0:
+		s.provider = pick(d, []string{"rotates", "rotates and revokes"})
+		s.credentials = pick(d, []string{"refresh token", "refresh token and login", "login"})
+	case wants(wanted, "save", "verify"):
+		s.credentials = "login"
+	}
 	for range 2 + d.IntN(3) {
 		b := beat{after: heartbeat}
 		switch d.IntN(12) {
@@ -33,7 +65,7 @@ func (d drawing) without() schedule {
 			b.after = 3 * time.Minute // missed
 		case 2:
 			b.after = 20 * time.Second
-		case 3, 4:
+		case 3, 4, 5, 6:
 			b.after = untilDue
 		}
 		if d.IntN(6) == 0 {
@@ -44,7 +76,8 @@ func (d drawing) without() schedule {
 	return s
 }
 
-// place draws one of the calls that were made: first its name, then which one.
+// place draws one of the calls that were made: first its name, then which one, with
+// the early ones more likely.
 func (d drawing) place(s schedule, calls []place, only func(place) bool) (place, bool) {
 	byName := map[string][]place{}
 	for _, at := range calls {
@@ -58,144 +91,106 @@ func (d drawing) place(s schedule, calls []place, only func(place) bool) (place,
 	if len(byName) == 0 {
 		return place{}, false
 	}
-	return pick(d, byName[pick(d, slices.Sorted(maps.Keys(byName)))]), true
+	from := byName[pick(d, slices.Sorted(maps.Keys(byName)))]
+	return from[min(d.IntN(len(from)), d.IntN(len(from)))], true
 }
 
-// explore draws the schedule of a seed and runs it: without anything, then with
-// acts, then with one fault more each time. It returns the first schedule that
-// fails, or the last.
-func explore(t *testing.T, seed uint64, seen func(schedule, outcome)) (schedule, outcome) {
-	d := drawing{rand.New(rand.NewPCG(seed, 0))}
-	s := d.without()
-	got := s.run(t)
-	seen(s, got)
-	if len(got.violations) > 0 {
-		return s, got
-	}
+// acts draws what operators and others do. It returns the calls that are then likely.
+func (d drawing) acts(s schedule, calls []place, wanted []kind) (all []act, then []place) {
+	then = calls
 	if d.IntN(8) == 0 { // only an operator can help
 		begin := place{0, "Lister.List", 1}
-		s.acts = append(s.acts, act{begin, "the password changes"}, act{begin, "the refresh tokens expire"})
+		all = append(all, act{begin, "the password changes"}, act{begin, "the refresh tokens expire"})
+	}
+	if wants(wanted, "restore") { // a save replaces an operator's version, which is made current again
+		if at, ok := d.place(s, calls, func(at place) bool { return at.on == "Saver.Labels" }); ok {
+			all = append(all, act{place{at.beat, pick(d, []string{"Parameters.Put(lease)", "Saver.Save"}), 1}, "new credentials"})
+			then = slices.Insert(slices.Clone(calls), slices.Index(calls, at)+1, place{at.beat, "Saver.RestorePrevious", 1})
+		}
 	}
 	for range d.IntN(3) {
-		at, ok := d.place(s, got.calls, func(place) bool { return true })
+		at, ok := d.place(s, calls, func(place) bool { return true })
 		switch {
 		case !ok:
 			continue
 		case d.IntN(4) == 0:
 			at.on, at.nth = "", 1
 		}
-		s.acts = append(s.acts, act{at, pick(d, actNames)})
+		all = append(all, act{at, pick(d, actNames)})
 		if d.IntN(5) == 0 { // at the same instant
-			s.acts = append(s.acts, act{at, pick(d, actNames)})
+			all = append(all, act{at, pick(d, actNames)})
 		}
 	}
-	for faults := 1 + d.IntN(4); ; faults-- {
-		if len(s.acts)+len(s.faults) > 0 {
-			got = s.run(t)
-			seen(s, got)
-		}
-		if faults == 0 || len(got.violations) > 0 {
-			return s, got
-		}
-		earliest := 0
-		if n := len(s.faults); n > 0 {
-			earliest = s.faults[n-1].beat
-		}
-		at, ok := d.place(s, got.calls, func(at place) bool { return at.beat >= earliest })
-		if !ok {
-			return s, got
-		}
-		s = s.clone()
-		s.faults = append(s.faults, injection{at, pick(d, faultsOf(at.on)), pick(d, []lasting{once, once, thisRun, fourMinutes})})
-	}
+	return all, then
 }
 
-// shrink takes away what a failure does not need.
-func shrink(t *testing.T, s schedule, failure violation) schedule {
-	fails := func(s schedule) bool {
-		return slices.ContainsFunc(s.run(t).violations, func(v violation) bool { return v.promise == failure.promise && v.what == failure.what })
+// faults draws the next fault, of a call that was made after the last one's: a wanted
+// one if there is such a call. A refresh token is pending after a fault of its save.
+func (d drawing) faults(s schedule, calls []place, wanted *[]kind) []injection {
+	if n := len(s.faults); n > 0 {
+		last := slices.Index(calls, s.faults[n-1].place)
+		calls = calls[last+1:]
 	}
-	for smaller := true; smaller; {
-		smaller = false
-		for _, candidate := range s.smaller() {
-			if fails(candidate) {
-				s, smaller = candidate, true
-				break
+	lasts := pick(d, []lasting{once, once, thisRun, fourMinutes})
+	for n, want := range *wanted {
+		at, ok := d.place(s, calls, func(at place) bool {
+			return callKind(at.on) == want.call && len(faultsLike(at.on, want)) > 0
+		})
+		if ok {
+			*wanted = slices.Delete(*wanted, n, n+1)
+			return []injection{{at, pick(d, faultsLike(at.on, want)), lasts}}
+		}
+		if want.call != "pending" {
+			continue
+		}
+		if at, ok := d.place(s, calls, func(at place) bool { return at.on == "Saver.Save" }); ok {
+			*wanted = slices.Delete(*wanted, n, n+1)
+			put := place{at.beat, "Pending.PutPending", 1}
+			if at.beat+1 < len(s.beats) && d.IntN(2) == 0 {
+				put = place{at.beat + 1, "Pending.DeletePending", 1}
+			}
+			return []injection{{at, pick(d, []string{"refused", "timeout", "late effect"}), once}, {put, pick(d, faultsLike(put.on, want)), lasts}}
+		}
+	}
+	at, ok := d.place(s, calls, func(place) bool { return true })
+	if !ok {
+		return nil
+	}
+	return []injection{{at, pick(d, faultsOf(at.on)), lasts}}
+}
+
+// explore draws the schedule of a seed and runs it: without acts and faults, then
+// with acts and a fault, then with another one, then with all. It returns the first
+// schedule that fails, or the last.
+func explore(t *testing.T, seed uint64, seen func(outcome)) (schedule, outcome) {
+	d := drawing{rand.New(rand.NewPCG(seed, 0))}
+	wanted := d.wanted()
+	s := d.without(wanted)
+	got := s.run(t)
+	seen(got)
+	if len(got.violations) > 0 {
+		return s, got
+	}
+	calls := got.calls
+	s.acts, calls = d.acts(s, calls, wanted)
+	faults := pick(d, []int{0, 1, 2, 3, 4, 4, 4, 4})
+	for _, more := range []int{1, 1, 2} {
+		before := len(s.acts) + len(s.faults)
+		s = s.clone()
+		for range more {
+			if len(s.faults) < faults {
+				s.faults = append(s.faults, d.faults(s, calls, &wanted)...)
 			}
 		}
-	}
-	return s
-}
-
-// smaller returns schedules that are a little simpler, the simplest first.
-func (s schedule) smaller() (all []schedule) {
-	change := func(do func(*schedule)) {
-		c := s.clone()
-		do(&c)
-		all = append(all, c)
-	}
-	for i := range s.acts {
-		change(func(c *schedule) { c.acts = slices.Delete(c.acts, i, i+1) })
-	}
-	for i := range s.faults {
-		change(func(c *schedule) { c.faults = slices.Delete(c.faults, i, i+1) })
-	}
-	last := 0
-	for _, a := range s.acts {
-		last = max(last, a.beat)
-	}
-	for _, i := range s.faults {
-		last = max(last, i.beat)
-	}
-	if n := len(s.beats); n > 1 && n-1 > last {
-		change(func(c *schedule) { c.beats = c.beats[:n-1] })
-	}
-	for i := range s.beats { // a beat in which nothing happens
-		used := slices.ContainsFunc(s.acts, func(a act) bool { return a.beat == i }) || slices.ContainsFunc(s.faults, func(f injection) bool { return f.beat == i })
-		if !used && len(s.beats) > 1 {
-			change(func(c *schedule) {
-				c.beats = slices.Delete(c.beats, i, i+1)
-				for n := range c.acts {
-					if c.acts[n].beat > i {
-						c.acts[n].beat--
-					}
-				}
-				for n := range c.faults {
-					if c.faults[n].beat > i {
-						c.faults[n].beat--
-					}
-				}
-			})
+		if len(s.faults) > 0 && len(s.acts)+len(s.faults) == before {
+			return s, got
 		}
-		if s.beats[i].event != "" {
-			change(func(c *schedule) { c.beats[i].event = "" })
+		got = s.run(t)
+		seen(got)
+		if len(got.violations) > 0 || len(s.faults) >= faults {
+			return s, got
 		}
-		if s.beats[i].after != heartbeat && s.beats[i].after != untilDue {
-			change(func(c *schedule) { c.beats[i].after = heartbeat })
-		}
+		calls = got.calls
 	}
-	if s.two {
-		change(func(c *schedule) { c.two = false })
-	}
-	if s.turns > 0 {
-		change(func(c *schedule) { c.turns-- })
-	}
-	for _, simpler := range []string{"keeps", "rotates"} {
-		if s.provider == simpler {
-			break
-		}
-		change(func(c *schedule) { c.provider = simpler })
-	}
-	for _, simpler := range []string{"refresh token", "refresh token and login"} {
-		if s.credentials == simpler {
-			break
-		}
-		change(func(c *schedule) { c.credentials = simpler })
-	}
-	for i := range s.faults {
-		if s.faults[i].lasts != once {
-			change(func(c *schedule) { c.faults[i].lasts = once })
-		}
-	}
-	return all
+	return s, got
 }

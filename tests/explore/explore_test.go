@@ -20,7 +20,7 @@ var (
 	lasts     = flag.Duration("time", time.Minute, "how long schedules are run where their number is 0")
 	firstSeed = flag.Uint64("seed", 1, "the first of the seeds")
 	show      = flag.Bool("show", false, "print what each invocation reports")
-	table     = flag.Bool("table", false, "print how often each ordered pair of faults was hit")
+	table     = flag.Bool("table", false, "print the pairs of faults by mode, and how often each was hit")
 )
 
 // TestMain lets memory grow before it is collected: most of the time is spent on
@@ -35,8 +35,7 @@ type tally struct {
 	mu       sync.Mutex
 	began    time.Time
 	runs     int
-	byCall   map[string]int    // hits by call and fault
-	pairs    map[[2]string]int // hits of one after another in a run
+	pairs    pairs
 	failures map[string]*failure
 }
 
@@ -48,25 +47,9 @@ type failure struct {
 	violation
 }
 
-func (y *tally) add(s schedule, got outcome) {
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	y.runs++
-	met := map[[2]string]bool{}
-	for i, first := range got.met {
-		y.byCall[first]++
-		for _, second := range got.met[i+1:] {
-			met[[2]string{first, second}] = true
-		}
-	}
-	for pair := range met {
-		y.pairs[pair]++
-	}
-}
-
 // TestExplore runs schedules on all cores. It fails with each kind of failure, once.
 func TestExplore(t *testing.T) {
-	y := &tally{byCall: map[string]int{}, pairs: map[[2]string]int{}, failures: map[string]*failure{}, began: time.Now()}
+	y := &tally{pairs: newPairs(), failures: map[string]*failure{}, began: time.Now()}
 	var next, done atomic.Uint64
 	next.Store(*firstSeed - 1)
 	t.Run("schedules", func(t *testing.T) {
@@ -78,7 +61,9 @@ func TestExplore(t *testing.T) {
 					if *schedules > 0 && seed >= *firstSeed+uint64(*schedules) || *schedules == 0 && time.Since(y.began) >= *lasts {
 						return
 					}
-					s, got := explore(t, seed, y.add)
+					var runs []outcome
+					s, got := explore(t, seed, func(got outcome) { runs = append(runs, got) })
+					y.add(s, runs)
 					y.note(t, seed, s, got)
 					done.Add(1)
 				}
@@ -88,12 +73,19 @@ func TestExplore(t *testing.T) {
 	took := time.Since(y.began)
 	fmt.Printf("%d schedules in %d runs, %.0f runs a second, seeds %d to %d (%v)\n",
 		done.Load(), y.runs, float64(y.runs)/took.Seconds(), *firstSeed, *firstSeed+done.Load()-1, took.Round(time.Second))
-	y.printPairs()
+	y.pairs.print()
 	for _, kind := range slices.Sorted(maps.Keys(y.failures)) {
 		f := y.failures[kind]
 		t.Errorf("%v\n%d schedules, the first after %v, seeds: %v\n\nfunc TestFound(t *testing.T) {\n\tholds(t, %v)\n}",
 			f.violation, len(f.seeds), f.after.Round(100*time.Millisecond), f.seeds[:min(len(f.seeds), 10)], strings.ReplaceAll(f.first.String(), "\n", "\n\t"))
 	}
+}
+
+func (y *tally) add(s schedule, runs []outcome) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.runs += len(runs)
+	y.pairs.add(s, runs)
 }
 
 // note notes a failure, and shrinks the first one of its kind.
@@ -117,21 +109,6 @@ func (y *tally) note(t *testing.T, seed uint64, s schedule, got outcome) {
 		f.first = shrunk
 		y.mu.Unlock()
 	}
-}
-
-// printPairs shows how often two faults struck one after the other.
-func (y *tally) printPairs() {
-	const often = 100
-	n := 0
-	for pair, hits := range y.pairs {
-		if hits >= often {
-			n++
-		}
-		if *table {
-			fmt.Printf("%7d  %s, then %s\n", hits, pair[0], pair[1])
-		}
-	}
-	fmt.Printf("%d faults of calls; %d ordered pairs of them were hit, %d at least %d times\n", len(y.byCall), len(y.pairs), n, often)
 }
 
 // holds runs a schedule that failed once.

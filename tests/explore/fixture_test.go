@@ -51,7 +51,7 @@ type fixture struct {
 	active     int // invocations that have not ended
 	began      map[int]time.Time
 	calls      []place
-	met        []string // calls with their faults, in order
+	met        []kind
 	violations []violation
 	// lastTrouble is when the last fault or act has had its last effect.
 	lastTrouble time.Time
@@ -242,7 +242,7 @@ func (v *invocation) meet(name string) (fault, bool) {
 			f := faultOf(name, i.fault)
 			v.mu.Lock()
 			v.failed[name] = true
-			v.met = append(v.met, name+", "+i.fault)
+			v.met = append(v.met, kind{callKind(name), faultKind(i.fault)})
 			v.mu.Unlock()
 			return f, true
 		}

@@ -420,3 +420,195 @@ func TestDocumentWithoutRefreshTokenWhileOneIsPending(t *testing.T) {
 		},
 	})
 }
+
+// An operator saves an older document whose refresh token another operator had
+// replaced, not the rotator: it is used.
+func TestOldDocumentWithARefreshTokenThatWasNotUsed(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "new credentials"},
+			{place{0, "", 1}, "edit the first document"},
+			{place{0, "Parameters.Put(lease)", 1}, "overtake, forced"},
+		},
+	})
+}
+
+// A save takes effect late, after an operator wrote and another run found the
+// pending refresh token: that run leaves it there, and the next one finds out.
+func TestSaveThatComesLateOverNewCredentials(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "new credentials"},
+			{place{0, "", 1}, "beside"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+		},
+	})
+}
+
+// A run that died had replaced new credentials, and an operator edited what it saved:
+// the operator is told that the new credentials may be lost.
+func TestEditOfWhatARunThatDiedSaved(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Endpoint.RequestToken(refresh_token)", 1}, "new credentials"},
+			{place{0, "", 1}, "edit another field"},
+		},
+		faults: []injection{
+			{place{0, "Saver.RestorePrevious", 1}, "killed before", once},
+		},
+	})
+}
+
+// A save takes effect late over an operator's version, and the next run's first look
+// fails: it looks again.
+func TestSaveThatComesLateCannotBeVerifiedAtOnce(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Labels", 1}, "add an alternate set"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+			{place{1, "Saver.Labels", 1}, "refused", once},
+		},
+	})
+}
+
+// A refresh token could not be put back into an older document before the request,
+// and its successor is saved after it: no error stays.
+func TestOldDocumentThatIsPutRightByTheNextSave(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{0, "Endpoint.RequestToken(refresh_token)", 1}, "no access token", once},
+			{place{1, "Saver.Save", 1}, "timeout", once},
+		},
+	})
+}
+
+// A pending refresh token that is written late, after its successor was saved, is not
+// used.
+func TestPendingThatComesLate(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "beside, forced"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "timeout", once},
+			{place{0, "Pending.PutPending", 1}, "late effect", once},
+		},
+	})
+}
+
+// An operator exchanges the sets during a save, and the write of the refresh token
+// into that document comes late: it is pending for one set only.
+func TestExchangedSetsThenASaveThatComesLate(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 1,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Endpoint.RequestToken(refresh_token)", 1}, "exchange the sets"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 2}, "late effect", once},
+		},
+	})
+}
+
+// The same where the pending refresh token is in the secret already.
+func TestExchangedSetsAndAPendingRefreshTokenThatIsSaved(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token and login", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Save", 1}, "exchange the sets"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "refused", once},
+			{place{0, "Pending.PutPending", 1}, "answer lost", once},
+			{place{1, "Saver.Save", 2}, "refused", once},
+		},
+	})
+}
+
+// A refresh token that can be kept nowhere is lost. The next request replays the one
+// before, and a server that detects that ends the published token.
+func TestLostRefreshTokenAtAServerThatDetectsReuse(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates and revokes", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "timeout", once},
+			{place{0, "Pending.PutPending", 1}, "refused", thisRun},
+			{place{0, "Saver.Save", 2}, "timeout", fourMinutes},
+		},
+	})
+}
+
+// A save takes effect late, after a second run brought the pending refresh token into
+// a newer document.
+func TestSaveThatComesLateOverAnEdit(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{1 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "edit another field"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+		},
+	})
+}
+
+// An operator writes before a save, and exchanges the sets of what it saved.
+func TestOperatorWritesAndExchangesTheSets(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "new credentials"},
+			{place{0, "Saver.Labels", 1}, "exchange the sets"},
+		},
+	})
+}

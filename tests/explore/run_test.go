@@ -12,7 +12,7 @@ import (
 type outcome struct {
 	violations []violation
 	calls      []place
-	met        []string
+	met        []kind // the faults, in order
 }
 
 const (
@@ -115,9 +115,13 @@ func (f *fixture) quiet() {
 	if f.s.two {
 		turns = 3
 	}
+	var calm time.Time
 	for turn := range turns + 1 {
 		if !f.settle() {
 			return
+		}
+		if turn == 0 {
+			calm = time.Now()
 		}
 		if turn < turns {
 			f.sleepUntilDue()
@@ -127,7 +131,7 @@ func (f *fixture) quiet() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.checkPrinted()
-	f.checkVersions()
+	f.checkVersions(calm)
 }
 
 // settle makes heartbeats until two were calm. It reports whether all is well.

@@ -30,6 +30,8 @@ type truth struct {
 	// alternateAt is when an operator last added an alternate set.
 	alternateAt  time.Time
 	leaseDeleted bool
+	// stepped is by how much the clock of the function has stepped in all.
+	stepped time.Duration
 	// passwordChanged: Reltio has another password of the user.
 	passwordChanged bool
 	// arrived are the last refresh tokens that answers brought, by user; given
@@ -90,14 +92,16 @@ func (f *fixture) gave(user, refreshToken string) {
 	clear(f.arrived) // the sets may have been exchanged before
 }
 
-// opensAgain drops what the document does not hold that the console still shows.
+// opensAgain drops what the document that the console still shows takes away: it has
+// no refresh token, or one that the rotator has not replaced.
 func (f *fixture) opensAgain() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	clear(f.given)
 	for _, user := range []string{user, other} {
-		if setOf(f.opened, user)["refresh_token"] == nil {
-			delete(f.arrived, user) // from now on the rotator logs in
+		refreshToken, ok := setOf(f.opened, user)["refresh_token"].(string)
+		if !ok || f.h.Reltio.RefreshTokenAlive(refreshToken) {
+			delete(f.arrived, user)
 		}
 	}
 }
@@ -230,7 +234,7 @@ func (v *invocation) asked(rotator.TokenRequest) {
 	defer v.mu.Unlock()
 	for _, p := range v.protected {
 		known, _ := v.h.Reltio.AccessToken(p.token.AccessToken)
-		if known.EndedAt.IsZero() || !known.EndedAt.Before(p.token.ValidUntil) || v.mayEnd(state, p) {
+		if known.EndedAt.IsZero() || !known.EndedAt.Before(p.token.ValidUntil.Add(-v.stepped)) || v.mayEnd(state, p) {
 			continue
 		}
 		v.violate(1, "a token request ends a token before its valid_until",

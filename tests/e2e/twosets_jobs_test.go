@@ -180,8 +180,16 @@ func TestForcedRefreshesOfTwoSets(t *testing.T) {
 		if s.Reltio.Alive(leaked.AccessToken) {
 			t.Error("two forced refreshes have not ended the leaked token")
 		}
+		s.mu.Lock()
+		before := slices.Clone(s.issued)
+		s.mu.Unlock()
 		force(rotator.Primary, rotator.Primary)
 		force(rotator.Alternate, rotator.Alternate)
+		for _, token := range before { // what the runbook says of a token that has leaked
+			if s.Reltio.Alive(token) {
+				t.Error("a forced refresh with each set has left an earlier token alive")
+			}
+		}
 		s.wantWorking("default")
 	})
 }

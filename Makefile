@@ -89,7 +89,7 @@ test: ## run all tests that need only Go
 	go test -timeout 20m ./...
 
 simulate: ## 90 days of faults, compared with other solutions|[SEED=1]
-	@cd tests/simulation && go test -count=1 -timeout 10m -args -long -seed $(or $(SEED),1)
+	@cd tests/simulation && go test -count=1 -timeout 20m -args -long -seed $(or $(SEED),1)
 
 explore: ## random faults and edits, against the promises|[SCHEDULES=10000] [SEED=1]; a minute without SCHEDULES
 	@cd tests/explore && go test -count=1 -timeout 0 -run TestExplore -args -schedules $(or $(SCHEDULES),0) -seed $(or $(SEED),1) $(if $(TABLE),-table)

@@ -27,8 +27,8 @@ func (s *scenario) tokenFault(at time.Duration) fakereltio.Fault {
 			return after(fakereltio.Status(502))
 		case 3:
 			return after(fakereltio.StatusRetryAfter(503, seconds(down.retryAfter)))
-		default: // takes the request and does not answer in time
-			return fakereltio.Fault{Status: 504, AnswerDelay: time.Minute}
+		default: // takes the request, may execute it, and does not answer in time
+			return fakereltio.Fault{Status: 504, AnswerDelay: time.Minute, Executed: s.luck("gateway", at) < 0.5}
 		}
 	}
 	if limited, ok := s.at(throttled, at); ok {
@@ -42,6 +42,8 @@ func (s *scenario) tokenFault(at time.Duration) fakereltio.Fault {
 		switch {
 		case luck < 0.3:
 			return after(fakereltio.AnswerLost())
+		case luck > 0.85:
+			return after(fakereltio.ExecutedThenStatus(504))
 		case luck > 0.7:
 			return after(fakereltio.Status(502))
 		}

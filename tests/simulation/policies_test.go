@@ -3,6 +3,8 @@ package simulation_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"reltio-token-rotator/rotator"
@@ -21,20 +23,65 @@ type policy struct {
 	invoke func(d *deployment, event rotator.Event) func()
 	// work is what the jobs do until the scenario ends.
 	work func(d *deployment)
+
+	// two: there is a second credential set. rejected: it is rejected for a ninth of
+	// the time.
+	two, rejected bool
+	// survives: tokens live on after a refresh, and the config says so.
+	survives bool
+	// lifetimes are the lives of tokens by user, and refreshBefore is the setting;
+	// none is as everywhere.
+	lifetimes     map[string]time.Duration
+	refreshBefore time.Duration
+	// modes are those of the server under which it is simulated; none is all.
+	modes []mode
+	// goals are of two sets that are both well.
+	goals bool
 }
+
+func (p policy) fits(m mode) bool { return len(p.modes) == 0 || slices.Contains(p.modes, m) }
+
+// isRotator reports whether the policy is this rotator.
+func (p policy) isRotator() bool { return strings.HasPrefix(p.name, "this rotator") }
 
 func everyMinute(int) bool { return true }
 func never(int) bool       { return false }
 
 func policies() []policy {
-	return []policy{
-		{"this rotator, jobs report", everyMinute, rotatorRun, reportingJobs},
-		{"this rotator", everyMinute, rotatorRun, readingJobs},
-		{"cron at minute 55", func(minute int) bool { return minute%60 == 55 }, scriptRun, readingJobs},
-		{"every 30 min, blindly", func(minute int) bool { return minute%30 == 0 }, scriptRun, readingJobs},
-		{"every job for itself", never, scriptRun, askingJobs},
-		{"on first use after expiry", never, scriptRun, refreshingJobs},
+	with := func(name string, change func(*policy)) policy {
+		p := policy{name: "this rotator" + name, scheduled: everyMinute, invoke: rotatorRun, work: readingJobs}
+		change(&p)
+		return p
 	}
+	atMinute := func(minute, of int) func(int) bool { return func(m int) bool { return m%of == minute } }
+	return []policy{
+		with(", jobs report", func(p *policy) { p.work = reportingJobs }),
+		with("", func(*policy) {}),
+		with(", tokens live on", func(p *policy) { p.survives, p.modes = true, []mode{refreshTokenStays, refreshTokenRotates} }),
+		with(", two sets", func(p *policy) { p.two, p.goals = true, true }),
+		with(", two sets, window of 30 min", func(p *policy) {
+			p.two, p.goals, p.refreshBefore, p.modes = true, true, 30*time.Minute, []mode{refreshTokenStays}
+		}),
+		with(", two sets, 3599 and 1799 s", func(p *policy) {
+			p.two, p.lifetimes, p.modes = true, map[string]time.Duration{second: 1799 * time.Second}, []mode{refreshTokenStays}
+		}),
+		with(", one of two sets rejected", func(p *policy) { p.two, p.rejected = true, true }),
+		{name: "cron at minute 55", scheduled: atMinute(55, 60), invoke: scriptRun, work: readingJobs},
+		{name: "every 30 min, blindly", scheduled: atMinute(0, 30), invoke: scriptRun, work: readingJobs},
+		{name: "every job for itself", scheduled: never, invoke: scriptRun, work: askingJobs},
+		{name: "on first use after expiry", scheduled: never, invoke: scriptRun, work: refreshingJobs},
+	}
+}
+
+// window is for how long the policy tries to replace a token before it expires.
+func (p policy) window(m mode) time.Duration {
+	switch {
+	case m == sameTokenUntilExpired && !p.goals:
+		return 0 // the server gives a new token only then
+	case p.lifetimes != nil:
+		return 2 * time.Minute // the set that lives longer is not free before: valid_until
+	}
+	return hourWindow
 }
 
 func rotatorRun(d *deployment, event rotator.Event) func() {

@@ -148,10 +148,13 @@ func (s *scenario) drawEvents(random *rand.Rand) {
 	}
 	add(5*day, func() func(*deployment) { return (*deployment).loseState })
 	add(3*day, func() func(*deployment) { return (*deployment).loginElsewhere })
-	add(20*day, func() func(*deployment) { return (*deployment).reseed })
+	add(20*day, func() func(*deployment) { return func(d *deployment) { d.reseed(user) } })
 	add(2*day, func() func(*deployment) {
 		ahead := time.Duration(random.Int64N(int64(time.Minute))) - 30*time.Second
-		return func(d *deployment) { d.Reltio.SetClock(ahead) }
+		return func(d *deployment) {
+			d.settle()
+			d.Reltio.SetClock(ahead)
+		}
 	})
 	slices.SortFunc(s.events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -47,11 +46,14 @@ func TestSimulation(t *testing.T) {
 		for n := range uint64(seeds) {
 			scenario := newScenario(*first+n, length)
 			for _, p := range policies() {
+				if !p.fits(scenario.mode) {
+					continue
+				}
 				t.Run(fmt.Sprintf("seed %d, %s", scenario.seed, p.name), func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
 						result := simulate(t, scenario, p)
-						if strings.HasPrefix(p.name, "this rotator") {
+						if p.isRotator() {
 							checkRotator(t, scenario, result)
 						}
 						mu.Lock()
@@ -75,6 +77,11 @@ func TestSimulation(t *testing.T) {
 		if len(sums[m]) > 0 {
 			table(os.Stdout, m, names, sums[m])
 		}
+		for _, p := range policies() {
+			if s := sums[m][p.name]; p.goals && *long && s.reads > 0 {
+				p.checkGoals(t, m, s)
+			}
+		}
 	}
 }
 
@@ -93,6 +100,24 @@ func TestSimulationRepeatsExactly(t *testing.T) {
 	}
 }
 
+// checkGoals: two sets that are both well let a job that reads once work for 25
+// minutes, but where an exception of the promise ends its token. Outages count, but
+// not those of servers that are not as Reltio is by default: there a lost answer
+// leaves a set without credentials until an operator comes.
+func (p policy) checkGoals(t *testing.T, m mode, s tally) {
+	const leastLeft, fail = 1560 * time.Second, 0.005
+	if left := s.leastLeft(); left < leastLeft {
+		t.Errorf("%s: %v: %v is left at a read, want at least %v", p.name, m, left, leastLeft)
+	}
+	fails := s.fails[2] - s.failException
+	if m != refreshTokenStays {
+		fails -= s.failOutage
+	}
+	if share := s.share(fails); share > fail {
+		t.Errorf("%s: %v: %.2f %% of the jobs of 25 min fail, want at most %.2f %%", p.name, m, 100*share, 100*fail)
+	}
+}
+
 func checkRotator(t *testing.T, scenario *scenario, result tally) {
 	t.Helper()
 	for i, r := range result.unexplained {
@@ -104,6 +129,9 @@ func checkRotator(t *testing.T, scenario *scenario, result tally) {
 	}
 	if scenario.mode != refreshTokenRotates && result.refreshTokensLost > 0 || result.refreshTokensLost > result.answersLost {
 		t.Errorf("seed %d: %d refresh tokens were lost, %d answers of the server were", scenario.seed, result.refreshTokensLost, result.answersLost)
+	}
+	for _, at := range result.brokenPromises {
+		t.Errorf("seed %d: a token was ended before its valid_until, at %v, and no exception of the promise explains it", scenario.seed, at)
 	}
 	if result.none > 0 {
 		t.Errorf("seed %d: %d reads found no token at all", scenario.seed, result.none)

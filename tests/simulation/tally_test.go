@@ -2,17 +2,14 @@ package simulation_test
 
 import (
 	"cmp"
-	"fmt"
-	"io"
 	"math"
 	"slices"
-	"strings"
 	"time"
 )
 
 const (
-	// window is the refresh window of a token that lives an hour.
-	window = 10 * time.Minute
+	// hourWindow is the refresh window of a token that lives an hour.
+	hourWindow = 10 * time.Minute
 	// recovery is how soon after a fault a live token is published again: after two
 	// heartbeats, each late by up to half of one, and after the end of a lease that
 	// a run left open because of the fault.
@@ -42,13 +39,44 @@ type tally struct {
 	// unexplained are the expired reads that no long outage explains, and least
 	// is the least life left at a read that none explains. whileBackedOff are those
 	// that only a held login explains.
-	unexplained    []use
+	unexplained    []late
 	whileBackedOff int
 	least          time.Duration
+
+	// fails are the jobs that read once and whose token ends within the times of
+	// readOnce. Of the last of them, failOutage read in an outage or soon after, and
+	// failException had a token that an exception of the promise ended. left is what
+	// is left of the token's life at each other read, in order.
+	fails                     [len(readOnce)]int
+	failOutage, failException int
+	left                      []time.Duration
+	// endedEarly are the tokens that were ended before their valid_until, and
+	// brokenPromises when those of them were that no exception explains.
+	endedEarly     int
+	brokenPromises []time.Duration
 }
 
-// use is a read at an instant, of a token that expires at another.
-type use struct{ at, expiry time.Duration }
+// readOnce are how long jobs that read once go on.
+var readOnce = [...]time.Duration{5 * time.Minute, 15 * time.Minute, 25 * time.Minute}
+
+// use is a read at an instant, of a token that expires at another. ended: the
+// server had ended it by then.
+type use struct {
+	at, expiry time.Duration
+	ended      bool
+	fate       *fate
+}
+
+// late is a read after its token had expired.
+type late struct{ at, expiry time.Duration }
+
+// end is when the token ended, by its expiry or by something else.
+func (u use) end() time.Duration {
+	if u.fate.ended > 0 {
+		return min(u.fate.ended, u.expiry)
+	}
+	return u.expiry
+}
 
 // used notes that a job used a token, and reports whether that was alive.
 func (d *deployment) used(token string) bool {
@@ -61,40 +89,78 @@ func (d *deployment) used(token string) bool {
 	}
 	known, _ := d.Reltio.AccessToken(token)
 	left := time.Until(known.ExpiresAt)
-	switch {
-	case left < 0:
+	u := use{d.now(), d.now() + left, left >= 0 && !d.Reltio.Alive(token), d.fate(token)}
+	d.tally.uses = append(d.tally.uses, u)
+	if left < 0 {
 		d.tally.expired++
-		d.tally.uses = append(d.tally.uses, use{d.now(), d.now() + left})
-		return false
-	case !d.Reltio.Alive(token):
-		d.tally.ended++
-		return false
 	}
-	d.tally.uses = append(d.tally.uses, use{d.now(), d.now() + left})
-	return true
+	if u.ended {
+		d.tally.ended++
+	}
+	return left >= 0 && !u.ended
 }
 
 // finish compares the expired reads with the outages that can explain them.
-func (t *tally) finish(of *scenario) {
+func (t *tally) finish(of *scenario, d *deployment) {
 	outages := merge(append(of.outages(), t.withoutCredentials...))
+	t.endedEarly, t.brokenPromises = d.judge()
+	t.readOnce(outages)
 	withBackedOff := merge(slices.Concat(outages, t.loginsBackedOff))
 	t.least = math.MaxInt64
+	window := d.policy.window(of.mode)
 	for _, r := range t.uses {
-		switch late := r.at > r.expiry; {
-		case explained(outages, r, of.mode):
-		case explained(withBackedOff, r, of.mode):
-			if late {
+		switch expired := r.at > r.expiry; {
+		case r.ended:
+		case explained(outages, r, window):
+		case explained(withBackedOff, r, window):
+			if expired {
 				t.whileBackedOff++
 			}
 		default:
 			t.least = min(t.least, r.expiry-r.at)
-			if late {
-				t.unexplained = append(t.unexplained, r)
+			if expired {
+				t.unexplained = append(t.unexplained, late{r.at, r.expiry})
 			}
 		}
 	}
 	t.uses = nil
 }
+
+// readOnce says what became of jobs that read the secret once.
+func (t *tally) readOnce(outages []span) {
+	for i := range readOnce {
+		t.fails[i] = t.none
+	}
+	for _, r := range t.uses {
+		fails := false
+		for i, lasts := range readOnce {
+			if fails = r.end() < r.at+lasts; fails {
+				t.fails[i]++
+			}
+		}
+		outage := slices.ContainsFunc(outages, func(o span) bool { return o.from <= r.at && r.at <= o.to+recovery })
+		switch {
+		case !outage && !r.fate.excepted:
+			t.left = append(t.left, r.end()-r.at)
+		case fails && outage:
+			t.failOutage++
+		case fails:
+			t.failException++
+		}
+	}
+	slices.Sort(t.left)
+}
+
+// leastLeft is the 1 % quantile of what is left.
+func (t *tally) leastLeft() time.Duration {
+	if len(t.left) == 0 {
+		return 0
+	}
+	return t.left[len(t.left)/100]
+}
+
+// share is a part of the reads.
+func (t *tally) share(n int) float64 { return float64(n) / float64(max(t.reads, 1)) }
 
 // merge joins outages that have no time to recover between them.
 func merge(all []span) []span {
@@ -113,20 +179,15 @@ func merge(all []span) []span {
 // explained reports whether an outage longer than the refresh window prevented the
 // token's replacement. It began before there was time to recover after the window's
 // beginning, and it had not ended, with time to recover, when the token was read.
-//
-// If the server gives a new token only after the old one has expired, the window
-// begins at the expiry. Any outage at that time is an explanation, and so is the
-// time to recover.
-func explained(outages []span, r use, m mode) bool {
-	long, begins := window, r.expiry-window
-	if m == sameTokenUntilExpired {
-		long, begins = 0, r.expiry
-		if r.at > r.expiry && r.at <= r.expiry+recovery {
-			return true
-		}
+// If the window is shorter than the time to recover, that time is an explanation,
+// too.
+func explained(outages []span, r use, window time.Duration) bool {
+	begins := r.expiry - window
+	if r.at > r.expiry && r.at <= begins+recovery {
+		return true
 	}
 	return slices.ContainsFunc(outages, func(o span) bool {
-		return o.to-o.from > long && o.from <= begins+recovery && o.to > begins && r.at <= o.to+recovery
+		return o.to-o.from > window && o.from <= begins+recovery && o.to > begins && r.at <= o.to+recovery
 	})
 }
 
@@ -145,45 +206,13 @@ func (t *tally) add(other tally) {
 	t.unexplained = append(t.unexplained, other.unexplained...)
 	t.whileBackedOff += other.whileBackedOff
 	t.least = min(t.least, other.least)
-}
-
-const legend = `
-expired       reads that got a token whose time was over
-unexplained   how many of them no outage longer than the refresh window explains (with the
-              same token until it has expired: no outage at its end, nor the time to recover)
-ended         reads that got a token which the server had ended before its time
-no token      reads of a job that had none at all
-least left    the least life left at a read that no such outage explains; negative: over
-`
-
-// table prints the policies side by side, for one mode of the server.
-func table(w io.Writer, m mode, names []string, sums map[string]tally) {
-	columns := []string{"expired", "unexplained", "ended", "no token", "least left", "requests/h", "refresh tokens lost"}
-	fmt.Fprintf(w, "\n%s:\n%-28s", strings.ToUpper(m.String()[:1])+m.String()[1:], "")
-	for _, c := range columns {
-		fmt.Fprintf(w, "  %s", c)
+	for i, n := range other.fails {
+		t.fails[i] += n
 	}
-	fmt.Fprintln(w)
-	held := 0
-	for _, name := range names {
-		s := sums[name]
-		if s.reads == 0 {
-			continue
-		}
-		held += s.whileBackedOff
-		share := func(n int) string { return fmt.Sprintf("%.3f %%", 100*float64(n)/float64(s.reads)) }
-		values := []string{
-			share(s.expired), fmt.Sprint(len(s.unexplained)), share(s.ended), share(s.none),
-			fmt.Sprintf("%.0f s", s.least.Seconds()), fmt.Sprintf("%.2f", float64(s.requests)/s.length.Hours()),
-			fmt.Sprint(s.refreshTokensLost),
-		}
-		fmt.Fprintf(w, "%-28s", name)
-		for i, value := range values {
-			fmt.Fprintf(w, "  %*s", len(columns[i]), value)
-		}
-		fmt.Fprintln(w)
-	}
-	if held > 0 {
-		fmt.Fprintf(w, "%d expired reads of this rotator, not counted as unexplained, were in the hour in which it sends no login after the answers of two were lost\n", held)
-	}
+	t.failOutage += other.failOutage
+	t.failException += other.failException
+	t.left = append(t.left, other.left...)
+	slices.Sort(t.left)
+	t.endedEarly += other.endedEarly
+	t.brokenPromises = append(t.brokenPromises, other.brokenPromises...)
 }

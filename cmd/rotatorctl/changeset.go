@@ -12,7 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
-// pollInterval is how often CloudFormation is asked about something that it does.
+// pollInterval is how often CloudFormation is asked about a change that is in
+// progress.
 const pollInterval = 2 * time.Second
 
 // change is an update or a creation of a stack.
@@ -24,7 +25,7 @@ type change struct {
 	tags       []types.Tag
 }
 
-// errNoChange: the stack is as it would become.
+// errNoChange means that the stack already has the requested content.
 var errNoChange = errors.New("the stack is up to date")
 
 // proposal is a change set that can be executed.
@@ -78,8 +79,8 @@ func (o *operator) propose(ctx context.Context, c change) (proposal, error) {
 	}
 }
 
-// withdraw deletes a change set that is not executed, and the empty stack that
-// it made.
+// withdraw deletes a change set that is not executed, and the empty stack that was
+// made for it.
 func (o *operator) withdraw(ctx context.Context, p proposal) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
@@ -88,7 +89,8 @@ func (o *operator) withdraw(ctx context.Context, p proposal) {
 		_, err = o.aws.stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: &p.change.stack})
 	}
 	if err != nil {
-		// It harms nothing: a stack that holds only a change set counts as new.
+		// An error here does no harm: a stack that has only a change set counts as
+		// new.
 		fmt.Fprintln(o.errors, plain(wrap("The change set "+p.id+" could not be deleted: "+said(err).Error(), width, "")))
 	}
 }
@@ -112,7 +114,7 @@ func (o *operator) execute(ctx context.Context, p proposal) error {
 	return &stackFailure{stack: s.name, status: s.status, failures: failures}
 }
 
-// stackFailure is a change that CloudFormation rolled back or gave up.
+// stackFailure is a change that CloudFormation rolled back or ended with an error.
 type stackFailure struct {
 	stack    string
 	status   types.StackStatus
@@ -142,8 +144,8 @@ func (o *operator) events(ctx context.Context, name string) (map[string]bool, er
 	return seen, err
 }
 
-// stackEvents are a stack's events, the newest first; none where there is no
-// such stack any more.
+// stackEvents returns a stack's events, the newest first, or none if the stack no
+// longer exists.
 func (o *operator) stackEvents(ctx context.Context, name string) ([]types.StackEvent, error) {
 	var all []types.StackEvent
 	pages := cloudformation.NewDescribeStackEventsPaginator(o.aws.stacks, &cloudformation.DescribeStackEventsInput{StackName: &name})
@@ -160,7 +162,7 @@ func (o *operator) stackEvents(ctx context.Context, name string) ([]types.StackE
 	return all, nil
 }
 
-// followed prints what CloudFormation does until it has finished.
+// followed prints the progress of CloudFormation until it has finished.
 func (o *operator) followed(ctx context.Context, name string, seen map[string]bool) (stack, []failedResource, error) {
 	var failures []failedResource
 	for {
@@ -192,7 +194,8 @@ func (o *operator) followed(ctx context.Context, name string, seen map[string]bo
 	}
 }
 
-// showEvent prints what has ended; what has begun would only be more lines.
+// showEvent prints operations that have ended. It leaves out those that have only
+// begun.
 func (o *operator) showEvent(e types.StackEvent) {
 	status := string(e.ResourceStatus)
 	if strings.HasSuffix(status, "_IN_PROGRESS") {
@@ -206,8 +209,8 @@ func (o *operator) showEvent(e types.StackEvent) {
 	fmt.Fprintln(o.out, plain(line))
 }
 
-// failure is an event's own failure: what was only cancelled because of another
-// is none.
+// failure returns an event's own failure. An operation that was cancelled because of
+// another one has none.
 func failure(e types.StackEvent) (failedResource, bool) {
 	reason := aws.ToString(e.ResourceStatusReason)
 	if !strings.HasSuffix(string(e.ResourceStatus), "_FAILED") || strings.Contains(strings.ToLower(reason), "cancelled") {
@@ -216,7 +219,7 @@ func failure(e types.StackEvent) (failedResource, bool) {
 	return failedResource{aws.ToString(e.LogicalResourceId), aws.ToString(e.ResourceType), orText(reason, "no reason given")}, true
 }
 
-// whyFailed is what failed in the events of a stack that stands there.
+// whyFailed returns the failed resources in the events of an existing stack.
 func (o *operator) whyFailed(ctx context.Context, name string) ([]failedResource, error) {
 	events, err := o.stackEvents(ctx, name)
 	var failures []failedResource
@@ -228,8 +231,8 @@ func (o *operator) whyFailed(ctx context.Context, name string) ([]failedResource
 	return failures, err
 }
 
-// deleteStack deletes a stack and waits until it is gone; one that is not there
-// is no error.
+// deleteStack deletes a stack and waits until it is gone. It is no error if the
+// stack does not exist.
 func (o *operator) deleteStack(ctx context.Context, name string) error {
 	s, err := o.describe(ctx, name)
 	if errors.Is(err, errNoStack) {
@@ -263,7 +266,7 @@ func (o *operator) deleteStack(ctx context.Context, name string) error {
 	}
 }
 
-// settled waits while CloudFormation is at work on a stack, as after an
+// settled waits while CloudFormation changes a stack, for example after an
 // interruption.
 func (o *operator) settled(ctx context.Context, s stack) (stack, error) {
 	for s.condition() == inProgress {

@@ -17,11 +17,11 @@ import (
 	"reltio-token-rotator/rotator/doctor"
 )
 
-// again is how a deleted part is restored: an update of the stack does not make it
-// again.
+// again says how to restore a deleted resource, because an update of the stack does
+// not create it again.
 const again = "an update does not make it again; delete the stack and deploy it, the secrets stay: "
 
-// unseen is the finding where the operator's own permissions do not reach.
+// unseen is the finding if the operator's own permissions are not sufficient.
 func unseen(check doctor.CheckName, action string, err error) finding {
 	if denied(err) {
 		return wrong(check, "the %s cannot be seen: your own role needs %s", check, action)
@@ -29,14 +29,14 @@ func unseen(check doctor.CheckName, action string, err error) finding {
 	return wrong(check, "the %s cannot be seen: %v", check, said(err))
 }
 
-// scheduleFinding reports whether the heartbeat is switched on.
+// scheduleFinding reports whether the schedule is enabled.
 func (o *operator) scheduleFinding(ctx context.Context, resources []types.StackResource) finding {
 	const check = "schedule"
 	found := ofType(resources, "AWS::Scheduler::Schedule")
 	if len(found) != 1 {
 		return wrong(check, "the stack has %d schedules instead of one; %s%s", len(found), again, page("restore-a-stack"))
 	}
-	// Its name, or on some emulators its ARN.
+	// This is its name, or on some emulators its ARN.
 	id := aws.ToString(found[0].PhysicalResourceId)
 	name := id[strings.LastIndex(id, "/")+1:]
 	out, err := o.aws.schedules.GetSchedule(ctx, &scheduler.GetScheduleInput{Name: &name})

@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
-// clients are the calls that the commands make.
+// clients are the AWS clients of the commands.
 type clients struct {
 	stacks     stacks
 	function   function
@@ -31,7 +31,7 @@ type clients struct {
 func newClients(cfg aws.Config) clients {
 	return clients{
 		stacks: cloudformation.NewFromConfig(cfg),
-		// A forced refresh is not done twice.
+		// The SDK does not retry, so that a forced refresh is not made twice.
 		function:   lambda.NewFromConfig(cfg, func(o *lambda.Options) { o.Retryer = aws.NopRetryer{} }),
 		logs:       cloudwatchlogs.NewFromConfig(cfg),
 		schedules:  scheduler.NewFromConfig(cfg),

@@ -19,7 +19,7 @@ type command struct {
 	// before checks what can be checked without AWS.
 	before func(*operator) error
 	run    func(*operator, context.Context) error
-	// offline: it needs no stack and no AWS account.
+	// offline says that the command needs no stack and no AWS account.
 	offline bool
 }
 
@@ -49,7 +49,7 @@ func find(name string) (command, bool) {
 	return command{}, false
 }
 
-// options are what the commands can be told. None of them is secret.
+// options are the values of the flags. None of them is secret.
 type options struct {
 	stack, region, profile, source string
 	connection                     string
@@ -172,8 +172,8 @@ func (p *pairs) add(argument string) error {
 	return nil
 }
 
-// addAll reads what a make variable holds. A word without an equals sign belongs
-// to the value before it, so that values may hold blanks.
+// addAll reads the content of a make variable. A word without an equals sign belongs
+// to the value before it, so that values may contain blanks.
 func (p *pairs) addAll(argument string) error {
 	current := ""
 	flush := func() error {

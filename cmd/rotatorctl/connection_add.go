@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// checkAdd checks what can be checked without AWS, and tells settings of the
+// checkAdd checks what can be checked without AWS, and separates settings of the
 // connection's config from parameters of its template.
 func (o *operator) checkAdd() error {
 	if err := o.further("add-connection"); err != nil {
@@ -110,8 +110,8 @@ func (o *operator) addConnection(ctx context.Context) error {
 	return nil
 }
 
-// cleared is the connection's stack once a creation that failed is cleaned up
-// and CloudFormation is not at work on it.
+// cleared returns the connection's stack, after the remains of a failed creation
+// have been deleted and CloudFormation has finished.
 func (o *operator) cleared(ctx context.Context, connection string) (stack, error) {
 	s, err := o.connectionDescribed(ctx, connection)
 	if err != nil {
@@ -140,8 +140,8 @@ func (o *operator) cleared(ctx context.Context, connection string) (stack, error
 	return s, nil
 }
 
-// readyForConnection removes what an earlier connection of the name left, and
-// reports whether its secrets are kept.
+// readyForConnection removes what an earlier connection with the name left behind,
+// and reports whether its secrets still exist.
 func (o *operator) readyForConnection(ctx context.Context) (kept bool, err error) {
 	left, err := o.leftovers(ctx, o.connection)
 	switch {

@@ -17,9 +17,9 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// configField is the field of a connection's config that a name stands for, as
-// the stack's parameter of the same meaning is called or as the field is; empty
-// for another name.
+// configField returns the field of a connection's config for a name, which is the
+// field's own or that of the stack's parameter with the same meaning. It returns ""
+// for other names.
 func configField(name string) string {
 	switch name {
 	case "TokenUrl", "token_url":
@@ -54,8 +54,8 @@ func configValue(field, text string) (any, error) {
 	return text, nil
 }
 
-// newConfig is the connection's config with the settings that were given; ""
-// where none was. The function's own code judges it, before anything is made.
+// newConfig returns the connection's config with the given settings, or "" if none
+// was given. The function's own code checks it before anything is made.
 func (o *operator) newConfig(ctx context.Context, main stack) (string, error) {
 	if len(o.settings) == 0 {
 		return "", nil
@@ -101,8 +101,8 @@ func stackSettings(main stack) rotator.Settings {
 	})
 }
 
-// writeConfig writes the connection's config. The template's value is always {}:
-// CloudFormation would otherwise write its own over what an operator wrote.
+// writeConfig writes the connection's config. The template's value is always {},
+// because otherwise CloudFormation would overwrite what an operator wrote.
 func (o *operator) writeConfig(ctx context.Context, config string) error {
 	if config == "" {
 		return nil
@@ -117,9 +117,9 @@ func (o *operator) writeConfig(ctx context.Context, config string) error {
 	return nil
 }
 
-// updated executes the update of a stack and sees that the connection's config
-// outlives it: CloudFormation writes the template's {} over it when the stack's
-// tags change, which it passes on to the parameter.
+// updated executes the update of a stack and makes sure that the connection's config
+// stays. CloudFormation passes the stack's tags on to the parameter, and overwrites
+// it with the template's {} when they change.
 func (o *operator) updated(ctx context.Context, connection string, p proposal) error {
 	if p.change.create {
 		return o.execute(ctx, p)

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// removeConnection is rotatorctl remove-connection. Its secrets go with it,
-// unless they are to be kept. It may be repeated after any interruption.
+// removeConnection is rotatorctl remove-connection. It deletes the connection's
+// secrets too, unless -keep-secrets is given. It may be repeated after any
+// interruption.
 func (o *operator) removeConnection(ctx context.Context) error {
 	if err := o.further("remove-connection"); err != nil {
 		return err
@@ -60,7 +61,7 @@ func (o *operator) removeConnection(ctx context.Context) error {
 	return nil
 }
 
-// confirmRemoval asks, where secrets would be lost.
+// confirmRemoval asks if secrets would be lost.
 func (o *operator) confirmRemoval(ctx context.Context, replicas map[string][]string) error {
 	if o.yes || o.keepSecrets {
 		return nil
@@ -79,7 +80,7 @@ func (o *operator) confirmRemoval(ctx context.Context, replicas map[string][]str
 	return nil
 }
 
-// removeOne removes a connection, whatever is there of it.
+// removeOne removes everything that exists of a connection.
 func (o *operator) removeOne(ctx context.Context, connection string, withSecrets bool) error {
 	if err := o.rest(ctx, connection); err != nil {
 		return err

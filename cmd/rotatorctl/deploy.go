@@ -29,8 +29,8 @@ func (o *operator) checkDeploy() error {
 	return t.check(o.parameters)
 }
 
-// deploy is rotatorctl deploy. That there is no such stack is believed only when
-// AWS said so: an existing one taken for new would lose its settings.
+// deploy is rotatorctl deploy. It treats a stack as new only if AWS said that it
+// does not exist, because an existing stack would lose its settings.
 func (o *operator) deploy(ctx context.Context) error {
 	s, err := o.describe(ctx, o.stack)
 	if err != nil && !errors.Is(err, errNoStack) {
@@ -119,8 +119,8 @@ func (o *operator) askEmail(ctx context.Context) error {
 	}
 }
 
-// deleteRemains deletes a stack whose first creation failed, which is all that
-// can be done with it.
+// deleteRemains deletes a stack whose first creation failed. Such a stack can only
+// be deleted.
 func (o *operator) deleteRemains(ctx context.Context) error {
 	failures, err := o.whyFailed(ctx, o.stack)
 	if err != nil {
@@ -153,7 +153,7 @@ func (o *operator) showFailures(failures []failedResource) {
 	}
 }
 
-// advise says what can be done about a failure that is known.
+// advise says what to do about a known failure.
 func advise(f failedResource) string {
 	exists := strings.Contains(strings.ToLower(f.reason), "already exists")
 	switch {
@@ -169,7 +169,7 @@ func advise(f failedResource) string {
 	return ""
 }
 
-// explain adds what to do to a failed deployment.
+// explain adds what to do after a failed deployment.
 func (o *operator) explain(err error, create bool) error {
 	failure, ok := errors.AsType[*stackFailure](err)
 	if !ok {
@@ -225,7 +225,7 @@ func (o *operator) approve(ctx context.Context, p proposal) (bool, error) {
 	return o.confirm(ctx, "Deploy these changes? [y/N] ", "y")
 }
 
-// deployedNow says what to do next.
+// deployedNow says what to do after the deployment.
 func (o *operator) deployedNow(ctx context.Context, created bool) error {
 	s, err := o.deployed(ctx)
 	if err != nil {

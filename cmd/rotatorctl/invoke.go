@@ -11,7 +11,7 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// event is what the function is asked.
+// event is the payload of an invocation.
 type event struct {
 	Action      string          `json:"action"`
 	Connections []string        `json:"connections,omitempty"`
@@ -22,10 +22,10 @@ type event struct {
 // report is what the function returns.
 type report struct{ rotator.Report }
 
-// result is what became of one connection.
+// result is the result of one connection.
 type result = rotator.Result
 
-// functionError is what the function answered to a call that failed.
+// functionError is the function's answer to a failed invocation.
 type functionError struct {
 	ErrorType    string `json:"errorType"`
 	ErrorMessage string `json:"errorMessage"`

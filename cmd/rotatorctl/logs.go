@@ -81,8 +81,8 @@ func (o *operator) logs(ctx context.Context) error {
 	}
 }
 
-// readable turns a line of the log into lines for an operator that fit the
-// screen; none for one that says only that a heartbeat had nothing to do.
+// readable turns a line of the log into lines that fit the screen. It returns none
+// if the line says only that a heartbeat had nothing to do.
 func (o *operator) readable(message string) []string {
 	const indent = "  "
 	message = strings.TrimSpace(message)
@@ -121,8 +121,8 @@ func (o *operator) readable(message string) []string {
 	return entry(run.Level, text)
 }
 
-// entry is the level on the line of the time, and the text below it where it
-// does not fit beside.
+// entry returns the time, the level and the text. If they do not fit on one line,
+// the text is below.
 func entry(level, text string) []string {
 	const beside = width - len("2006-01-02 15:04:05 -07:00  INFO   ")
 	first := fmt.Sprintf("%-5s", level)

@@ -1,11 +1,11 @@
-// Command rotatorctl is the operator's program: it deploys a stack, writes and
-// proves credentials, shows how each connection is, and finds out what is wrong.
-// The make targets of the same names call it.
+// Command rotatorctl is the operator's program. It deploys a stack, writes and
+// proves credentials, shows the status of each connection, and finds problems. The
+// make targets of the same names call it.
 //
-// It talks to AWS through the AWS SDK with one session: one profile, region and
+// It calls AWS through the AWS SDK with one session, so with one profile, region and
 // login for everything. The only program that it starts is sam, to build and to
-// upload the function. Credentials of Reltio pass through memory alone: not
-// through an argument, the environment, a file or a log.
+// upload the function. Credentials of Reltio are only in memory, and not in an
+// argument, the environment, a file or a log.
 package main
 
 import (
@@ -25,7 +25,7 @@ const (
 	exitNot   = 2 // it could not be done
 )
 
-// errWrong ends a command whose output has already said what is wrong.
+// errWrong ends a command whose output already says what is wrong.
 var errWrong = errors.New("something is not as it should be")
 
 // release is set by the Makefile.

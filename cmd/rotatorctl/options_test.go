@@ -44,7 +44,7 @@ func TestParseSpan(t *testing.T) {
 	}
 }
 
-// The messages name make targets where make started the program.
+// If make started the program, messages name make targets.
 func TestLike(t *testing.T) {
 	o := &operator{options: options{stack: "tokens"}}
 	made := &operator{options: options{stack: "tokens"}, inMake: true}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Every page that a message names is there.
+// Every page that a message names exists.
 func TestPagesExist(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {

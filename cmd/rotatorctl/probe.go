@@ -25,7 +25,7 @@ func probeFlags(flags *flag.FlagSet, o *options) {
 	yesFlag(flags, o)
 }
 
-// prober makes the token requests and sees what they do.
+// prober makes the token requests and finds out what they do.
 type prober struct {
 	*operator
 	endpoint rotator.TokenEndpoint
@@ -35,7 +35,7 @@ type prober struct {
 	alive     *aliveness
 }
 
-// countingTransport sends at most so many token requests.
+// countingTransport limits the number of token requests.
 type countingTransport struct {
 	next       http.RoundTripper
 	sent, most int
@@ -91,11 +91,11 @@ func (o *operator) probe(ctx context.Context) error {
 	return wrongIf(seen.failed())
 }
 
-// newProbeTransport is for a workstation, so it uses its proxy.
+// newProbeTransport is for a workstation, so it uses the workstation's proxy.
 func newProbeTransport() http.RoundTripper {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	// One connection for one request: net/http sends a request on a kept one
-	// again by itself.
+	// Each request has a connection of its own, because net/http may repeat a
+	// request on a reused one.
 	transport.DisableKeepAlives = true
 	transport.Protocols = new(http.Protocols)
 	transport.Protocols.SetHTTP1(true)
@@ -117,8 +117,8 @@ func (o *operator) confirmProbe(ctx context.Context, sets int) error {
 	return nil
 }
 
-// request sends one token request. A refresh token that came is saved before
-// anything else is done, whatever else is wrong with the answer.
+// request sends one token request. If a refresh token came, it is saved before
+// anything else is done, whatever else is wrong with the response.
 func (p *prober) request(ctx context.Context, s *observed, grant rotator.GrantType) (rotator.TokenResponse, error) {
 	if p.transport.sent >= p.transport.most {
 		return rotator.TokenResponse{}, fmt.Errorf("%d token requests were sent, which is the limit", p.transport.sent)
@@ -147,7 +147,7 @@ func (p *prober) request(ctx context.Context, s *observed, grant rotator.GrantTy
 	return answer, err
 }
 
-// known is what was seen: yes, no, or not known.
+// known is a result: yes, no, or not known.
 type known int
 
 const (
@@ -163,13 +163,13 @@ func knownIf(b bool) known {
 	return no
 }
 
-// observed is what was seen of one credential set.
+// observed has the results of one credential set.
 type observed struct {
 	credentials rotator.CredentialSet
 	grant       rotator.GrantType
 	failure     error
-	// lifetime is that of a new access token; atLeast where only one that was
-	// given again was seen.
+	// lifetime is the lifetime of a new access token. If only a token was returned
+	// that had been issued before, atLeast is true.
 	lifetime            time.Duration
 	atLeast             bool
 	jwt                 bool

@@ -12,9 +12,9 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// aliveness finds out whether an access token is accepted: by an API that the
-// operator named, or else by the authorization server's own check endpoint,
-// which Spring's library has beside the token endpoint.
+// aliveness finds out whether an access token is accepted. It calls an API that the
+// operator named, or else the authorization server's own check endpoint, which
+// Spring's library has beside the token endpoint.
 type aliveness struct {
 	client   *http.Client
 	apiURL   string
@@ -55,7 +55,7 @@ func (a *aliveness) is(ctx context.Context, s rotator.CredentialSet, token secre
 	return unknown
 }
 
-// settle is how long what keeps tokens in a cache may take to forget one.
+// settle is how long a gateway may keep an ended token in its cache.
 const settle = 10 * time.Second
 
 // stays reports whether the token is accepted now and after a while.
@@ -67,8 +67,8 @@ func (a *aliveness) stays(ctx context.Context, s rotator.CredentialSet, token se
 	return a.is(ctx, s, token)
 }
 
-// byAPI: 401 is no. Any other answer below 500 took the token, whatever it
-// allows.
+// byAPI calls the API. 401 means no. Any other answer below 500 means that the token
+// was accepted, whatever it allows.
 func (a *aliveness) byAPI(ctx context.Context, token secret.Value) known {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, a.apiURL, nil)
 	if err != nil {

@@ -37,7 +37,8 @@ func (p *prober) report(all seen) {
 	}
 }
 
-// line is a name and a value, the value below where it does not fit beside.
+// line prints a name and a value. If they do not fit on one line, the value is on
+// the next.
 func (p *prober) line(name, value string) {
 	text := fmt.Sprintf("  %-42s %s", name, value)
 	if len(text) <= width {
@@ -148,7 +149,8 @@ func secondSet(all seen) string {
 	return "Second credential set: not known."
 }
 
-// refreshBefore judges the default of RefreshBeforeSeconds by the lifetime.
+// refreshBefore checks whether the default of RefreshBeforeSeconds suits the
+// lifetime.
 func refreshBefore(s *observed) []string {
 	switch {
 	case s.lifetime <= 0:

@@ -11,16 +11,16 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// refreshTokenSaver keeps refresh tokens that the server changed: the old ones
-// are spent.
+// refreshTokenSaver saves refresh tokens that the server changed, because the old
+// ones can no longer be used.
 type refreshTokenSaver struct {
 	path   string
 	fields map[string]json.RawMessage
 	saved  bool
 }
 
-// newRefreshTokenSaver proves that the file can be written, before anything is
-// requested. It overwrites no file but that of the credentials, where that is
+// newRefreshTokenSaver checks that the file can be written, before anything is
+// requested. It overwrites no file except that of the credentials, if that one is
 // named.
 func newRefreshTokenSaver(credentials, saveTo string, document secret.Value) (*refreshTokenSaver, error) {
 	if saveTo == "" {

@@ -12,11 +12,11 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// seen is all that a probe saw.
+// seen has everything that a probe found out.
 type seen struct {
 	sets []*observed
-	// primaryLives: the primary's token lives on after the alternate's request;
-	// alternateLives the other way.
+	// primaryLives says that the primary's token lives on after the alternate's
+	// request. alternateLives says the reverse.
 	primaryLives, alternateLives known
 }
 
@@ -52,7 +52,7 @@ func (p *prober) watch(ctx context.Context, sets []rotator.CredentialSet) seen {
 	}
 	old := first.token
 	answer, err := p.request(ctx, first, first.further())
-	// The same token again says nothing: no new one was made.
+	// If the same token was returned, no new one was made, and nothing is known.
 	if err == nil && answer.AccessToken.Reveal() != old.Reveal() {
 		all.alternateLives = p.alive.stays(ctx, second.credentials, second.token)
 	}
@@ -86,8 +86,8 @@ func (p *prober) first(ctx context.Context, s *observed) {
 		return
 	}
 	s.grant, s.token = grant, answer.AccessToken
-	// A login may give a token again that was out already, with the rest of its
-	// life; a refresh is taken for the same until it is seen to give a new one.
+	// A login may return a token that was issued before, with the rest of its life.
+	// The same is assumed of a refresh until it has returned a new token.
 	s.lifetime, s.atLeast = answer.ExpiresIn, true
 	s.jwt = isJWT(answer.AccessToken)
 	s.hasRefreshToken = !answer.RefreshToken.Empty() || !s.credentials.RefreshToken.Empty()
@@ -102,7 +102,7 @@ func (s *observed) further() rotator.GrantType {
 	return s.grant
 }
 
-// again makes a second request, and sees what it did to the first token.
+// again makes a second request, and finds out what it did to the first token.
 func (p *prober) again(ctx context.Context, s *observed) {
 	old := s.token
 	before := p.alive.is(ctx, s.credentials, old)
@@ -131,7 +131,7 @@ func (p *prober) again(ctx context.Context, s *observed) {
 
 func isJWT(token secret.Value) bool { return jwtPayload(token) != nil }
 
-// jwtLife is what is left of a JWT's life; zero where that cannot be known.
+// jwtLife returns the remaining life of a JWT, or 0 if it is not known.
 func jwtLife(token secret.Value) time.Duration {
 	var fields struct{ Exp int64 }
 	if json.Unmarshal(jwtPayload(token), &fields) != nil || fields.Exp == 0 {

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// patience is how long a connection that another run refreshes is asked for
-	// again: longer than a lease lasts.
+	// patience is how long the event is repeated for a connection that another run
+	// refreshes. It is longer than a lease.
 	patience = 100 * time.Second
 	// askAgain is how long to wait in between.
 	askAgain = 5 * time.Second
@@ -48,7 +48,7 @@ func wrongIf(wrong bool) error {
 	return nil
 }
 
-// refreshNow sends the event, again for those connections that another run is
+// refreshNow sends the event. It repeats it for connections that another run is
 // refreshing, and returns one report of all.
 func (o *operator) refreshNow(ctx context.Context, function string, e event) (report, error) {
 	var all report
@@ -126,7 +126,7 @@ func (o *operator) show(all report) {
 	}
 }
 
-// outcome says in words what became of a connection.
+// outcome describes the result of a connection.
 func (o *operator) outcome(r result) string {
 	left := ""
 	if r.SecondsRemaining != nil {
@@ -160,7 +160,7 @@ func (o *operator) outcome(r result) string {
 	return text
 }
 
-// failure says what went wrong, when it is tried again, and where to read on.
+// failure says what failed, when the next attempt is, and which page to read.
 func (o *operator) failure(r result) string {
 	text := string(r.Error)
 	if r.Message != "" {

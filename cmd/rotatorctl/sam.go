@@ -19,8 +19,8 @@ func (o *operator) sam(ctx context.Context, environment []string, args ...string
 	cmd.Dir = o.source
 	cmd.Env = append(os.Environ(), "SAM_CLI_TELEMETRY=0")
 	if environment != nil {
-		// The session's own keys, also where the profile is one that sam cannot
-		// read or would ask for an MFA code again.
+		// sam gets the session's own keys, because it may not be able to read the
+		// profile, or would ask for an MFA code again.
 		cmd.Env = append(slices.DeleteFunc(cmd.Env, func(entry string) bool {
 			return strings.HasPrefix(entry, "AWS_PROFILE=") || strings.HasPrefix(entry, "AWS_SESSION_TOKEN=")
 		}), environment...)
@@ -42,8 +42,7 @@ func (o *operator) sam(ctx context.Context, environment []string, args ...string
 	return fmt.Errorf("nothing was changed: sam %s failed: %w", args[0], err)
 }
 
-// environment are the session's keys, region included, for a program that is
-// started.
+// environment returns the session's keys and region as variables for a program.
 func (s session) environment() []string {
 	environment := []string{
 		"AWS_ACCESS_KEY_ID=" + s.accessKey, "AWS_SECRET_ACCESS_KEY=" + s.secretKey,

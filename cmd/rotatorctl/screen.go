@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// width is what every screen fits.
+// width is the largest width of a line.
 const width = 80
 
 // say prints a paragraph, wrapped at words.
@@ -17,13 +17,12 @@ func (o *operator) say(format string, args ...any) {
 	fmt.Fprintln(o.out, plain(wrap(fmt.Sprintf(format, args...), width, "")))
 }
 
-// indented prints a paragraph below something.
+// indented prints an indented paragraph.
 func (o *operator) indented(indent, format string, args ...any) {
 	fmt.Fprintln(o.out, plain(wrap(fmt.Sprintf(format, args...), width, indent)))
 }
 
-// trouble is indented for what is not as it should be: in color where the output
-// is a terminal.
+// trouble is indented for problems. At a terminal they are in color.
 func (o *operator) trouble(indent, format string, args ...any) {
 	text := plain(wrap(fmt.Sprintf(format, args...), width, indent))
 	if o.color {
@@ -40,9 +39,9 @@ func (o *operator) printJSON(value any) error {
 	return encoder.Encode(value)
 }
 
-// wrap breaks text at words so that its lines fit, each with the indent. Lines
-// that the text has already stay lines. A word longer than a line stays whole. A
-// line that begins with a command is broken so that it can still be pasted.
+// wrap breaks text at words so that its lines fit, each with the indent. Existing
+// line ends stay. A word that is longer than a line stays whole. A line that begins
+// with a command is broken so that it can still be pasted.
 func wrap(text string, width int, indent string) string {
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
@@ -77,8 +76,8 @@ func isCommand(line string) bool {
 	return strings.HasPrefix(line, "aws ") || strings.HasPrefix(line, "make ") || strings.HasPrefix(line, "rotatorctl ")
 }
 
-// wrapCommand breaks a command between its words, never inside quotes, with the
-// backslash that the shell wants.
+// wrapCommand breaks a command between its words, and never inside quotes, with the
+// backslash that the shell needs.
 func wrapCommand(line string, width int, indent string) []string {
 	var lines []string
 	current := ""
@@ -145,8 +144,8 @@ func apart(message string) string {
 	return message
 }
 
-// plain is text without control characters: what is in parameters and logs must
-// not be able to act on the terminal.
+// plain returns text without control characters, so that the content of parameters
+// and logs cannot control the terminal.
 func plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		if (r < ' ' && r != '\n') || (r >= 0x7f && r < 0xa0) || r == utf8.RuneError {
@@ -156,8 +155,8 @@ func plain(text string) string {
 	}, text)
 }
 
-// clock is an instant as the operator's clock shows it, with the date where it
-// is another day.
+// clock returns an instant as the operator's clock shows it, with the date if it is
+// another day.
 func (o *operator) clock(t time.Time) string {
 	t, now := t.In(o.zone), o.now().In(o.zone)
 	if t.YearDay() == now.YearDay() && t.Year() == now.Year() {
@@ -166,7 +165,7 @@ func (o *operator) clock(t time.Time) string {
 	return t.Format("Jan 2 15:04:05")
 }
 
-// when is an instant with its distance, such as "14:28:15 (in 58 min)".
+// when returns an instant and its distance, such as "14:28:15 (in 58 min)".
 func (o *operator) when(t time.Time) string {
 	distance := t.Sub(o.now())
 	if distance < 0 {

@@ -21,7 +21,7 @@ func TestWrap(t *testing.T) {
 	}
 }
 
-// A command is broken only where the shell continues it as it was.
+// A command is broken only where the shell continues it unchanged.
 func TestShellWords(t *testing.T) {
 	for line, want := range map[string]string{
 		`a b  c`:                     `a|b|c`,

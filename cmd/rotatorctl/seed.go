@@ -16,7 +16,7 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// checkSeed reads credentials that are not typed, before AWS is asked.
+// checkSeed reads credentials from a file or standard input, before any call to AWS.
 func (o *operator) checkSeed() error {
 	if o.file == "" && isTerminal(os.Stdin) {
 		return nil
@@ -32,13 +32,15 @@ func (o *operator) checkSeed() error {
 	return nil
 }
 
-// seed is rotatorctl seed: credentials from the operator, a file or standard
-// input are written to the credentials secret, and a forced refresh proves each
-// set of them. Where it disproves one, the version before becomes current again.
+// seed is rotatorctl seed. It writes credentials from the operator, a file or
+// standard input to the credentials secret, and proves each changed set with a
+// forced refresh. If Reltio rejects a set, the previous version becomes current
+// again.
 func (o *operator) seed(ctx context.Context) error {
 	o.connection = orDefault(o.connection)
 	document, given := o.document, !o.document.Empty()
-	// Before asking, so that secrets are typed only for a stack that exists.
+	// This comes before the questions, so that secrets are typed only for a stack
+	// that exists.
 	s, err := o.deployed(ctx)
 	if err != nil {
 		return err
@@ -81,19 +83,20 @@ func orDefault(connection string) string {
 	return connection
 }
 
-// credentialsBefore is what was current before.
+// credentialsBefore has the credentials that were current before.
 type credentialsBefore struct {
 	version string // empty where there is none
-	// sets are those of the current document; nil where the operator may not
-	// read it, so that every set counts as changed.
+	// sets are those of the current document. They are nil if the operator may not
+	// read it. Then every set counts as changed.
 	sets     []rotator.CredentialSet
 	document secret.Value
-	// good: the function refreshed with this version, and no error stands.
+	// good says that the function has refreshed with this version, and that there is
+	// no error.
 	good bool
 }
 
-// currentCredentials looks at the credentials secret before it is written. Its
-// value is used where the operator may read it; nothing depends on that.
+// currentCredentials describes the credentials secret before it is written, and
+// reads its value if the operator may. It is no error if the operator may not.
 func (o *operator) currentCredentials(ctx context.Context) (credentialsBefore, error) {
 	name := o.secret(o.connection, "credentials")
 	out, err := o.aws.secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})

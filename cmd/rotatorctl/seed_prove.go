@@ -42,8 +42,8 @@ func (o *operator) prove(ctx context.Context, function string, before credential
 	return wrongIf(!well)
 }
 
-// disproves reports whether the refresh shows that the credentials are wrong.
-// Everything else that may fail proves nothing about them.
+// disproves reports whether the refresh shows that the credentials are wrong. Other
+// failures say nothing about them.
 func (r report) disproves() bool {
 	for _, c := range r.Connections {
 		switch c.Error {
@@ -56,9 +56,9 @@ func (r report) disproves() bool {
 	return false
 }
 
-// takeBack makes the version before current again if it was good. It is a
-// compare-and-set: where another version has become current meanwhile, a
-// refresh token that the function saved for example, that one stays.
+// takeBack makes the previous version current again if it was good. It is a
+// compare-and-set: if another version has become current meanwhile, for example
+// because the function saved a refresh token, that one stays.
 func (o *operator) takeBack(ctx context.Context, before credentialsBefore, written string) error {
 	name := o.secret(o.connection, "credentials")
 	switch {
@@ -88,12 +88,12 @@ func (o *operator) takeBack(ctx context.Context, before credentialsBefore, writt
 	return errWrong
 }
 
-// shortLife is the life of a token below which Secrets Manager cannot take all
-// versions for long.
+// shortLife is the lifetime of tokens below which Secrets Manager does not accept
+// all versions in the long run.
 const shortLife = 30 * time.Minute
 
-// sayIfShort has the sum for tokens that live too short for Secrets Manager: it
-// keeps every version for 24 hours, and about 100 of them.
+// sayIfShort prints the number of versions if tokens live too short for Secrets
+// Manager, which keeps every version for 24 hours, and about 100 of them.
 func (o *operator) sayIfShort(r result) {
 	if r.Outcome != rotator.Refreshed || r.SecondsRemaining == nil {
 		return
@@ -105,7 +105,8 @@ func (o *operator) sayIfShort(r result) {
 	o.trouble("", "%s", shortLifeAdvice(life))
 }
 
-// shortLifeAdvice is the sum: a refresh as late as the function allows itself.
+// shortLifeAdvice calculates the number with refreshes as late as the function makes
+// them.
 func shortLifeAdvice(life time.Duration) string {
 	life = max(life.Round(time.Minute), time.Minute)
 	every := max(life-max(min(life/2, life-15*time.Minute), 2*time.Minute), time.Minute)

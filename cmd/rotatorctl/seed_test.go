@@ -44,8 +44,8 @@ func (f *fakeSecrets) UpdateSecretVersionStage(_ context.Context, in *secretsman
 	return &secretsmanager.UpdateSecretVersionStageOutput{}, f.fails
 }
 
-// Each set that changed is proven with a forced refresh of its own; what is
-// disproven is taken back where the earlier credentials were good, and only then.
+// Each changed set is proven with a forced refresh of its own. If Reltio rejects it,
+// the earlier credentials become current again, but only if they were good.
 func TestProve(t *testing.T) {
 	good := credentialsBefore{version: "old", good: true}
 	result := func(rest string) string { return `{"name":"default","outcome":` + rest + `}` }

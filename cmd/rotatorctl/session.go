@@ -22,7 +22,7 @@ type session struct {
 	accessKey, secretKey, bearer string // for sam alone
 }
 
-// open makes the session and prints on which stack the command works.
+// open makes the session and prints the account, the region and the stack.
 func (o *operator) open(ctx context.Context) error {
 	load := []func(*config.LoadOptions) error{
 		config.WithAppID("rotatorctl"),
@@ -76,7 +76,7 @@ func (o *operator) open(ctx context.Context) error {
 
 var errNoMFA = errors.New("the profile asks for an MFA code, and there is no terminal to ask at")
 
-// askMFA asks for the code that an assumed role wants.
+// askMFA asks for the code that is needed to assume a role.
 func (o *operator) askMFA(ctx context.Context, serial string) (string, error) {
 	t, err := o.terminal()
 	if err != nil {
@@ -116,12 +116,12 @@ func answered(err error, codes ...string) bool {
 	return false
 }
 
-// denied reports whether the operator's own permissions do not reach.
+// denied reports whether the operator's own permissions are not sufficient.
 func denied(err error) bool {
 	return answered(err, "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "AuthorizationErrorException")
 }
 
-// said is what AWS answered, in one line: the call, the code and the text.
+// said returns AWS's answer in one line: the call, the code and the text.
 func said(err error) error {
 	if err == nil {
 		return nil

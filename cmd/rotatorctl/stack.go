@@ -13,8 +13,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// errNoStack: AWS said that there is no such stack. A look-up that failed in
-// another way is never taken for it.
+// errNoStack means that AWS said that the stack does not exist. Another error never
+// means this.
 var errNoStack = errors.New("there is no such stack")
 
 // stack is what CloudFormation says about a stack.
@@ -55,7 +55,7 @@ func (o *operator) describe(ctx context.Context, name string) (stack, error) {
 	return s, nil
 }
 
-// deployed is describe for the stack itself, with words for an operator.
+// deployed is describe for the stack itself, with an error message for the operator.
 func (o *operator) deployed(ctx context.Context) (stack, error) {
 	s, err := o.describe(ctx, o.stack)
 	switch {
@@ -69,8 +69,8 @@ func (o *operator) deployed(ctx context.Context) (stack, error) {
 	return s, nil
 }
 
-// notHere is for a stack that AWS does not have. The wrong region is likelier
-// than a forgotten deployment.
+// notHere is the error for a stack that does not exist. The wrong region is a more
+// likely cause than a forgotten deployment.
 func (o *operator) notHere() error {
 	return fmt.Errorf("there is no stack %s in account %s and region %s. If it is elsewhere, name the region (-region, AWS_REGION) or the profile (-profile, AWS_PROFILE). A new stack: %s",
 		o.stack, o.session.account, o.session.region, o.like("deploy"))
@@ -103,8 +103,7 @@ func (s stack) condition() condition {
 	return ready
 }
 
-// nextStep says what to do about a stack that CloudFormation gave up on or is at
-// work on.
+// nextStep says what to do about a stack whose change failed or is in progress.
 func (o *operator) nextStep(s stack) error {
 	var step string
 	switch s.status {
@@ -122,7 +121,7 @@ func (o *operator) nextStep(s stack) error {
 	return fmt.Errorf("nothing was changed: the stack %s is %s. %s", s.name, s.status, strings.ToUpper(step[:1])+step[1:])
 }
 
-// resources are the things that the stack made.
+// resources returns the resources of the stack.
 func (o *operator) resources(ctx context.Context) ([]types.StackResource, error) {
 	out, err := o.aws.stacks.DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: &o.stack})
 	if err != nil {

@@ -12,11 +12,11 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// listing are the parameters of all connections, by connection and kind.
+// listing has the parameters of all connections, by connection and kind.
 type listing map[string]map[rotator.Kind]rotator.Parameter
 
-// list reads the parameters below a path. It does not decrypt: a pending refresh
-// token must not come near a terminal.
+// list reads the parameters below a path. It does not decrypt them, so that no
+// pending refresh token reaches the operator's machine.
 func (o *operator) list(ctx context.Context, path string) (listing, error) {
 	all := listing{}
 	pages := ssm.NewGetParametersByPathPaginator(o.aws.parameters, &ssm.GetParametersByPathInput{
@@ -43,19 +43,19 @@ func (o *operator) list(ctx context.Context, path string) (listing, error) {
 	return all, nil
 }
 
-// value is the value of a parameter; empty where it is not there.
+// value returns the value of a parameter, or "" if it does not exist.
 func (l listing) value(connection string, kind rotator.Kind) string {
 	return l[connection][kind].Value.Reveal()
 }
 
-// has reports whether a parameter is there.
+// has reports whether a parameter exists.
 func (l listing) has(connection string, kind rotator.Kind) bool {
 	_, has := l[connection][kind]
 	return has
 }
 
-// connections reads the parameters as the function does. What is pending is
-// encrypted here, so it is left out.
+// connections reads the parameters as the function does. It leaves out the pending
+// parameter, which is encrypted here.
 func (o *operator) connections(all listing, settings rotator.Settings) []rotator.Connection {
 	var parameters []rotator.Parameter
 	for _, kinds := range all {
@@ -68,7 +68,8 @@ func (o *operator) connections(all listing, settings rotator.Settings) []rotator
 	return rotator.Connections(parameters, settings, o.now())
 }
 
-// remembered is what is known of one connection, whatever its config says.
+// remembered returns what the parameters say about one connection, whatever its
+// config contains.
 func (o *operator) remembered(all listing, connection string) rotator.Connection {
 	for _, c := range o.connections(all, rotator.Settings{}) {
 		if c.Name == connection {

@@ -12,11 +12,11 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// lateHeartbeat is how old the last heartbeat may be before status says so: two
-// minutes, and some seconds that its log line takes.
+// lateHeartbeat is the age of the last heartbeat from which status reports it: two
+// minutes, and some seconds until its log line can be read.
 const lateHeartbeat = 2*time.Minute + 15*time.Second
 
-// overview is what status shows; with -json as it is.
+// overview is the output of status. With -json it is printed as it is.
 type overview struct {
 	Account     string             `json:"account"`
 	Region      string             `json:"region"`
@@ -69,7 +69,8 @@ func (v *overview) problem(format string, args ...any) {
 	v.Problems = append(v.Problems, fmt.Sprintf(format, args...))
 }
 
-// unseen adds what the operator's own permissions hide.
+// unseen adds a problem for something that the operator's own permissions do not
+// allow to see.
 func (v *overview) unseen(what, action string, err error) {
 	if denied(err) {
 		v.problem("%s cannot be seen: your own role needs %s", what, action)
@@ -78,7 +79,7 @@ func (v *overview) unseen(what, action string, err error) {
 	v.problem("%s cannot be seen: %v", what, said(err))
 }
 
-// functionSettings are the settings that a connection's config is judged by.
+// functionSettings returns the settings by which a connection's config is checked.
 func (o *operator) functionSettings(ctx context.Context, s stack, view *overview) (settings rotator.Settings, known bool) {
 	environment, err := o.functionEnvironment(ctx, s.outputs["FunctionName"])
 	switch {
@@ -123,11 +124,12 @@ func (o *operator) heartbeatStatus(ctx context.Context, view *overview) {
 	}
 }
 
-// heartbeatsSeen is how far back heartbeats are looked for.
+// heartbeatsSeen is how far back the log is searched for a heartbeat.
 const heartbeatsSeen = 15 * time.Minute
 
-// lastHeartbeat is the time of the newest heartbeat's metric line in the log,
-// which is there without CloudWatch's delay; the zero time when there is none.
+// lastHeartbeat returns the time of the newest heartbeat's metric line in the log,
+// or the zero time if there is none. The log has no delay, as CloudWatch's metrics
+// do.
 func (o *operator) lastHeartbeat(ctx context.Context) (time.Time, error) {
 	lines, err := o.logLines(ctx, o.now().Add(-heartbeatsSeen))
 	if answered(err, "ResourceNotFoundException") {

@@ -17,7 +17,7 @@ import (
 // the alarm refresh-token-expiring does.
 const refreshTokenWarning = 21 * 24 * time.Hour
 
-// connectionStatus is how one connection is.
+// connectionStatus is the status of one connection.
 type connectionStatus struct {
 	Name           string          `json:"name"`
 	Enabled        bool            `json:"enabled"`
@@ -31,7 +31,7 @@ type connectionStatus struct {
 	Problems       []string        `json:"problems"`
 }
 
-// setStatus is how one credential set of a connection is.
+// setStatus is the status of one credential set.
 type setStatus struct {
 	Set               rotator.SetName `json:"set"`
 	Published         bool            `json:"published"`
@@ -42,7 +42,7 @@ type setStatus struct {
 	NotBefore         time.Time       `json:"not_before,omitzero"`
 }
 
-// functionEnvironment are the function's settings. None of them is secret.
+// functionEnvironment returns the function's settings. None of them is secret.
 func (o *operator) functionEnvironment(ctx context.Context, function string) (map[string]string, error) {
 	out, err := o.aws.function.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &function})
 	if err != nil {
@@ -150,7 +150,7 @@ func (o *operator) setStatuses(c *connectionStatus, state rotator.State) {
 	}
 }
 
-// sentence says what a code means, when it is tried again, and where to read on.
+// sentence says what a code means, when the next attempt is, and which page to read.
 func (o *operator) sentence(code rotator.Code, advice string, notBefore time.Time) string {
 	text := string(code) + ": " + strings.TrimSuffix(advice, ".")
 	if notBefore.After(o.now()) {
@@ -159,7 +159,7 @@ func (o *operator) sentence(code rotator.Code, advice string, notBefore time.Tim
 	return text + ". See " + page(string(code))
 }
 
-// sentenceOf is the message of an error of the function's, without its code.
+// sentenceOf returns the message of one of the function's errors, without its code.
 func sentenceOf(err error) string {
 	if e, ok := errors.AsType[*rotator.Error](err); ok {
 		return e.Message
@@ -167,8 +167,8 @@ func sentenceOf(err error) string {
 	return err.Error()
 }
 
-// showConnection prints one connection: a line of the table, a line for each of
-// two sets, and what else there is below it.
+// showConnection prints one connection: a line of the table, a line for each of two
+// sets, and its notes and problems.
 func (o *operator) showConnection(names int, c connectionStatus) {
 	token, refreshed, age := "none yet", "never", ""
 	switch left := c.ExpiresAt.Sub(o.now()); {

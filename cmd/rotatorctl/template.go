@@ -55,7 +55,7 @@ func parseTemplate(body string) (template, error) {
 	return template{body: body, parameters: document.Parameters}, nil
 }
 
-// check returns all that is wrong with the values, before anything is made.
+// check returns all mistakes in the values, before anything is made.
 func (t template) check(values pairs) error {
 	var mistakes []error
 	for _, v := range values.list {
@@ -83,8 +83,8 @@ func orText(text, otherwise string) string {
 	return strings.TrimSpace(text)
 }
 
-// allows reports whether CloudFormation takes the value. A pattern that Go does
-// not know is left to CloudFormation.
+// allows reports whether CloudFormation accepts the value. If Go cannot read the
+// pattern, CloudFormation checks it.
 func (p templateParameter) allows(value string) bool {
 	if len(p.AllowedValues) > 0 && !slices.Contains(p.AllowedValues, value) {
 		return false
@@ -105,15 +105,15 @@ func (p templateParameter) allows(value string) bool {
 	if err != nil {
 		return true
 	}
-	// A list's pattern is for each of its values.
+	// The pattern of a list is for each of its values.
 	if p.Type == "CommaDelimitedList" {
 		return !slices.ContainsFunc(strings.Split(value, ","), func(v string) bool { return !pattern.MatchString(strings.TrimSpace(v)) })
 	}
 	return pattern.MatchString(value)
 }
 
-// values are the parameters of a change: those named, and for an existing stack
-// every other one as it is.
+// values returns the parameters of a change: the named ones and, for an existing
+// stack, the others unchanged.
 func (t template) values(named pairs, existing map[string]string) []types.Parameter {
 	var all []types.Parameter
 	for _, v := range named.list {
@@ -132,7 +132,7 @@ func (t template) values(named pairs, existing map[string]string) []types.Parame
 	return all
 }
 
-// tagsOf are the tags of a change: the stack's own, and those named.
+// tagsOf returns the tags of a change: the stack's own and the named ones.
 func tagsOf(existing, named pairs) []types.Tag {
 	all := pairs{list: slices.Clone(existing.list)}
 	for _, tag := range named.list {

@@ -19,12 +19,12 @@ type asker interface {
 	close()
 }
 
-// terminal asks the operator at the terminal. It takes the terminal out of line
-// mode: what is typed must not be shown, and in line mode the kernel cuts long
-// pastes (at 1024 characters on some systems).
+// terminal asks the operator at the terminal. It switches off the terminal's line
+// mode, because secrets must not be shown, and because in line mode the kernel cuts
+// long pastes (at 1024 characters on some systems).
 //
-// Nothing that arrives before a question is taken for its answer: pasted text
-// with line ends would otherwise answer the questions that follow.
+// Input that arrives before a question is not its answer. Otherwise pasted text with
+// line ends would answer the following questions.
 type terminal struct {
 	tty   *os.File
 	mode  terminalMode
@@ -38,7 +38,7 @@ const (
 	pasteBegins = "[200~"
 	pasteEnds   = "\x1b[201~"
 
-	// quiet is how long nothing arrives after the end of a paste, also from a
+	// quiet is how long no input arrives after the end of a paste, also from a
 	// terminal that does not mark it.
 	quiet = 100 * time.Millisecond
 
@@ -52,9 +52,9 @@ var (
 	errTooLong      = errors.New("that is longer than a secret can be, and was not taken")
 )
 
-// terminalOnce opens the terminal that the program was started from, whatever
-// its standard input is, when it is first needed. Two readers of one terminal
-// would take each other's keys.
+// terminalOnce opens the terminal that the program was started from when it is first
+// needed, whatever its standard input is. It opens it once, because two readers
+// would each get a part of the input.
 func terminalOnce() func() (asker, error) {
 	var t *terminal
 	return func() (asker, error) {
@@ -74,7 +74,7 @@ func terminalOnce() func() (asker, error) {
 	}
 }
 
-// close leaves the terminal as it was before the questions.
+// close restores the terminal's settings from before the questions.
 func (t *terminal) close() {
 	fmt.Fprint(t.tty, pasteOff)
 	t.discard()
@@ -86,8 +86,8 @@ func (t *terminal) tell(format string, args ...any) {
 	fmt.Fprintln(t.tty, plain(wrap(fmt.Sprintf(format, args...), width, "")))
 }
 
-// read passes on what is typed. It ends with the program: a read from a terminal
-// cannot be interrupted.
+// read passes on what is typed. It ends with the program, because a read from a
+// terminal cannot be interrupted.
 func (t *terminal) read() {
 	defer close(t.bytes)
 	var chunk [1024]byte
@@ -102,7 +102,8 @@ func (t *terminal) read() {
 	}
 }
 
-// discard drops what was typed or pasted ahead, until nothing more arrives.
+// discard drops what was typed or pasted before the question, until nothing more
+// arrives.
 func (t *terminal) discard() {
 	t.mode.flush(t.tty)
 	for {
@@ -198,9 +199,9 @@ func (t *terminal) line(ctx context.Context, hidden bool) (string, error) {
 	}
 }
 
-// ended judges a line whose end has been typed or pasted. A paste without marks
-// that goes on after its first line is one of several lines; a carriage return
-// and a line feed, or one too many, are one end.
+// ended decides about a line whose end has been typed or pasted. A paste without
+// marks that continues after its first line has several lines. A carriage return
+// with a line feed, or a second one of them, is one line end.
 func (t *terminal) ended(line []byte) (string, error) {
 	for {
 		b, ok := t.next(quiet)

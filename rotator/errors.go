@@ -83,7 +83,7 @@ func (c Code) meaning() meaning {
 	case Throttled:
 		return meaning{Transient, nil, false, "the token endpoint answered 429 (too many requests); no action is needed unless it continues: then fewer clients must request tokens"}
 	case ServerError:
-		return meaning{Transient, nil, false, "the token endpoint failed; each heartbeat tries again"}
+		return meaning{Transient, nil, false, "the token endpoint is unavailable; the function tries again when the server allows it"}
 	case AnswerLost:
 		return meaning{Transient, nil, false, "the token endpoint's answer was lost; the next heartbeat tries again"}
 	case Unreachable:

@@ -55,7 +55,7 @@ func run(ctx context.Context, s settings, to *screen) (well bool, err error) {
 	}
 	introduceOwn(to, s)
 	if !s.yes {
-		if sure, err := confirm(ctx, os.Stdin, to); err != nil || !sure {
+		if err := confirm(ctx, os.Stdin, to); err != nil {
 			return false, err
 		}
 	}

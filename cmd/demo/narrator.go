@@ -118,11 +118,17 @@ func (n *narrator) flush() {
 // advise shows what the function says is to be done, once.
 func (n *narrator) advise(r rotator.Result) {
 	if r.Message != "" && r.Message != n.told {
-		for _, line := range wrap(r.Message, whatWidth) {
+		for _, line := range wrap(n.ofFile(r.Message), whatWidth) {
 			n.more(line)
 		}
 	}
 	n.told = r.Message
+}
+
+// ofFile is what the function says, about the file that the operator has in place of
+// the secret.
+func (n *narrator) ofFile(text string) string {
+	return strings.ReplaceAll(text, "the credentials secret", n.settings.credentialsFile)
 }
 
 // see takes note of the published token.
@@ -189,7 +195,7 @@ func (n *narrator) note(logged note) {
 	if logged.level == "ERROR" {
 		st = red
 	}
-	for i, line := range wrap(logged.text, whatWidth) {
+	for i, line := range wrap(n.ofFile(logged.text), whatWidth) {
 		if i == 0 {
 			n.say("function", n.paint(st, line))
 		} else {

@@ -115,10 +115,10 @@ func introduceOwn(to *screen, s settings) {
 	to.line(to.paint(yellow, "Do not run it with the credentials of a running rotator."))
 }
 
-// confirm asks at the terminal, and reports whether tokens may be requested.
-func confirm(ctx context.Context, in *os.File, to *screen) (bool, error) {
+// confirm asks at the terminal, and returns an error unless tokens may be requested.
+func confirm(ctx context.Context, in *os.File, to *screen) error {
 	if !isTerminal(in) {
-		return false, errors.New("nothing was requested: there is no terminal to ask at; YES=true does it without asking")
+		return errors.New("nothing was requested: there is no terminal to ask at; YES=true does it without asking")
 	}
 	_, _ = io.WriteString(to.w, "Go on? [y/N] ")
 	answer := make(chan string, 1)
@@ -128,9 +128,11 @@ func confirm(ctx context.Context, in *os.File, to *screen) (bool, error) {
 	}()
 	select {
 	case text := <-answer:
-		return text == "y" || text == "yes", nil
+		if text == "y" || text == "yes" {
+			return nil
+		}
 	case <-ctx.Done():
 		to.line("")
-		return false, nil
 	}
+	return errors.New("nothing was requested")
 }

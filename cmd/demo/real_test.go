@@ -82,7 +82,7 @@ func TestOwnCredentials(t *testing.T) {
 		},
 		{
 			name: "an API takes the tokens", document: refreshes, api: true,
-			says: []string{" works", " taken by the API, 0 401", "All well: the API took the token"}, not: []string{"not tried"},
+			says: []string{" works", " taken by the API, 0 refused with 401", "All well: the API took the token"}, not: []string{"not tried"},
 		},
 		{
 			name: "a changed refresh token is saved", document: refreshes, rotate: true, save: true,
@@ -156,8 +156,8 @@ func TestOwnCredentialsThatFail(t *testing.T) {
 		{
 			"a client that is refused: it ends at once", "1h",
 			func(e endpoint, _ *fixture) { e.SetOptions(func(o *fakereltio.Options) { o.ClientSecret = "another" }) },
-			[]string{"failed: client_rejected", "No token: nothing was published"},
-			[]string{"Summary", " 0 ", "0:"},
+			[]string{"failed: client_rejected", "client_secret in", "credentials.json", "No token: nothing was published"},
+			[]string{"Summary", " 0 ", "0:", "credentials secret"},
 		},
 		{
 			"a refresh token that is refused: it ends at once", "1h",
@@ -226,8 +226,15 @@ func TestOwnCredentialsAreWarnedOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if sure, err := confirm(t.Context(), file, newScreen(&out, looks{})); sure || err == nil || !strings.Contains(err.Error(), "YES=true") {
-		t.Errorf("without a terminal: %v, %v", sure, err)
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	for _, in := range []*os.File{file, null} {
+		if err := confirm(t.Context(), in, newScreen(&out, looks{})); err == nil || !strings.Contains(err.Error(), "YES=true") {
+			t.Errorf("%s is no terminal: %v", in.Name(), err)
+		}
 	}
 }
 

@@ -36,11 +36,6 @@ func looksOf(file *os.File, getenv func(string) string) looks {
 	return l
 }
 
-func isTerminal(file *os.File) bool {
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
 // style is a color of text, as the terminal's escape code.
 type style string
 

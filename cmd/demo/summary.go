@@ -23,11 +23,10 @@ func (n *narrator) summary(st *fixture, tokenRequests string, interrupted bool) 
 		beats += fmt.Sprintf(", %d other", others)
 	}
 	fact("heartbeats", beats)
-	live := "not expired"
+	reads := fmt.Sprintf("%d: %d not expired, %d expired", t.reads, t.live, t.dead)
 	if n.settings.apiURL != "" {
-		live = "taken by the API"
+		reads = fmt.Sprintf("%d: %d tokens taken by the API, %d refused with 401", t.reads, t.live, t.dead)
 	}
-	reads := fmt.Sprintf("%d: %d %s, %d %s", t.reads, t.live, live, t.dead, n.refused())
 	if t.dead > 0 && t.stranded == 0 {
 		reads += fmt.Sprintf(" (replaced when read again, within %s)", brief(t.longestRefused))
 	}

@@ -77,7 +77,7 @@ func (d *demo) lastMessage() string {
 
 // drawLive draws the live line: what is left of the token, and who was refused.
 func (d *demo) drawLive() {
-	const width = 20
+	const width = 10
 	left := time.Until(d.token.ExpiresAt)
 	st := green
 	switch {
@@ -87,11 +87,7 @@ func (d *demo) drawLive() {
 		st = yellow
 	}
 	text := d.clock() + d.bar(left.Seconds()/d.minutes(lifetime).Seconds(), width, st)
-	if left > 0 {
-		text += fmt.Sprintf(" %-10s", d.span(left))
-	} else {
-		text += fmt.Sprintf(" %-10s", "no token")
-	}
+	text += fmt.Sprintf(" %2d min", max(int(d.minutesUntil(d.token.ExpiresAt)), 0))
 	for _, r := range d.rows {
 		if r.calls == 0 {
 			continue

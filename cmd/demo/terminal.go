@@ -1,5 +1,3 @@
-//go:build unix
-
 package main
 
 import (
@@ -15,4 +13,10 @@ func columns(file *os.File) int {
 		return 80
 	}
 	return int(size.Col)
+}
+
+// isTerminal reports whether a file is a terminal; /dev/null is none.
+func isTerminal(file *os.File) bool {
+	_, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
+	return err == nil
 }

@@ -12,7 +12,7 @@ import (
 	"reltio-token-rotator/tests/harness"
 )
 
-// events are what an invocation is asked for.
+// events are the events of an invocation.
 var events = map[string]func(*fixture) rotator.Event{
 	"":                func(*fixture) rotator.Event { return rotator.Event{} },
 	"refresh":         func(*fixture) rotator.Event { return refresh(rotator.Event{}) },
@@ -29,7 +29,7 @@ func refresh(e rotator.Event) rotator.Event {
 	return e
 }
 
-// acts are what happens just before a call.
+// acts are things that happen just before a call.
 var acts = map[string]func(*fixture){
 	"new credentials": func(f *fixture) {
 		document := f.document()
@@ -123,7 +123,7 @@ var acts = map[string]func(*fixture){
 		f.h.Reltio.SetOptions(func(o *fakereltio.Options) { o.Password = "another password" })
 	},
 	"the refresh tokens expire": func(f *fixture) { f.h.Reltio.ExpireRefreshTokens() },
-	// Another invocation does all its work before the call, or beside it.
+	// Another invocation runs to its end before the call, or at the same time.
 	"overtake": func(f *fixture) { f.finish(f.launch(-1, rotator.Event{})) },
 	"beside":   func(f *fixture) { f.launch(-1, rotator.Event{}) },
 	"overtake, forced": func(f *fixture) {
@@ -145,7 +145,7 @@ func setOf(document map[string]any, user string) map[string]any {
 }
 
 // clockStep is by how much the function's clock can step. The simulated clock cannot
-// step, so the times in the state do, in the other direction.
+// step. Instead, the times in the state are changed in the other direction.
 const clockStep = 45 * time.Second
 
 var quotedTime = regexp.MustCompile(`"[0-9-]{10}T[0-9:]{8}Z"`)
@@ -170,7 +170,7 @@ func (f *fixture) stepClock(by time.Duration) {
 
 func (f *fixture) finish(v *invocation) { <-v.ended }
 
-// actAt lets the acts of a place happen.
+// actAt performs the acts of a place.
 func (f *fixture) actAt(v *invocation, at place) {
 	for _, a := range f.s.acts {
 		if a.place != at {

@@ -8,8 +8,8 @@
 // is drawn from the external calls of the run before, so that it strikes a call
 // that is made. Every one of these runs is checked.
 //
-// A failure is shrunk: whatever the failure does not need is taken away. The
-// result is printed as a test, for found_test.go.
+// A failing schedule is shrunk: everything that is not necessary for the failure is
+// removed. The result is printed as a test for found_test.go.
 //
 //	make explore SCHEDULES=10000 SEED=1
 package explore_test

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// drawing makes a schedule of a seed.
+// drawing draws a schedule from a seed.
 type drawing struct {
 	*rand.Rand
 }
@@ -41,7 +41,7 @@ var allKinds = slices.Concat(
 	kindsOf("Saver.RestorePrevious"), kindsOf("Pending.PutPending"), // rarely made
 )
 
-// wants reports whether one of the first two kinds is of such a call.
+// wants reports whether one of the first two kinds is a fault of such a call.
 func wants(wanted []kind, calls ...string) bool {
 	return slices.ContainsFunc(wanted[:min(2, len(wanted))], func(k kind) bool { return slices.Contains(calls, k.call) })
 }
@@ -76,8 +76,8 @@ func (d drawing) without(wanted []kind) schedule {
 	return s
 }
 
-// place draws one of the calls that were made: first its name, then which one, with
-// the early ones more likely.
+// place draws one of the calls that were made: first its name, and then which of its
+// calls. Early calls are more likely.
 func (d drawing) place(s schedule, calls []place, only func(place) bool) (place, bool) {
 	byName := map[string][]place{}
 	for _, at := range calls {
@@ -95,7 +95,8 @@ func (d drawing) place(s schedule, calls []place, only func(place) bool) (place,
 	return from[min(d.IntN(len(from)), d.IntN(len(from)))], true
 }
 
-// acts draws what operators and others do. It returns the calls that are then likely.
+// acts draws what operators and others do. It returns the calls that this makes
+// likely.
 func (d drawing) acts(s schedule, calls []place, wanted []kind) (all []act, then []place) {
 	then = calls
 	if d.IntN(8) == 0 { // only an operator can help
@@ -124,8 +125,9 @@ func (d drawing) acts(s schedule, calls []place, wanted []kind) (all []act, then
 	return all, then
 }
 
-// faults draws the next fault, of a call that was made after the last one's: a wanted
-// one if there is such a call. A refresh token is pending after a fault of its save.
+// faults draws the next fault, of a call that was made after that of the last fault.
+// It draws a wanted kind if there is such a call. After a fault of its save, a
+// refresh token is pending.
 func (d drawing) faults(s schedule, calls []place, wanted *[]kind) []injection {
 	if n := len(s.faults); n > 0 {
 		last := slices.Index(calls, s.faults[n-1].place)
@@ -159,9 +161,9 @@ func (d drawing) faults(s schedule, calls []place, wanted *[]kind) []injection {
 	return []injection{{at, pick(d, faultsOf(at.on)), lasts}}
 }
 
-// explore draws the schedule of a seed and runs it: without acts and faults, then
-// with acts and a fault, then with another one, then with all. It returns the first
-// schedule that fails, or the last.
+// explore draws the schedule of a seed and runs it several times: without acts and
+// faults, with acts and one fault, and with more and more faults. It returns the
+// first schedule that fails, or the last one.
 func explore(t *testing.T, seed uint64, seen func(outcome)) (schedule, outcome) {
 	d := drawing{rand.New(rand.NewPCG(seed, 0))}
 	wanted := d.wanted()

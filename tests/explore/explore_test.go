@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// tally is what all schedules show.
+// tally has the results of all schedules.
 type tally struct {
 	mu       sync.Mutex
 	began    time.Time
@@ -88,7 +88,7 @@ func (y *tally) add(s schedule, runs []outcome) {
 	y.pairs.add(s, runs)
 }
 
-// note notes a failure, and shrinks the first one of its kind.
+// note records a failure, and shrinks the first one of its kind.
 func (y *tally) note(t *testing.T, seed uint64, s schedule, got outcome) {
 	if len(got.violations) == 0 {
 		return
@@ -111,7 +111,7 @@ func (y *tally) note(t *testing.T, seed uint64, s schedule, got outcome) {
 	}
 }
 
-// holds runs a schedule that failed once.
+// holds runs a schedule that failed once before.
 func holds(t *testing.T, s schedule) {
 	t.Helper()
 	for _, v := range s.run(t).violations {

@@ -21,8 +21,8 @@ type fault struct {
 	server *fakereltio.Fault
 }
 
-// faults are those of every call. What AWS does late comes soon after: its servers
-// do not work on a request for long whose caller has gone.
+// faults are the faults of every call. A late effect at AWS comes soon, because
+// AWS's servers do not continue a request for long after its caller has gone.
 var faults = map[string]fault{
 	"refused":       {fails: true},
 	"answer lost":   {fails: true, effect: true},
@@ -74,8 +74,8 @@ func faultsOf(call string) []string {
 		return []string{"killed before", "refused", "slow", "timeout"}
 	}
 	if call == "Parameters.Put(state)" {
-		// A state that is written after a later one cannot be told from it:
-		// Parameter Store has no compare-and-set.
+		// A state that is written late looks like a newer one, because Parameter
+		// Store has no compare-and-set.
 		return slices.DeleteFunc(slices.Clone(faultNames), func(name string) bool { return name == "late effect" })
 	}
 	return faultNames
@@ -86,7 +86,7 @@ var (
 	serverFaultNames = slices.Sorted(maps.Keys(serverFaults))
 )
 
-// faultOf is the fault with this name, of this call.
+// faultOf returns the fault with this name of a call.
 func faultOf(call, name string) fault {
 	if server, ok := serverFaults[name]; ok && isTokenRequest(call) && !strings.HasPrefix(name, "killed") {
 		return fault{server: &server, effect: true}

@@ -32,7 +32,7 @@ var providers = map[string]fakereltio.Options{
 	"JWT":                 {JWT: true},
 }
 
-// credentialModes say what a credential set holds beside the client.
+// credentialModes say what a credential set contains in addition to the client.
 var credentialModes = map[string]struct{ refreshToken, login bool }{
 	"refresh token":           {refreshToken: true},
 	"refresh token and login": {refreshToken: true, login: true},
@@ -40,7 +40,7 @@ var credentialModes = map[string]struct{ refreshToken, login bool }{
 	"client credentials":      {},
 }
 
-// fixture is the stack of one schedule, with what is known about it.
+// fixture is the stack of one schedule, with what the checks know about it.
 type fixture struct {
 	t       *testing.T
 	s       schedule
@@ -53,7 +53,7 @@ type fixture struct {
 	calls      []place
 	met        []kind
 	violations []violation
-	// lastTrouble is when the last fault or act has had its last effect.
+	// lastTrouble is when the last fault or act had its last effect.
 	lastTrouble time.Time
 	last        *invocation // the last one of a beat
 	atLeast     time.Time   // when the last beat began
@@ -125,8 +125,8 @@ func parse(text string) map[string]any {
 	return fields
 }
 
-// putDocument writes the credentials as an operator does, with a note that is
-// found again.
+// putDocument writes the credentials as an operator does, with a note that the
+// checks look for.
 func (f *fixture) putDocument(fields map[string]any) {
 	f.notes++
 	if fields["alternate"] != nil && f.document()["alternate"] == nil {
@@ -172,8 +172,8 @@ type invocation struct {
 	knowledge
 }
 
-// launch begins an invocation and does not wait for its end: neither does the
-// schedule.
+// launch begins an invocation and does not wait for its end, as the schedule does
+// not either.
 func (f *fixture) launch(number int, event rotator.Event) *invocation {
 	v := &invocation{
 		fixture: f, number: number, event: event, began: time.Now(), ended: make(chan struct{}),
@@ -221,7 +221,7 @@ func (f *fixture) end(v *invocation) {
 	}
 }
 
-// meet notes a call, lets the acts of its place happen, and returns its fault.
+// meet notes a call, performs the acts of its place, and returns its fault.
 func (v *invocation) meet(name string) (fault, bool) {
 	v.mu.Lock()
 	v.counts[name]++
@@ -272,12 +272,12 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// violate notes a violation. The caller holds the lock.
+// violate records a violation. The caller holds the lock.
 func (f *fixture) violate(promise int, what, detail string) {
 	f.violations = append(f.violations, violation{promise, what, strings.ReplaceAll(detail, "\n", " ")})
 }
 
-// result is the one connection's in a report.
+// result returns the result of the only connection in a report.
 func (v *invocation) result() rotator.Result {
 	if len(v.report.Connections) == 0 {
 		return rotator.Result{}

@@ -6,7 +6,7 @@ import (
 )
 
 // kind is a kind of external call with a kind of fault. The search draws and counts
-// ordered pairs of them: one by one the calls and faults would make 20,000 pairs.
+// ordered pairs of kinds. There would be 20,000 pairs of single calls and faults.
 type kind struct {
 	call, fault string
 }
@@ -40,7 +40,7 @@ func callKind(call string) string {
 	return "publish"
 }
 
-// faultKinds are the kinds of faults, with those that differ in a detail only.
+// faultKinds groups faults that differ only in a detail.
 var faultKinds = map[string][]string{
 	"killed": {"killed before", "killed after"},
 	"slow":   {"slow", "slow answer"},

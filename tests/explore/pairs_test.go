@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// pair is one fault and a later one of the same run of a schedule.
+// pair is a fault and a later one in the same run of a schedule.
 type pair [2]kind
 
 func (p pair) String() string { return p[0].String() + "; then " + p[1].String() }
 
-// pairs counts the schedules in which each pair was hit.
+// pairs counts the schedules in which each pair occurred.
 type pairs struct {
 	// byMode has those of one provider and mode of the credentials, by its name.
 	byMode map[string]*pairsOfMode
@@ -68,7 +68,7 @@ func (m *pairsOfMode) possible() map[kind]bool {
 	return all
 }
 
-// print shows how many pairs were hit.
+// print shows how many pairs occurred.
 func (p pairs) print() {
 	all := newPairsOfMode()
 	for _, name := range slices.Sorted(maps.Keys(p.byMode)) {

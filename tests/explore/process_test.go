@@ -12,8 +12,8 @@ import (
 	"reltio-token-rotator/rotator/secret"
 )
 
-// wrap puts an invocation between the rotator and everything outside it: every
-// external call passes through, and once the process is dead no call does.
+// wrap puts an invocation between the rotator and everything outside it. Every
+// external call passes through it. After the death of the process, no call does.
 func (v *invocation) wrap(real rotator.Rotator) *rotator.Rotator {
 	real.Lister = lister{v, real.Lister}
 	real.Parameters = parameters{v, real.Parameters}
@@ -72,8 +72,8 @@ func through[T any](ctx context.Context, v *invocation, name string, do func(con
 	return nothing, &awsstore.CallError{Operation: name, Code: "InternalServiceError"}
 }
 
-// stopIfDead ends the calling goroutine of a process that is dead, and with it
-// everything that it would still have done.
+// stopIfDead ends the calling goroutine if its process is dead, so that it does
+// nothing more.
 func (v *invocation) stopIfDead() {
 	if v.dead.Load() {
 		runtime.Goexit()

@@ -15,7 +15,7 @@ import (
 
 func decode(text string, into any) bool { return json.Unmarshal([]byte(text), into) == nil }
 
-// check checks what holds after every run, as soon as none is at work.
+// check checks what must be true after every run, as soon as no run is active.
 func (f *fixture) check(v *invocation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -32,7 +32,7 @@ func (f *fixture) check(v *invocation) {
 	}
 }
 
-// checkCertain: what the state says for certain is so at the server.
+// checkCertain checks that what the state says for certain is true at the server.
 func (f *fixture) checkCertain(state rotator.State, lease rotator.Lease, open bool) {
 	p := state.Published
 	switch {
@@ -51,8 +51,8 @@ func (f *fixture) checkCertain(state rotator.State, lease rotator.Lease, open bo
 	}
 }
 
-// checkErrors: an error that stands, and a refused login, are ones that an answer
-// brought.
+// checkErrors checks that an answer caused each error and each refused login in the
+// state.
 func (f *fixture) checkErrors(state rotator.State) {
 	for _, set := range []rotator.SetState{state.Primary, state.Alternate} {
 		switch set.Error {
@@ -85,7 +85,7 @@ func (f *fixture) checkKept() {
 	}
 }
 
-// turnOfResting is when the set is asked, at the latest, that did not obtain the
+// turnOfResting is the latest time at which the set is used that did not obtain the
 // published token.
 func turnOfResting(state rotator.State, creds rotator.Credentials) time.Time {
 	p := state.Published
@@ -99,7 +99,7 @@ func turnOfResting(state rotator.State, creds rotator.Credentials) time.Time {
 	return later(turn, state.Of(p.Set.Other()).TokenExpiresAt.Add(3*time.Second))
 }
 
-// checkQuiet checks what holds two heartbeats after the last fault.
+// checkQuiet checks what must be true two heartbeats after the last fault.
 func (f *fixture) checkQuiet() (hold time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -120,7 +120,8 @@ func (f *fixture) checkQuiet() (hold time.Time) {
 		if part.Error == "" || !ok || !login || until.After(now) {
 			continue
 		}
-		// The only set's error stays until its turn comes where another set is added.
+		// If another set is added, the error of the first one stays until its turn
+		// comes.
 		resting := set.Name != state.Published.Set || creds.Two() && f.alternateAt.After(part.FailingSince)
 		if !resting || now.Add(-heartbeat-time.Second).After(turnOfResting(state, creds)) {
 			f.violate(7, "an error stands two heartbeats after the last fault", fmt.Sprintf("%s of %s", part.Error, set.Name))
@@ -142,7 +143,7 @@ func (f *fixture) checkQuiet() (hold time.Time) {
 	return time.Time{}
 }
 
-// checkOperator: no field that an operator wrote is lost.
+// checkOperator checks that no field that an operator wrote is lost.
 func (f *fixture) checkOperator(creds rotator.Credentials) {
 	text, _ := f.h.AWS.Secret(harness.SecretName(connection, "credentials"))
 	note := fmt.Sprintf("note %d", f.notes)
@@ -161,7 +162,8 @@ func (f *fixture) checkOperator(creds rotator.Credentials) {
 	_ = creds
 }
 
-// askedToWriteAgain reports whether the log asks the operator to look.
+// askedToWriteAgain reports whether the log asks the operator to check the
+// credentials.
 func (f *fixture) askedToWriteAgain() bool {
 	output := f.h.Output()
 	return strings.Contains(output, "write them again") || strings.Contains(output, "your last change is there")
@@ -177,7 +179,7 @@ func holdsToken(text string) bool {
 	return strings.Contains(text, "eyJhb")
 }
 
-// checkPrinted: nothing that is printed or recorded holds a secret.
+// checkPrinted checks that nothing that is printed or recorded holds a secret.
 func (f *fixture) checkPrinted() {
 	text := f.h.Output()
 	for _, kind := range []string{"config", "state", "lease"} {
@@ -189,8 +191,8 @@ func (f *fixture) checkPrinted() {
 	}
 }
 
-// checkVersions: without faults, no secret is written more often than Secrets Manager
-// takes for long, which is 100 versions in 24 hours.
+// checkVersions checks that without faults no secret gets more than 100 versions in
+// 24 hours, which Secrets Manager would not accept in the long run.
 func (f *fixture) checkVersions(since time.Time) {
 	limit := 1 + int(time.Since(since)/(24*time.Hour/100))
 	for _, kind := range []string{"credentials", "token"} {

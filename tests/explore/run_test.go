@@ -8,7 +8,7 @@ import (
 	"reltio-token-rotator/rotator"
 )
 
-// outcome is what a run of a schedule shows.
+// outcome is the result of a run of a schedule.
 type outcome struct {
 	violations []violation
 	calls      []place
@@ -48,7 +48,7 @@ func (f *fixture) live() {
 	f.quiet()
 }
 
-// beat is an invocation, observed until its end or the next heartbeat.
+// beat runs an invocation until its end or the next heartbeat.
 func (f *fixture) beat(number int, event string) {
 	began := time.Now()
 	v := f.launch(number, events[event](f))
@@ -61,7 +61,7 @@ func (f *fixture) beat(number int, event string) {
 	f.atLeast = began
 }
 
-// sleep lets the time to the next invocation pass.
+// sleep waits until the next invocation.
 func (f *fixture) sleep(after time.Duration) {
 	if after == untilDue {
 		f.sleepUntilDue()
@@ -70,12 +70,13 @@ func (f *fixture) sleep(after time.Duration) {
 	time.Sleep(time.Until(f.atLeast.Add(after)))
 }
 
-// sleepUntilDue lets the time pass in which heartbeats find nothing due.
+// sleepUntilDue skips the time in which heartbeats find nothing due.
 func (f *fixture) sleepUntilDue() {
 	r := f.last0()
 	due := r.NextRefreshAt
 	if p := f.state().Published; due.IsZero() && p.UncertainSince.IsZero() && (r.Outcome == rotator.NotDue || r.Outcome == rotator.Refreshed) {
-		// A set that rests has an error. Its turn comes, or the token is to be replaced.
+		// The resting set has an error. Its turn comes, or the token must be
+		// replaced.
 		for _, due = range []time.Time{turnOfResting(f.state(), f.current()), p.ValidUntil, p.ExpiresAt} {
 			if due.After(time.Now()) {
 				break
@@ -134,7 +135,8 @@ func (f *fixture) quiet() {
 	f.checkVersions(calm)
 }
 
-// settle makes heartbeats until two were calm. It reports whether all is well.
+// settle sends heartbeats until two of them had nothing to do. It reports whether
+// everything works.
 func (f *fixture) settle() bool {
 	calm, holds := 0, 0
 	for number := len(f.s.beats); ; number++ {

@@ -12,7 +12,7 @@ import (
 type schedule struct {
 	// provider and credentials are names of providers and credentialModes.
 	provider, credentials string
-	// two: the connection has two credential sets.
+	// two says that the connection has two credential sets.
 	two bool
 	// turns is how many tokens were published before the schedule begins.
 	turns  int
@@ -23,12 +23,12 @@ type schedule struct {
 
 // beat is an invocation of the function.
 type beat struct {
-	// after is how long after the one before it begins, or untilDue.
+	// after is how long after the previous invocation it begins, or untilDue.
 	after time.Duration
 	event string // a name of events; "" is a heartbeat
 }
 
-// untilDue is the time until the published token is to be replaced.
+// untilDue stands for the time until the published token must be replaced.
 const untilDue time.Duration = -1
 
 // place is an external call of an invocation: the nth with this name. An empty
@@ -62,8 +62,8 @@ const (
 	fourMinutes
 )
 
-// strikes reports whether the fault is injected into a call. since is the time
-// since the invocation of the place began.
+// strikes reports whether the fault is injected into a call. since is the time since
+// the invocation of the place began.
 func (i injection) strikes(at place, since time.Duration) bool {
 	switch {
 	case i.on != at.on:
@@ -74,7 +74,7 @@ func (i injection) strikes(at place, since time.Duration) bool {
 	return i.lasts == fourMinutes && at.beat > i.beat && since < 4*time.Minute
 }
 
-// String is the schedule as Go code.
+// String returns the schedule as Go code.
 func (s schedule) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "schedule{\n\tprovider: %q, credentials: %q, two: %v, turns: %d,\n", s.provider, s.credentials, s.two, s.turns)

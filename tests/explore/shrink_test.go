@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// shrink takes away what a failure does not need.
+// shrink removes what is not necessary for a failure.
 func shrink(t *testing.T, s schedule, failure violation) schedule {
 	fails := func(s schedule) bool {
 		return slices.ContainsFunc(s.run(t).violations, func(v violation) bool { return v.promise == failure.promise && v.what == failure.what })
@@ -22,7 +22,7 @@ func shrink(t *testing.T, s schedule, failure violation) schedule {
 	return s
 }
 
-// smaller returns schedules that are a little simpler, the simplest first.
+// smaller returns schedules that are a little simpler, beginning with the simplest.
 func (s schedule) smaller() (all []schedule) {
 	change := func(do func(*schedule)) {
 		c := s.clone()

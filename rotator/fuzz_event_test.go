@@ -100,7 +100,7 @@ func wantNoMoreThanAsked(t *testing.T, event Event) {
 	if event.DeadToken != "" {
 		want = 0 // no token was ever published
 	}
-	if m.granted != want || len(m.published) != want || len(report.Connections) != 1 {
-		t.Errorf("%+v: %d token requests, %d published, %+v", event, m.granted, len(m.published), report.Connections)
+	if m.issued != want || len(m.published) != want || len(report.Connections) != 1 {
+		t.Errorf("%+v: %d token requests, %d published, %+v", event, m.issued, len(m.published), report.Connections)
 	}
 }

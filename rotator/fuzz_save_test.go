@@ -37,7 +37,7 @@ func (s *faultyMemory) write(what string, do func()) error {
 }
 
 func (s *faultyMemory) RequestToken(context.Context, TokenRequest) (TokenResponse, error) {
-	s.granted++
+	s.issued++
 	s.answer.SentAt = time.Now()
 	return s.answer, nil
 }
@@ -101,8 +101,8 @@ func FuzzSave(f *testing.F) {
 			r := s.rotator()
 			r.Saver, r.Pending, r.Tokens, r.Endpoint = s, s, s, s
 			report, err := r.Run(t.Context(), "a", Event{Action: ActionRefresh})
-			if err != nil || len(report.Connections) != 1 || m.granted != 1 {
-				t.Fatalf("%+v, %v, %d token requests", report, err, m.granted)
+			if err != nil || len(report.Connections) != 1 || m.issued != 1 {
+				t.Fatalf("%+v, %v, %d token requests", report, err, m.issued)
 			}
 			s.wantGoodTokens(t, report.Connections[0])
 			s.wantCredentials(t, report.Connections[0], document)

@@ -21,7 +21,7 @@ type memory struct {
 	parameters map[string][]string // by name: the values of versions 1, 2, …
 	secrets    map[string]SecretVersion
 	published  []string
-	granted    int
+	issued     int
 	calls      []string
 }
 
@@ -87,9 +87,9 @@ func (v view) ReadVersion(ctx context.Context, connection, _ string) (SecretVers
 
 func (v view) RequestToken(context.Context, TokenRequest) (TokenResponse, error) {
 	defer v.call("grant")()
-	v.granted++
+	v.issued++
 	return TokenResponse{
-		AccessToken: secret.New(fmt.Sprintf("token-%d", v.granted)), TokenType: "bearer",
+		AccessToken: secret.New(fmt.Sprintf("token-%d", v.issued)), TokenType: "bearer",
 		ExpiresIn: time.Hour, SentAt: time.Now(),
 	}, nil
 }
@@ -192,8 +192,8 @@ func check(t *testing.T, m *memory, outcomes map[string]Outcome) {
 		}
 	}
 	recorded := slices.ContainsFunc(m.calls, func(call string) bool { return strings.HasSuffix(call, "put state") })
-	if m.granted != 1 || len(m.published) != 1 || refreshed != 1 || !recorded {
-		t.Errorf("%d token requests, %d published, %v\n%s", m.granted, len(m.published), outcomes, strings.Join(m.calls, "\n"))
+	if m.issued != 1 || len(m.published) != 1 || refreshed != 1 || !recorded {
+		t.Errorf("%d token requests, %d published, %v\n%s", m.issued, len(m.published), outcomes, strings.Join(m.calls, "\n"))
 	}
 	after := Connections(must(view{m, "c", func(string) {}}.List(t.Context())), settings, time.Now())[0]
 	if d := after.decide(time.Now(), Event{}, minute, nil); d.outcome != NotDue {

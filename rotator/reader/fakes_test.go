@@ -49,7 +49,7 @@ func play(t *testing.T, what string, test func(t *testing.T, w *harness)) {
 		synctest.Test(t, func(t *testing.T) {
 			w := &harness{t: t, latency: 10 * time.Millisecond, onReport: func() error { return nil }}
 			w.config = reader.Config{Secrets: w, SecretID: secretName, Report: w.report}
-			w.grant("t1")
+			w.refresh("t1")
 			w.publish("t1", time.Hour)
 			w.Source = reader.New(w.config)
 			test(t, w)
@@ -58,8 +58,9 @@ func play(t *testing.T, what string, test func(t *testing.T, w *harness)) {
 	})
 }
 
-// grant ends the old token, as a refresh does at once.
-func (w *harness) grant(token string) {
+// refresh makes a token the only one that the API accepts, as a refresh does at once.
+// It does not publish it.
+func (w *harness) refresh(token string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.alive = token

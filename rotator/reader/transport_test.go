@@ -14,7 +14,7 @@ import (
 func TestA401(t *testing.T) {
 	play(t, "is answered with the secret's new token, body and all", func(t *testing.T, w *harness) {
 		w.get()
-		w.grant("t2")
+		w.refresh("t2")
 		w.publish("t2", time.Hour)
 		if got := w.do(w.request(http.MethodPost, strings.NewReader("body"))); got != http.StatusOK {
 			t.Errorf("status %d", got)
@@ -22,9 +22,9 @@ func TestA401(t *testing.T) {
 		w.wantSeen("api.reltio.com Bearer t1", "api.reltio.com Bearer t1 body", "api.reltio.com Bearer t2 body")
 		w.wantReads(2)
 	})
-	play(t, "waits until a granted token is published", func(t *testing.T, w *harness) {
+	play(t, "waits until a new token is published", func(t *testing.T, w *harness) {
 		w.get()
-		w.grant("t2")
+		w.refresh("t2")
 		w.at(4500*time.Millisecond, func() { w.publish("t2", time.Hour) })
 		if got := w.get(); got != http.StatusOK {
 			t.Errorf("status %d", got)
@@ -33,7 +33,7 @@ func TestA401(t *testing.T) {
 	})
 	play(t, "of many jobs at once is one search", func(t *testing.T, w *harness) {
 		w.get()
-		w.grant("t2")
+		w.refresh("t2")
 		w.at(2*time.Second, func() { w.publish("t2", time.Hour) })
 		w.wantReads(1)
 		var jobs sync.WaitGroup
@@ -52,7 +52,7 @@ func TestA401(t *testing.T) {
 	})
 	play(t, "that arrives late needs no read", func(t *testing.T, w *harness) {
 		w.get()
-		w.grant("t2")
+		w.refresh("t2")
 		w.publish("t2", time.Hour)
 		w.serve = map[string]http.HandlerFunc{"slow.reltio.com": func(rw http.ResponseWriter, r *http.Request) {
 			w.mu.Unlock()
@@ -72,7 +72,7 @@ func TestA401(t *testing.T) {
 	})
 	play(t, "comes back when the repeat is refused too", func(t *testing.T, w *harness) {
 		w.get()
-		w.grant("t3")
+		w.refresh("t3")
 		w.publish("t2", time.Hour)
 		if got := w.get(); got != http.StatusUnauthorized {
 			t.Errorf("status %d", got)
@@ -81,7 +81,7 @@ func TestA401(t *testing.T) {
 	})
 	play(t, "without a body that can be sent again comes back at once, and the next request works", func(t *testing.T, w *harness) {
 		w.get()
-		w.grant("t2")
+		w.refresh("t2")
 		w.publish("t2", time.Hour)
 		began := time.Now()
 		if got := w.do(w.request(http.MethodPost, io.MultiReader(strings.NewReader("once")))); got != http.StatusUnauthorized || time.Since(began) > 0 {
@@ -94,7 +94,7 @@ func TestA401(t *testing.T) {
 	})
 	play(t, "ends with the request's context", func(t *testing.T, w *harness) {
 		w.get()
-		w.grant("t2")
+		w.refresh("t2")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := w.client().Do(w.request(http.MethodGet, nil).WithContext(ctx))
@@ -104,7 +104,7 @@ func TestA401(t *testing.T) {
 	})
 	play(t, "comes back whole when the secret cannot be read", func(t *testing.T, w *harness) {
 		w.get()
-		w.grant("t2")
+		w.refresh("t2")
 		w.fail(errDenied)
 		response, err := w.client().Do(w.request(http.MethodGet, nil))
 		if err != nil {
@@ -119,10 +119,10 @@ func TestA401(t *testing.T) {
 }
 
 func TestAReport(t *testing.T) {
-	ended := func(w *harness) { w.get(); w.grant("of another login"); w.wantReads(1) }
+	ended := func(w *harness) { w.get(); w.refresh("of another login"); w.wantReads(1) }
 	repair := func(w *harness) func() error {
 		return func() error {
-			w.grant("t2")
+			w.refresh("t2")
 			w.publish("t2", time.Hour)
 			return nil
 		}

@@ -22,10 +22,10 @@ func TestTokens(t *testing.T) {
 		credentials = rotator.GrantTypeClientCredentials
 	)
 	tests := []struct {
-		name  string
-		grant rotator.GrantType
-		body  string
-		want  answer
+		name      string
+		grantType rotator.GrantType
+		body      string
+		want      answer
 	}{
 		{
 			"login", login,
@@ -72,7 +72,7 @@ func TestTokens(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := startServer(t, answering(200, header("Content-Type", "application/json;charset=UTF-8"), test.body))
 			before := time.Now()
-			got, err := grantOnce(t.Context(), s, test.grant)
+			got, err := requestOnce(t.Context(), s, test.grantType)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -175,7 +175,7 @@ func TestValuesThatAreNoAccessToken(t *testing.T) {
 
 func TestTheLargestResponse(t *testing.T) {
 	body := tokenReply + strings.Repeat(" ", maxResponse-len(tokenReply))
-	if _, err := grantOnce(t.Context(), startServer(t, answering(200, nil, body)), rotator.GrantTypeRefreshToken); err != nil {
+	if _, err := requestOnce(t.Context(), startServer(t, answering(200, nil, body)), rotator.GrantTypeRefreshToken); err != nil {
 		t.Errorf("a response of exactly 64 KiB: %v", err)
 	}
 }

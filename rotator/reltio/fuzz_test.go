@@ -29,20 +29,20 @@ func FuzzResponse(f *testing.F) {
 		`{"error":"@"}`, `<html>@</html>`, `"@"`, `null`, ``, "\xff", `[[[[`,
 	} {
 		for _, status := range []int{200, 302, 400, 401, 403, 408, 429, 502, 503} {
-			for choice := range allGrants {
+			for choice := range allGrantTypes {
 				f.Add(status, "Basic realm=@", body, uint8(choice))
 			}
 		}
 	}
 	f.Fuzz(func(t *testing.T, status int, challenge, body string, choice uint8) {
 		const echo = "gXq7echo"
-		grant := allGrants[int(choice)%len(allGrants)]
+		grantType := allGrantTypes[int(choice)%len(allGrantTypes)]
 		body = strings.ReplaceAll(body, "@", echo)
 		got := response{sent: true, status: status, body: []byte(body), header: header(
 			"Www-Authenticate", strings.ReplaceAll(challenge, "@", echo),
 			"Retry-After", strings.ReplaceAll(challenge, "@", echo),
 		)}
-		answer, failure := meaning(grant, "auth.reltio.com", got)
+		answer, failure := meaning(grantType, "auth.reltio.com", got)
 
 		if failure == nil {
 			wantUsable(t, answer, got)
@@ -52,8 +52,8 @@ func FuzzResponse(f *testing.F) {
 		if refresh := answer.RefreshToken.Reveal(); refresh != "" && (status < 200 || status > 299 || strings.Trim(refresh, visible()) != "") {
 			t.Errorf("got refresh token %q out of status %d", refresh, status)
 		}
-		if !slices.Contains(codesFor(status, grant), failure.Code) {
-			t.Errorf("got %s for status %d of %s", failure.Code, status, grant)
+		if !slices.Contains(codesFor(status, grantType), failure.Code) {
+			t.Errorf("got %s for status %d of %s", failure.Code, status, grantType)
 		}
 		if want := fmt.Sprintf("auth.reltio.com answered %d", status); !strings.HasPrefix(failure.Message, want) || strings.HasSuffix(failure.Message, ".") {
 			t.Errorf("got message %q", failure.Message)
@@ -65,8 +65,8 @@ func FuzzResponse(f *testing.F) {
 		// and client credentials never do.
 		ended := failure.Code == rotator.AnswerLost || failure.Code == rotator.BadResponse && status >= 200 && status <= 299
 		expired := failure.Code == rotator.RefreshTokenRejected && status == 401
-		if want := ended && grant != rotator.GrantTypeClientCredentials; failure.TokenEnded != want && !expired {
-			t.Errorf("got TokenEnded %t for status %d of %s", failure.TokenEnded, status, grant)
+		if want := ended && grantType != rotator.GrantTypeClientCredentials; failure.TokenEnded != want && !expired {
+			t.Errorf("got TokenEnded %t for status %d of %s", failure.TokenEnded, status, grantType)
 		}
 		if failure.RetryAfter != 0 && failure.Code != rotator.Throttled && failure.Code != rotator.ServerError {
 			t.Errorf("got RetryAfter for status %d", status)
@@ -111,7 +111,7 @@ func visible() string {
 }
 
 // codesFor returns the codes that a whole response with this status may have.
-func codesFor(status int, grant rotator.GrantType) []rotator.Code {
+func codesFor(status int, grantType rotator.GrantType) []rotator.Code {
 	var codes []rotator.Code
 	switch {
 	case status == 429:
@@ -122,7 +122,7 @@ func codesFor(status int, grant rotator.GrantType) []rotator.Code {
 		return []rotator.Code{rotator.AnswerLost}
 	case status >= 400 && status <= 499:
 		codes = []rotator.Code{rotator.RequestRejected, rotator.ClientRejected}
-		if grant == rotator.GrantTypeRefreshToken {
+		if grantType == rotator.GrantTypeRefreshToken {
 			codes = append(codes, rotator.RefreshTokenRejected)
 		}
 	case status < 200 || status > 299:
@@ -130,7 +130,7 @@ func codesFor(status int, grant rotator.GrantType) []rotator.Code {
 	default:
 		codes = []rotator.Code{rotator.BadResponse}
 	}
-	if grant == rotator.GrantTypePassword {
+	if grantType == rotator.GrantTypePassword {
 		codes = append(codes, rotator.LoginRejected)
 	}
 	return codes

@@ -29,10 +29,10 @@ const (
 	echoed       = "echo-of-a-token" // the servers below put it into every text
 )
 
-func newRequest(grant rotator.GrantType, tokenURL string) rotator.TokenRequest {
+func newRequest(grantType rotator.GrantType, tokenURL string) rotator.TokenRequest {
 	return rotator.TokenRequest{
 		TokenURL:     tokenURL,
-		GrantType:    grant,
+		GrantType:    grantType,
 		ClientID:     clientID,
 		ClientSecret: secret.New(clientSecret),
 		RefreshToken: secret.New(refreshToken),
@@ -143,11 +143,11 @@ func wantSaid(t *testing.T, failure *rotator.Error, words ...string) {
 	}
 }
 
-func grantOnce(ctx context.Context, s *tokenServer, grant rotator.GrantType) (rotator.TokenResponse, error) {
-	return newEndpoint().RequestToken(ctx, newRequest(grant, s.url))
+func requestOnce(ctx context.Context, s *tokenServer, grantType rotator.GrantType) (rotator.TokenResponse, error) {
+	return newEndpoint().RequestToken(ctx, newRequest(grantType, s.url))
 }
 
-var allGrants = []rotator.GrantType{rotator.GrantTypeRefreshToken, rotator.GrantTypePassword, rotator.GrantTypeClientCredentials}
+var allGrantTypes = []rotator.GrantType{rotator.GrantTypeRefreshToken, rotator.GrantTypePassword, rotator.GrantTypeClientCredentials}
 
 // quiet is for servers whose clients close connections on purpose.
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }

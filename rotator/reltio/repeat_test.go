@@ -27,7 +27,7 @@ type step struct {
 var (
 	nothingSent = step{status: -1}
 	lost        = step{status: -2}
-	granted     = step{status: 200}
+	issued      = step{status: 200}
 )
 
 // script is a network that uses the next of its steps for each attempt, and the last
@@ -52,7 +52,7 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, io.ErrUnexpectedEOF
 	}
 	body := `{"error":"anything"}`
-	if step == granted {
+	if step == issued {
 		body = tokenReply
 	}
 	reply := &http.Response{StatusCode: step.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
@@ -83,7 +83,7 @@ func TestRepeats(t *testing.T) {
 		{"throttled, then a token", of(429, 200), 2, "", 1},
 		{"throttled twice, then a token", of(429, 429, 200), 3, "", 2},
 		{"throttled always", of(429), 3, rotator.Throttled, 3},
-		{"503 with Retry-After, then a token", []step{{503, "1"}, granted}, 2, "", 0},
+		{"503 with Retry-After, then a token", []step{{503, "1"}, issued}, 2, "", 0},
 		{"503 with Retry-After, always", []step{{503, "1"}}, 3, rotator.ServerError, 0},
 		{"503 without Retry-After", of(503, 200), 1, rotator.AnswerLost, 0},
 		{"500", of(500, 200), 1, rotator.AnswerLost, 0},
@@ -91,12 +91,12 @@ func TestRepeats(t *testing.T) {
 		{"504", of(504, 200), 1, rotator.AnswerLost, 0},
 		{"524", of(524, 200), 1, rotator.AnswerLost, 0},
 		{"502 after a repeat", of(429, 502, 200), 2, rotator.AnswerLost, 1},
-		{"nothing sent, then a token", []step{nothingSent, granted}, 2, "", 0},
+		{"nothing sent, then a token", []step{nothingSent, issued}, 2, "", 0},
 		{"nothing sent, always", []step{nothingSent}, 3, rotator.Unreachable, 0},
 		{"the last failure is returned", []step{{status: 429}, {503, "1"}, nothingSent}, 3, rotator.Unreachable, 1},
-		{"a lost answer is the end", []step{lost, granted}, 1, rotator.AnswerLost, 0},
-		{"a lost answer after a repeat", []step{nothingSent, lost, granted}, 2, rotator.AnswerLost, 0},
-		{"a 429 before a lost answer is counted", []step{{status: 429}, lost, granted}, 2, rotator.AnswerLost, 1},
+		{"a lost answer is the end", []step{lost, issued}, 1, rotator.AnswerLost, 0},
+		{"a lost answer after a repeat", []step{nothingSent, lost, issued}, 2, rotator.AnswerLost, 0},
+		{"a 429 before a lost answer is counted", []step{{status: 429}, lost, issued}, 2, rotator.AnswerLost, 1},
 		{"a rejection is the end", of(400, 200), 1, rotator.RequestRejected, 0},
 		{"401 is the end", of(401, 200), 1, rotator.RequestRejected, 0},
 		{"a redirect is the end", of(302, 200), 1, rotator.BadResponse, 0},
@@ -104,12 +104,12 @@ func TestRepeats(t *testing.T) {
 		{"408 does not say that nothing was executed", of(408, 200), 1, rotator.AnswerLost, 0},
 	}
 	for _, test := range tests {
-		for _, grant := range allGrants {
-			t.Run(test.name+"/"+string(grant), func(t *testing.T) {
+		for _, grantType := range allGrantTypes {
+			t.Run(test.name+"/"+string(grantType), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					network := &script{steps: test.steps}
 					endpoint := New(Config{RequestsPerSecond: 1000, Transport: network})
-					answer, err := endpoint.RequestToken(t.Context(), newRequest(grant, anyURL))
+					answer, err := endpoint.RequestToken(t.Context(), newRequest(grantType, anyURL))
 					if test.code == "" {
 						if err != nil || answer.AccessToken.Empty() {
 							t.Errorf("got %+v, %v, want a token", answer, err)
@@ -163,7 +163,7 @@ func TestWaitsAsLongAsTheServerAsks(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // the clock begins at 2000-01-01
-				network := &script{steps: []step{{test.status, test.retryAfter}, granted}}
+				network := &script{steps: []step{{test.status, test.retryAfter}, issued}}
 				endpoint := New(Config{RequestsPerSecond: 1000, Transport: network})
 				ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
 				defer cancel()
@@ -207,7 +207,7 @@ func TestFullJitter(t *testing.T) {
 
 func TestRateLimitOfAHost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := &script{steps: []step{granted}}
+		network := &script{steps: []step{issued}}
 		endpoint := New(Config{RequestsPerSecond: 5, Transport: network})
 		start := time.Now()
 		var all sync.WaitGroup
@@ -262,7 +262,7 @@ func TestNoTimeForARequest(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				network := &script{steps: []step{granted}}
+				network := &script{steps: []step{issued}}
 				endpoint := New(Config{RequestsPerSecond: 1, Transport: network})
 				var others sync.WaitGroup
 				for range 10 { // so that the next turn is 10 s away
@@ -293,7 +293,7 @@ func TestNoTimeForARequest(t *testing.T) {
 // When the time ends after a known failure, that failure is returned.
 func TestTimeEndsBetweenAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := &script{steps: []step{{429, "30"}, granted}}
+		network := &script{steps: []step{{429, "30"}, issued}}
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(10*time.Second, cancel)
 		answer, err := New(Config{Transport: network}).RequestToken(ctx, newRequest(rotator.GrantTypeRefreshToken, anyURL))

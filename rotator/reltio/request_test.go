@@ -15,25 +15,25 @@ const tokenReply = `{"access_token":"access+tok/en==","token_type":"bearer","exp
 // The request as the server receives it, over a real connection.
 func TestRequestOnTheWire(t *testing.T) {
 	tests := []struct {
-		name  string
-		grant rotator.GrantType
-		scope string
-		body  string
+		name      string
+		grantType rotator.GrantType
+		scope     string
+		body      string
 	}{
 		{
-			name: "a refresh token's + / = survive", grant: rotator.GrantTypeRefreshToken,
+			name: "a refresh token's + / = survive", grantType: rotator.GrantTypeRefreshToken,
 			body: "grant_type=refresh_token&refresh_token=refresh%2Btok%2Fen%3D%3D",
 		},
 		{
-			name: "a login", grant: rotator.GrantTypePassword,
+			name: "a login", grantType: rotator.GrantTypePassword,
 			body: "grant_type=password&password=p%26ss%3Dw%2Brd+%C3%A9&username=robot%40example.com",
 		},
 		{
-			name: "client credentials send neither a token nor a login", grant: rotator.GrantTypeClientCredentials,
+			name: "client credentials send neither a token nor a login", grantType: rotator.GrantTypeClientCredentials,
 			body: "grant_type=client_credentials",
 		},
 		{
-			name: "a scope", grant: rotator.GrantTypeClientCredentials, scope: "entities_api graphs_api",
+			name: "a scope", grantType: rotator.GrantTypeClientCredentials, scope: "entities_api graphs_api",
 			body: "grant_type=client_credentials&scope=entities_api+graphs_api",
 		},
 	}
@@ -46,7 +46,7 @@ func TestRequestOnTheWire(t *testing.T) {
 				body, _ = io.ReadAll(r.Body)
 				_, _ = io.WriteString(w, tokenReply)
 			})
-			request := newRequest(test.grant, s.url)
+			request := newRequest(test.grantType, s.url)
 			request.Scope = test.scope
 			if _, err := newEndpoint().RequestToken(t.Context(), request); err != nil {
 				t.Fatal(err)

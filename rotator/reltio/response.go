@@ -20,15 +20,15 @@ import (
 // The server is known to repeat refresh tokens in error_description and in the
 // WWW-Authenticate header. So a message contains no text of a response except error
 // codes that are known here.
-func meaning(grant rotator.GrantType, host string, got response) (rotator.TokenResponse, *rotator.Error) {
+func meaning(grantType rotator.GrantType, host string, got response) (rotator.TokenResponse, *rotator.Error) {
 	answered := fmt.Sprintf("%s answered %d", host, got.status)
 	switch status := got.status; {
 	case status == http.StatusRequestTimeout, status >= 500 && status <= 599, status == http.StatusTooManyRequests:
-		return rotator.TokenResponse{}, noDecision(grant, answered, got)
+		return rotator.TokenResponse{}, noDecision(grantType, answered, got)
 	case status >= 400 && status <= 499:
-		return rotator.TokenResponse{}, rejection(grant, answered, got)
+		return rotator.TokenResponse{}, rejection(grantType, answered, got)
 	case status >= 200 && status <= 299:
-		return success(grant, answered, got.body)
+		return success(grantType, answered, got.body)
 	case status >= 300 && status <= 399:
 		return rotator.TokenResponse{}, &rotator.Error{
 			Code:    rotator.BadResponse,
@@ -45,7 +45,7 @@ func meaning(grant rotator.GrantType, host string, got response) (rotator.TokenR
 // and a 503 with Retry-After come from a server that certainly did not execute the
 // request. A gateway may send any of the others while the server behind it still
 // executes the request.
-func noDecision(grant rotator.GrantType, answered string, got response) *rotator.Error {
+func noDecision(grantType rotator.GrantType, answered string, got response) *rotator.Error {
 	wait, asked := retryAfter(got.header.Get("Retry-After"), time.Now())
 	switch {
 	case got.status == http.StatusTooManyRequests:
@@ -60,27 +60,27 @@ func noDecision(grant rotator.GrantType, answered string, got response) *rotator
 			Message: answered + " (unavailable); the rotator tries again later; if it continues, check Reltio's status page",
 		}
 	}
-	return answerLost(grant, answered+", which does not say whether it executed the token request", nil)
+	return answerLost(grantType, answered+", which does not say whether it executed the token request", nil)
 }
 
 // rejection returns what a 4xx other than 408 and 429 means. The OAuth error code comes
 // first, because it is more exact than the status and the challenge.
-func rejection(grant rotator.GrantType, answered string, got response) *rotator.Error {
+func rejection(grantType rotator.GrantType, answered string, got response) *rotator.Error {
 	code := oauthError(got.body)
 	switch {
-	case code == "invalid_grant" && grant == rotator.GrantTypePassword:
+	case code == "invalid_grant" && grantType == rotator.GrantTypePassword:
 		return &rotator.Error{
 			Code: rotator.LoginRejected,
 			Message: answered + " invalid_grant, the login was rejected; check that the account is not locked, " +
 				"then write username and password to the credentials secret again; until then no login is sent, because accounts get locked",
 		}
-	case code == "invalid_grant" && grant == rotator.GrantTypeRefreshToken:
+	case code == "invalid_grant" && grantType == rotator.GrantTypeRefreshToken:
 		return &rotator.Error{
 			Code: rotator.RefreshTokenRejected,
 			Message: answered + " invalid_grant, the refresh token is not valid; log in to Reltio again " +
 				"and write the new refresh token to the credentials secret",
 		}
-	case code == "invalid_token" && got.status == http.StatusUnauthorized && grant == rotator.GrantTypeRefreshToken:
+	case code == "invalid_token" && got.status == http.StatusUnauthorized && grantType == rotator.GrantTypeRefreshToken:
 		// This is the answer to the first use of an expired refresh token. The server
 		// also ends the access token, which was still valid.
 		return &rotator.Error{
@@ -92,7 +92,7 @@ func rejection(grant rotator.GrantType, answered string, got response) *rotator.
 		return &rotator.Error{
 			Code: rotator.ClientRejected,
 			Message: fmt.Sprintf("%s %s, the client was rejected; correct client_id and client_secret in the credentials secret, "+
-				"or have the grant type %s allowed for the client", answered, code, grant),
+				"or have the grant type %s allowed for the client", answered, code, grantType),
 		}
 	case code == "" && got.status == http.StatusUnauthorized && challengesBasic(got.header):
 		return &rotator.Error{
@@ -119,11 +119,11 @@ func rejection(grant rotator.GrantType, answered string, got response) *rotator.
 //
 // The server has executed the request. So a changed refresh token is returned even
 // if the rest of the response cannot be used.
-func success(grant rotator.GrantType, answered string, body []byte) (rotator.TokenResponse, *rotator.Error) {
+func success(grantType rotator.GrantType, answered string, body []byte) (rotator.TokenResponse, *rotator.Error) {
 	var result rotator.TokenResponse
 	bad := func(with string) (rotator.TokenResponse, *rotator.Error) {
 		return result, &rotator.Error{
-			Code: rotator.BadResponse, TokenEnded: mayEndToken(grant),
+			Code: rotator.BadResponse, TokenEnded: mayEndToken(grantType),
 			Message: answered + " with " + with + "; check that token_url is the token endpoint; if it is, ask Reltio's support",
 		}
 	}
@@ -143,7 +143,7 @@ func success(grant rotator.GrantType, answered string, body []byte) (rotator.Tok
 	switch {
 	case isPresent(fields["error"]):
 		return bad("an error in the body")
-	case !isPresent(fields["access_token"]) && isPresent(fields["state_token"]) && grant == rotator.GrantTypePassword:
+	case !isPresent(fields["access_token"]) && isPresent(fields["state_token"]) && grantType == rotator.GrantTypePassword:
 		return result, &rotator.Error{
 			Code: rotator.LoginRejected,
 			Message: answered + " with an MFA challenge, which the function cannot answer; use a user without MFA, " +
@@ -165,7 +165,9 @@ func success(grant rotator.GrantType, answered string, body []byte) (rotator.Tok
 
 // mayEndToken reports whether a request with this grant type can end the published
 // token. A refresh or a login can, and client_credentials cannot.
-func mayEndToken(grant rotator.GrantType) bool { return grant != rotator.GrantTypeClientCredentials }
+func mayEndToken(grantType rotator.GrantType) bool {
+	return grantType != rotator.GrantTypeClientCredentials
+}
 
 // oauthError returns the body's error code if it is one of RFC 6749 section 5.2 or RFC
 // 6750 section 3.1, and otherwise "". Frameworks put other texts into the field.

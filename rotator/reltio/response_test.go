@@ -44,11 +44,11 @@ func TestResponsesWithoutAToken(t *testing.T) {
 		bearer = header("WWW-Authenticate", `Bearer error="invalid_token", error_description="`+echoed+`"`)
 	)
 	tests := []struct {
-		name   string
-		grant  rotator.GrantType
-		status int
-		header http.Header
-		body   string
+		name      string
+		grantType rotator.GrantType
+		status    int
+		header    http.Header
+		body      string
 
 		code  rotator.Code
 		ended bool
@@ -74,7 +74,7 @@ func TestResponsesWithoutAToken(t *testing.T) {
 		{"challenge in lower case, without realm", refresh, 401, header("Www-Authenticate", "basic"), "", rotator.ClientRejected, false},
 		{"second of two challenge headers", refresh, 401, header("Www-Authenticate", "Bearer", "Www-Authenticate", "Basic"), "", rotator.ClientRejected, false},
 		{"second challenge of one header", refresh, 401, header("Www-Authenticate", `Bearer realm="x", Basic realm="y"`), "", rotator.ClientRejected, false},
-		{"grant not allowed to the client", credentials, 401, bearer, oauthBody("invalid_client"), rotator.ClientRejected, false},
+		{"grant type not allowed to the client", credentials, 401, bearer, oauthBody("invalid_client"), rotator.ClientRejected, false},
 		{"invalid_client with 400", refresh, 400, nil, oauthBody("invalid_client"), rotator.ClientRejected, false},
 		{"invalid_client with 403, at a login", login, 403, nil, oauthBody("invalid_client"), rotator.ClientRejected, false},
 		{"a framework's word beside the challenge", refresh, 401, basic, oauthBody("unauthorized"), rotator.ClientRejected, false},
@@ -140,7 +140,7 @@ func TestResponsesWithoutAToken(t *testing.T) {
 				ctx, cancel = context.WithTimeout(ctx, time.Minute)
 				defer cancel()
 			}
-			answer, err := grantOnce(ctx, s, test.grant)
+			answer, err := requestOnce(ctx, s, test.grantType)
 			failure := wantFailure(t, answer, err, test.code)
 			wantSaid(t, failure, s.host, strconv.Itoa(test.status))
 			if failure.TokenEnded != test.ended {
@@ -177,14 +177,14 @@ func TestARefreshTokenInAnUnusableResponse(t *testing.T) {
 		"an MFA challenge":        `{"state_token":{"token":"x"},"refresh_token":"r2"}`,
 		"after a byte order mark": "\xef\xbb\xbf" + `{"refresh_token":"r2"}`,
 	} {
-		for _, grant := range []rotator.GrantType{rotator.GrantTypeRefreshToken, rotator.GrantTypePassword} {
-			t.Run(name+"/"+string(grant), func(t *testing.T) {
+		for _, grantType := range []rotator.GrantType{rotator.GrantTypeRefreshToken, rotator.GrantTypePassword} {
+			t.Run(name+"/"+string(grantType), func(t *testing.T) {
 				code := rotator.BadResponse
-				if name == "an MFA challenge" && grant == rotator.GrantTypePassword {
+				if name == "an MFA challenge" && grantType == rotator.GrantTypePassword {
 					code = rotator.LoginRejected
 				}
 				before := time.Now()
-				answer, err := grantOnce(t.Context(), startServer(t, answering(200, nil, body)), grant)
+				answer, err := requestOnce(t.Context(), startServer(t, answering(200, nil, body)), grantType)
 				wantFailure(t, answer, err, code)
 				if answer.RefreshToken.Reveal() != "r2" || answer.SentAt.Before(before) {
 					t.Errorf("got refresh token %q, sent at %v", answer.RefreshToken.Reveal(), answer.SentAt)
@@ -200,7 +200,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		for _, location := range []string{elsewhere.url, "/login", "", "%zz" + echoed} {
 			t.Run(fmt.Sprint(status, location), func(t *testing.T) {
 				s := startServer(t, answering(status, header("Location", location), tokenReply))
-				answer, err := grantOnce(t.Context(), s, rotator.GrantTypePassword)
+				answer, err := requestOnce(t.Context(), s, rotator.GrantTypePassword)
 				wantSaid(t, wantFailure(t, answer, err, rotator.BadResponse), s.host, strconv.Itoa(status), "redirect", "token_url")
 				if s.requests.Load() != 1 {
 					t.Errorf("sent %d times", s.requests.Load())
@@ -224,7 +224,7 @@ func TestSwitchedProtocolsDoesNotHang(t *testing.T) {
 		_, _ = io.WriteString(connection, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
 		_, _ = connection.Read(make([]byte, 1)) // until the client closes
 	})
-	answer, err := grantOnce(t.Context(), s, rotator.GrantTypeRefreshToken)
+	answer, err := requestOnce(t.Context(), s, rotator.GrantTypeRefreshToken)
 	wantSaid(t, wantFailure(t, answer, err, rotator.BadResponse), s.host, "101")
 }
 
@@ -235,6 +235,6 @@ func TestEndlessReply(t *testing.T) {
 			_, _ = io.WriteString(w, strings.Repeat(echoed, 1000))
 		}
 	})
-	answer, err := grantOnce(t.Context(), s, rotator.GrantTypeRefreshToken)
+	answer, err := requestOnce(t.Context(), s, rotator.GrantTypeRefreshToken)
 	wantSaid(t, wantFailure(t, answer, err, rotator.BadResponse), s.host, "64 KiB")
 }

@@ -84,7 +84,7 @@ func whyUnreachable(err error) (reason, advice string) {
 
 // cut returns the failure of an attempt that ended after the request may have been sent
 // and before the response was complete.
-func cut(grant rotator.GrantType, host string, err error) *rotator.Error {
+func cut(grantType rotator.GrantType, host string, err error) *rotator.Error {
 	reason := "the response was cut off or is not HTTP"
 	switch {
 	case timedOut(err):
@@ -92,18 +92,18 @@ func cut(grant rotator.GrantType, host string, err error) *rotator.Error {
 	case errors.Is(err, context.Canceled):
 		reason = "this run was canceled first"
 	}
-	return answerLost(grant, fmt.Sprintf("the response of %s to a token request was lost (%s)", host, reason), withoutQuotes(err))
+	return answerLost(grantType, fmt.Sprintf("the response of %s to a token request was lost (%s)", host, reason), withoutQuotes(err))
 }
 
 // answerLost returns the failure of a request that the server may have executed, or may
 // still execute.
-func answerLost(grant rotator.GrantType, what string, cause error) *rotator.Error {
+func answerLost(grantType rotator.GrantType, what string, cause error) *rotator.Error {
 	advice := "the next heartbeat tries again"
-	if mayEndToken(grant) {
+	if mayEndToken(grantType) {
 		advice = "the published token may have expired; the next heartbeat requests another"
 	}
 	return &rotator.Error{
-		Code: rotator.AnswerLost, TokenEnded: mayEndToken(grant), Cause: cause,
+		Code: rotator.AnswerLost, TokenEnded: mayEndToken(grantType), Cause: cause,
 		Message: what + "; " + advice + "; if it continues, check the network and Reltio's status page",
 	}
 }

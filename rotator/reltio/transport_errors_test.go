@@ -43,17 +43,17 @@ func TestAnswerLost(t *testing.T) {
 		{"a header of over 64 KiB", raw("HTTP/1.1 200 OK\r\n" + strings.Repeat("A: "+echoed+"\r\n", maxResponse/16) + "\r\n" + tokenReply), "not HTTP", nil},
 	}
 	for _, test := range tests {
-		for _, grant := range allGrants {
-			t.Run(test.name+"/"+string(grant), func(t *testing.T) {
+		for _, grantType := range allGrantTypes {
+			t.Run(test.name+"/"+string(grantType), func(t *testing.T) {
 				t.Parallel()
 				s := startServer(t, func(w http.ResponseWriter, r *http.Request) {
 					_, _ = io.Copy(io.Discard, r.Body) // so that the server sees the client go
 					test.handler(w, r)
 				})
-				answer, err := grantOnce(t.Context(), s, grant)
+				answer, err := requestOnce(t.Context(), s, grantType)
 				failure := wantFailure(t, answer, err, rotator.AnswerLost)
 				wantSaid(t, failure, s.host, test.reason)
-				if ends := grant != rotator.GrantTypeClientCredentials; failure.TokenEnded != ends {
+				if ends := grantType != rotator.GrantTypeClientCredentials; failure.TokenEnded != ends {
 					t.Errorf("TokenEnded is %t", failure.TokenEnded)
 				}
 				if test.cause != nil && !errors.Is(err, test.cause) {
@@ -70,7 +70,7 @@ func TestAnswerLost(t *testing.T) {
 // A 429 that was cut off is a lost answer, and is counted as a 429.
 func TestCutThrottleIsCounted(t *testing.T) {
 	s := startServer(t, raw("HTTP/1.1 429 Too Many\r\nContent-Length: 9\r\n\r\n"))
-	answer, err := grantOnce(t.Context(), s, rotator.GrantTypeRefreshToken)
+	answer, err := requestOnce(t.Context(), s, rotator.GrantTypeRefreshToken)
 	wantFailure(t, answer, err, rotator.AnswerLost)
 	if answer.Throttled != 1 || s.requests.Load() != 1 {
 		t.Errorf("got %d throttled in %d requests", answer.Throttled, s.requests.Load())
@@ -84,7 +84,7 @@ func TestEndedByTheCallerOnTheWay(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	})
-	answer, err := grantOnce(ctx, s, rotator.GrantTypeRefreshToken)
+	answer, err := requestOnce(ctx, s, rotator.GrantTypeRefreshToken)
 	failure := wantFailure(t, answer, err, rotator.AnswerLost)
 	wantSaid(t, failure, s.host, "canceled first")
 	if !failure.TokenEnded || !errors.Is(err, context.Canceled) {

@@ -61,7 +61,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate explore bench pictures ci-quick ci lint lint-go lint-templates vulncheck fmt tools
+.PHONY: help run test test-all simulate explore bench pictures ci-quick ci lint lint-go lint-templates vulncheck fmt tools
 .PHONY: have-go build release deploy deploy-local invoke-local clean build-RotateFunction
 .PHONY: delete seed status refresh logs check add-connection remove-connection probe version
 
@@ -76,7 +76,7 @@ have-go:
 	*) echo "needs Go 1.26 or later (https://go.dev/dl); found: $$(cd / && GOTOOLCHAIN=local go version 2>&1 | tail -n 1)" >&2; exit 1 ;; \
 	esac
 
-run test release simulate explore bench pictures lint-go ci-quick ci vulncheck version: have-go
+run test test-all release simulate explore bench pictures lint-go ci-quick ci vulncheck version: have-go
 deploy delete deploy-local invoke-local build-RotateFunction $(GO_TOOLS): have-go
 seed status refresh logs check add-connection remove-connection probe: have-go
 
@@ -85,8 +85,13 @@ run: ## run the function on this machine, without AWS, or with|your own CREDENTI
 	@go build -o .build/demo ./cmd/demo
 	@.build/demo
 
-test: ## run all tests that need only Go
+test: ## each kind of test, in about 90 seconds
+	@echo "about a minute and a half on two idle cores, and a minute for compiling at first;"
+	@echo "each package prints a line when it has ended"
 	go test -timeout 20m ./...
+
+test-all: ## every case of every test
+	TESTS=all go test -timeout 40m ./...
 
 simulate: ## 90 days of faults, compared with other solutions|[SEED=1]
 	@cd tests/simulation && go test -count=1 -timeout 20m -args -long -seed $(or $(SEED),1)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness/extent"
 )
 
 // seeded returns a fixture in which a connection has its first token.
@@ -105,6 +106,7 @@ func TestRefreshTokenExpires(t *testing.T) {
 
 // No alarm fires when the operator logs in before day 21.
 func TestRefreshTokenReplacedInTime(t *testing.T) {
+	extent.OnlyFull(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := seeded(t, fakereltio.Options{})
 		s.runFor(20 * day)

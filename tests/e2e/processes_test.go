@@ -11,15 +11,16 @@ import (
 	"reltio-token-rotator/rotator"
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness"
+	"reltio-token-rotator/tests/harness/extent"
 )
 
 // Two processes at the same instant on one connection make one token request:
 // overlapping refreshes could publish a dead token.
 func TestTwoProcessesMakeOneTokenRequest(t *testing.T) {
 	t.Parallel()
-	rounds := 50
-	if testing.Short() {
-		rounds = 5
+	rounds := 5
+	if extent.Full() {
+		rounds = 50
 	}
 	d := deploy(t, fakereltio.Options{RaceWindow: 20 * time.Millisecond})
 	overlapped := 0

@@ -19,6 +19,7 @@ import (
 	"reltio-token-rotator/tests/fake/lambda"
 	"reltio-token-rotator/tests/harness"
 	"reltio-token-rotator/tests/harness/binary"
+	"reltio-token-rotator/tests/harness/extent"
 )
 
 // bootstrap is the binary of the real function, as it is deployed.
@@ -171,6 +172,10 @@ type processCase struct {
 
 func TestKilledProcesses(t *testing.T) {
 	var killed, cut atomic.Int64
+	possible, least := 0, int64(40)
+	if !extent.Full() {
+		least = 10
+	}
 	var lost sync.Map
 	t.Run("cases", func(t *testing.T) {
 		// These tests mostly wait, so more of them run at once than t.Parallel would
@@ -192,6 +197,9 @@ func TestKilledProcesses(t *testing.T) {
 					for _, f := range []wireFault{killBefore, killAfter, cutBefore, cutAfter, cutAndKill} {
 						if name == "token request" && f == cutAndKill {
 							continue // it is never repeated
+						}
+						if possible++; !extent.Has(possible, 6) {
+							continue
 						}
 						c := processCase{p, password, baseline.calls, at, f}
 						running.Go(func() {
@@ -218,8 +226,8 @@ func TestKilledProcesses(t *testing.T) {
 		t.Logf("refresh token lost: %s", name)
 		return true
 	})
-	if killed.Load() < 40 {
-		t.Error("fewer than 40 killed processes")
+	if killed.Load() < least {
+		t.Errorf("fewer than %d killed processes", least)
 	}
 }
 

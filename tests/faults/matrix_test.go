@@ -3,15 +3,18 @@ package faults_test
 import (
 	"flag"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 
 	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/tests/harness/extent"
 	"reltio-token-rotator/tests/harness/race"
 )
 
@@ -91,10 +94,15 @@ func TestMatrix(t *testing.T) {
 		}
 	})
 	y.print(t)
-	if testing.Short() || strings.Contains(flag.Lookup("test.run").Value.String(), "/") {
+	if race.Enabled || strings.Contains(flag.Lookup("test.run").Value.String(), "/") {
 		return // only some of the cases
 	}
-	if race.Enabled {
+	for _, f := range faults {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(y.met)), func(by map[string]int) bool { return by[f.name] > 0 }) {
+			t.Errorf("no failure case in which a call is %v", f)
+		}
+	}
+	if !extent.Full() {
 		return
 	}
 	for _, method := range methods(t) {
@@ -119,6 +127,9 @@ func (y *tally) row(t *testing.T, c failureCase) {
 
 	for at := range len(baseline.calls) + 1 {
 		c.operator = at
+		if !extent.Has(c.number(), 4) {
+			continue
+		}
 		baseline := y.run(t, c, nil)
 		if c.crowded && c.provider.crowded && (!c.password || c.fits != nil && !c.fits(c.provider, false)) {
 			c.each(baseline, []*fault{refused, answerLost, killedBefore, killedAfter}, []lasting{once}, func(c failureCase) result {
@@ -128,27 +139,31 @@ func (y *tally) row(t *testing.T, c failureCase) {
 	}
 }
 
-// sample is how many cases there are for each one that go test -short runs. With the
-// race detector, all of them would take hours.
-const sample = 17
+// number is arbitrary and always the same, so that a short run has some cases of
+// each kind.
+func (c failureCase) number() int {
+	return int(crc32.ChecksumIEEE([]byte(c.situation.name + c.provider.name + strconv.FormatBool(c.password) + c.String())))
+}
 
 // each makes the cases of every call of a baseline.
 func (c failureCase) each(baseline result, faults []*fault, durations []lasting, do func(failureCase) result) {
-	possible := 0
 	for at, met := range baseline.calls {
 		for _, f := range faults {
 			if !f.canMeet(met) {
 				continue
 			}
-			repeated := true
+			repeated, each := true, 17
+			if f.only != "" {
+				each = 5
+			}
 			for _, lasts := range durations {
 				if !f.canLast(lasts) || lasts == thisRun && !repeated {
 					continue // impossible, or the same as once
 				}
-				if possible++; testing.Short() && possible%sample != 0 {
+				c.injections = []injection{{0, at, met, f, lasts}}
+				if !extent.Has(c.number(), each) {
 					continue
 				}
-				c.injections = []injection{{0, at, met, f, lasts}}
 				r := do(c)
 				repeated = count(r.calls[min(at+1, len(r.calls)):], met.String()) > 0
 			}

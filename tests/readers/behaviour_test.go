@@ -23,6 +23,7 @@ import (
 	"reltio-token-rotator/rotator/reader"
 	"reltio-token-rotator/tests/fake"
 	"reltio-token-rotator/tests/harness"
+	"reltio-token-rotator/tests/harness/extent"
 )
 
 // rule is a line of behaviour.json.
@@ -80,11 +81,17 @@ func TestTheGoReaderKeepsTheRules(t *testing.T) {
 }
 
 func TestTheReadersKeepTheRules(t *testing.T) {
-	for _, k := range kinds {
+	for at, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
+			if k.name == "httpx" || k.name == "sh" { // the same code as python and bash
+				extent.OnlyFull(t)
+			}
 			t.Parallel()
 			benches := newBenches(t, k)
-			for _, r := range rules(t) {
+			for n, r := range rules(t) {
+				if !extent.Has(at+n, 3) {
+					continue
+				}
 				t.Run(r.ID, func(t *testing.T) {
 					t.Parallel()
 					w := benches.take(t)

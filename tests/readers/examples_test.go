@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reltio-token-rotator/tests/harness/extent"
 )
 
 const examples = "../../examples"
@@ -35,10 +37,12 @@ func check(t *testing.T, env []string, command string, args ...string) {
 }
 
 func TestTheTemplatesLint(t *testing.T) {
+	extent.OnlyFull(t)
 	check(t, nil, "cfn-lint", files(t, "*/*.yaml")...)
 }
 
 func TestThePythonExamplesLint(t *testing.T) {
+	extent.OnlyFull(t)
 	config := filepath.Join(examples, "python", "pyproject.toml")
 	folders := []string{filepath.Join(examples, "python"), filepath.Join(examples, "glue")}
 	check(t, nil, "ruff", append([]string{"check", "--no-cache", "--config", config}, folders...)...)
@@ -55,6 +59,7 @@ func TestTheShellExamplesLint(t *testing.T) {
 
 // What pip installs has its types.
 func TestThePythonPackageInstalls(t *testing.T) {
+	extent.OnlyFull(t)
 	command := python("requests")(t)
 	source, target := t.TempDir(), t.TempDir()
 	if err := os.CopyFS(source, os.DirFS(filepath.Join(examples, "python"))); err != nil {
@@ -76,6 +81,7 @@ func TestThePythonPackageInstalls(t *testing.T) {
 
 // What npm packs is what package.json promises.
 func TestTheNodePackagePacks(t *testing.T) {
+	extent.OnlyFull(t)
 	node(t)
 	out := filepath.Join(built.dir, "node")
 	if err := run(out, "npm", "pack", "--silent", "--offline"); err != nil {

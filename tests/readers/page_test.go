@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"reltio-token-rotator/tests/harness"
+	"reltio-token-rotator/tests/harness/extent"
 )
 
 // blocks are what the page gives to paste, in a language.
@@ -27,6 +28,7 @@ func blocks(t *testing.T, language string) []string {
 
 // What the page gives to paste works: each block is run with this stack's names.
 func TestThePagesBlocksRun(t *testing.T) {
+	extent.OnlyFull(t)
 	s := deploy(t)
 	for _, c := range []struct {
 		language, file string
@@ -87,6 +89,7 @@ func TestThePagesBlocksRun(t *testing.T) {
 
 // A module that names this one with a replace compiles the reader.
 func TestTheGoReaderInAnotherModule(t *testing.T) {
+	extent.OnlyFull(t)
 	dir, project := t.TempDir(), folder(t, "../..")
 	sums, err := os.ReadFile(filepath.Join(project, "go.sum"))
 	if err != nil {

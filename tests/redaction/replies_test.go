@@ -13,6 +13,7 @@ import (
 	"time"
 
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness/extent"
 )
 
 // faults are those of the token endpoint's fake, by the name of the function that
@@ -122,10 +123,15 @@ func TestEveryFaultOfTheFakeIsTried(t *testing.T) {
 // Every fault of the token endpoint, with every grant type: first as the server
 // answers, then with all secrets in every part of the answer.
 func TestReplies(t *testing.T) {
-	cases := 0
-	for name, some := range faults {
-		for _, fault := range some {
-			for kind, fields := range kinds {
+	cases, possible := 0, 0
+	for _, name := range slices.Sorted(maps.Keys(faults)) {
+		for _, fault := range faults[name] {
+			possible++ // so that the next fault meets the next kind
+			for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+				if possible++; !extent.Has(possible, len(kinds)) {
+					continue
+				}
+				fields := kinds[kind]
 				for echo, fault := range map[string]fakereltio.Fault{"": fault, ", echoing": echoing(fault)} {
 					cases++
 					t.Run(name+" of "+kind+echo, func(t *testing.T) {

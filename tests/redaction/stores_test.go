@@ -15,6 +15,7 @@ import (
 	fakeaws "reltio-token-rotator/tests/fake/aws"
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness"
+	"reltio-token-rotator/tests/harness/extent"
 )
 
 // courses of events that lead to every call that the rotator makes.
@@ -148,9 +149,13 @@ func answers(status int, body string) func(w http.ResponseWriter) {
 
 // Every AWS call that the rotator makes, with every answer that it can get.
 func TestStores(t *testing.T) {
-	cases := 0
+	cases, possible := 0, 0
 	for _, call := range calls {
-		for name, trouble := range troubles {
+		for _, name := range slices.Sorted(maps.Keys(troubles)) {
+			if possible++; !extent.Has(possible, 4) {
+				continue
+			}
+			trouble := troubles[name]
 			cases++
 			t.Run(call.operation+call.name+" "+call.way+" "+name, func(t *testing.T) {
 				simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(s *fixture) {

@@ -74,6 +74,7 @@ func (w *tenant) probe(t *testing.T, args ...string) (string, int) {
 }
 
 func TestProbe(t *testing.T) {
+	t.Parallel()
 	login := map[string]any{"refresh_token": "login"}
 	user := map[string]any{"username": "user", "password": "password"}
 	two := map[string]any{"refresh_token": "login", "alternate": map[string]string{
@@ -192,6 +193,7 @@ func TestProbe(t *testing.T) {
 
 // A failure is reported, and no setting is recommended because of it.
 func TestProbeThatFails(t *testing.T) {
+	t.Parallel()
 	w := newTenant(t, reltio.Options{}, map[string]any{"refresh_token": "dead"})
 	text, status := w.probe(t, w.api()...)
 	if status != 1 || !strings.Contains(flat(text), "no token: refresh_token_rejected") || !strings.Contains(text, "Nothing: without a token nothing was seen") || strings.Contains(text, "recommended") {
@@ -210,6 +212,7 @@ func TestProbeThatFails(t *testing.T) {
 // A changed refresh token is in a file before anything else is done, with every
 // other field; no file is overwritten.
 func TestProbeSavesAChangedRefreshToken(t *testing.T) {
+	t.Parallel()
 	w := newTenant(t, reltio.Options{RotateRefreshToken: true}, map[string]any{"refresh_token": "login"})
 	w.Script(reltio.Pass(), reltio.AnswerLost())
 	if text, status := w.probe(t, w.api()...); status != 1 {

@@ -53,6 +53,7 @@ func TestAProfileOfAWSLogin(t *testing.T) {
 
 // Values with blanks and quotes reach AWS through make unchanged.
 func TestMakePassesValues(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("make"); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal("no make: install it")

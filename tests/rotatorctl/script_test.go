@@ -24,6 +24,7 @@ import (
 // TestPermissions runs the command lines of testdata, each in an account of its
 // own, and holds the policies in docs/deploying.md to what they asked AWS for.
 func TestPermissions(t *testing.T) {
+	t.Parallel()
 	var seen asks
 	// A group ends when its parallel scripts have ended.
 	t.Run("scripts", func(t *testing.T) { runScripts(t, &seen) })

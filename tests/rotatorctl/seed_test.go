@@ -19,6 +19,7 @@ import (
 func random() string { return "s3c+r/e=t%41 x:y\"" + rand.Text() }
 
 func TestSeedingAtATerminalLeavesNoTraces(t *testing.T) {
+	t.Parallel()
 	secret, password := random(), random()
 	a := newAccount(t, reltio.Options{ClientSecret: secret, Password: password})
 	_, refreshToken := a.Reltio.Login()
@@ -80,6 +81,7 @@ func mapKeys(m map[string]string) (keys []string) {
 
 // A paste may be longer than the kernel's line of 4096 characters.
 func TestALongSecretIsTakenWhole(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("0123456789", 700) + random()
 	a := newAccount(t, reltio.Options{})
 	a.Reltio.AddRefreshToken(long)
@@ -99,6 +101,7 @@ func TestALongSecretIsTakenWhole(t *testing.T) {
 }
 
 func TestCtrlCLeavesTheTerminalAsItWas(t *testing.T) {
+	t.Parallel()
 	for _, keys := range []string{"\x03", "\x04"} {
 		a := newAccount(t, reltio.Options{})
 		s := atTerminal(t, a.command(t, "seed", "-stack", harness.Stack))
@@ -119,6 +122,7 @@ func TestCtrlCLeavesTheTerminalAsItWas(t *testing.T) {
 }
 
 func TestSeedingFromAFileOrStandardInput(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"file", "standard input", "standard input, said so"} {
 		a := newAccount(t, reltio.Options{})
 		_, refreshToken := a.Reltio.Login()

@@ -16,6 +16,7 @@ import (
 // Pasted text with line ends never answers the next question, whether it arrives in
 // one piece, in two, or with the terminal's marks around it.
 func TestAPasteWithLineEndsAnswersOneQuestion(t *testing.T) {
+	t.Parallel()
 	const mark, end = "\x1b[200~", "\x1b[201~"
 	secret := random()
 	for name, keys := range map[string]string{
@@ -71,6 +72,7 @@ func pasteOnce(t *testing.T, name, secret, keys string) {
 
 // The program asks for both credential sets, checks them and writes them.
 func TestSeedingTwoSetsAtATerminal(t *testing.T) {
+	t.Parallel()
 	a := newAccount(t, reltio.Options{Users: map[string]string{"second": "password"}})
 	_, refreshToken := a.Reltio.Login()
 	s := atTerminal(t, a.command(t, "seed", "-stack", harness.Stack))
@@ -101,6 +103,7 @@ func TestSeedingTwoSetsAtATerminal(t *testing.T) {
 
 // A profile with MFA works for every command: the code is asked for.
 func TestMFAIsAskedForAtTheTerminal(t *testing.T) {
+	t.Parallel()
 	a := newAccount(t, reltio.Options{})
 	a.mfa = "123456"
 	config := "[profile guarded]\nregion = us-east-1\nrole_arn = arn:aws:iam::123456789012:role/operator\nsource_profile = keys\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n"
@@ -136,6 +139,7 @@ func TestMFAIsAskedForAtTheTerminal(t *testing.T) {
 // Commands that delete ask for the name. If another one is typed, they change
 // nothing.
 func TestRemovingAsksForTheName(t *testing.T) {
+	t.Parallel()
 	a := newAccount(t, reltio.Options{})
 	project, err := filepath.Abs("../..")
 	if err != nil {
@@ -163,6 +167,7 @@ func TestRemovingAsksForTheName(t *testing.T) {
 
 // A new stack: one question. A declined change set leaves no stack behind.
 func TestDeployingAtATerminal(t *testing.T) {
+	t.Parallel()
 	a := newAccount(t, reltio.Options{})
 	project, err := filepath.Abs("../..")
 	if err != nil {
@@ -198,6 +203,7 @@ func TestDeployingAtATerminal(t *testing.T) {
 
 // The probe asks before it ends a token.
 func TestProbeAsks(t *testing.T) {
+	t.Parallel()
 	w := newTenant(t, reltio.Options{}, map[string]any{"refresh_token": "login"})
 	probe := func(answer string) *screen {
 		cmd := exec.CommandContext(t.Context(), rotatorctl.Path(t), "probe", "-credentials", "credentials.json", "-token-url", w.web.URL+"/oauth/token")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/tests/harness/extent"
 	"reltio-token-rotator/tests/harness/race"
 )
 
@@ -21,7 +22,7 @@ func TestAllDueAtOnce(t *testing.T) {
 		most float64
 	}{{1, 1, 1.1}, {10, 1, 1.1}, {30, 1, 1.1}, {100, 1, 1.1}, {100, 2, 1.1}, {300, 1, 1.1}, {1000, 1, 1.3}} {
 		t.Run(fmt.Sprintf("%d of %d sets", c.connections, c.sets), func(t *testing.T) {
-			if c.connections > 300 && (race.Enabled || testing.Short()) {
+			if c.connections > 300 && (race.Enabled || !extent.Full()) {
 				t.Skip("takes long")
 			}
 			synctest.Test(t, func(t *testing.T) {

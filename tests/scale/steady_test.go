@@ -9,6 +9,7 @@ import (
 
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/tests/harness"
+	"reltio-token-rotator/tests/harness/extent"
 	"reltio-token-rotator/tests/harness/race"
 )
 
@@ -29,7 +30,7 @@ func TestSteady(t *testing.T) {
 	for _, c := range []struct{ connections, sets int }{{100, 1}, {300, 1}, {1000, 1}, {2000, 1}, {100, 2}, {300, 2}, {1000, 2}} {
 		connections := c.connections
 		t.Run(fmt.Sprintf("%d of %d sets", c.connections, c.sets), func(t *testing.T) {
-			if connections > 300 && (race.Enabled || testing.Short()) {
+			if connections > 300 && (race.Enabled || !extent.Full()) {
 				t.Skip("takes long")
 			}
 			synctest.Test(t, func(t *testing.T) {
@@ -94,9 +95,10 @@ func (s *fixture) busiest() (most int) {
 // The listing is the limit: it may take 20 s, and Parameter Store returns 40 pages a
 // second. A larger stack serves no connection.
 func TestTheLimit(t *testing.T) {
-	if race.Enabled || testing.Short() {
+	if race.Enabled {
 		t.Skip("takes long")
 	}
+	extent.OnlyFull(t)
 	for connections, ends := range map[int]bool{2000: false, 3000: true} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newFixture(t, connections, 1)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"reltio-token-rotator/tests/harness/extent"
 )
 
 var (
@@ -31,9 +33,12 @@ func TestMain(m *testing.M) {
 // the refresh window, and a refresh token is lost only if the server's answer was
 // lost.
 func TestSimulation(t *testing.T) {
-	days := 4
-	if *long {
+	days := 2
+	switch {
+	case *long:
 		days = 90
+	case extent.Full():
+		days = 4
 	}
 	length := time.Duration(days) * day
 	var mu sync.Mutex

@@ -7,14 +7,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"reltio-token-rotator/tests/harness/extent"
 )
 
 // Anyone can build a deployed function again and compare it: the same sources
 // make the same bytes, in another folder and without git.
 func TestBuildIsReproducible(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the function twice")
-	}
+	extent.OnlyFull(t) // it builds the function twice
 	elsewhere := t.TempDir()
 	for _, part := range []string{"go.mod", "go.sum", "Makefile"} {
 		text := read(t, part)

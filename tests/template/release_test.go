@@ -12,6 +12,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"reltio-token-rotator/tests/harness/extent"
 )
 
 // released makes a release in a copy of the sources, and returns its folder.
@@ -39,9 +41,7 @@ func released(t *testing.T, version string) string {
 // What a release publishes can be made again by anyone, holds what its checksums
 // say, and needs no SAM CLI.
 func TestRelease(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the function twice")
-	}
+	extent.OnlyFull(t) // it builds the function twice
 	const version, code = "v9.8.7", "reltio-token-rotator-v9.8.7.zip"
 	folder := released(t, version)
 	file := func(name string) []byte {

@@ -14,6 +14,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -78,8 +79,16 @@ func (o *Once) Path(t testing.TB) string {
 	return o.path
 }
 
-// Run runs a package's tests and returns their exit code; see TestMain.
+// Run runs a package's tests and returns their exit code; see TestMain. Tests that
+// start processes wait more than they work: unless go test is told otherwise, more
+// of them run at once than there are processors.
 func (o *Once) Run(m *testing.M) int {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", "16")
+	}
 	defer func() {
 		if o.dir != "" {
 			_ = os.RemoveAll(o.dir)

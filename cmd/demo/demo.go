@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,7 +48,8 @@ type demo struct {
 // something there.
 func show(ctx context.Context, s settings, to *screen, ready func(*fixture)) (well bool, err error) {
 	introduce(to, s)
-	fixture, err := newFixture(ctx, s, nil)
+	heartbeats := newSchedule(func(note) {}) // the report says it too
+	fixture, err := newFixture(ctx, s, heartbeats.output)
 	defer fixture.close()
 	if ctx.Err() != nil {
 		return true, nil // ended by Ctrl-C before anything began
@@ -67,7 +69,6 @@ func show(ctx context.Context, s settings, to *screen, ready func(*fixture)) (we
 		refreshes: map[string]int{}, last: map[string]rotator.Result{},
 	}
 	defer d.draw.Stop()
-	heartbeats := newSchedule(func(note) {})
 	heartbeats.fixture = fixture
 	d.running.Go(func() { heartbeats.run(running, func(b beat) { d.beats <- b }) })
 	d.acts()
@@ -202,7 +203,9 @@ func (d *demo) verdict(interrupted bool) bool {
 		d.wrong = append(d.wrong, "a job could not do its work: "+d.trouble.Error())
 	}
 	for _, wrong := range d.wrong {
-		d.line(d.paint(red, "Not as told: ") + wrong + ".")
+		for _, line := range wrap("Not as told: "+wrong+".", cmp.Or(d.looks.width, 80)) {
+			d.line(d.paint(red, line))
+		}
 	}
 	switch {
 	case len(d.wrong) > 0:

@@ -119,7 +119,7 @@ func TestWhatDoesNotHappenIsNotTold(t *testing.T) {
 		{
 			"a client that is refused",
 			func(st *fixture) { st.reltio.SetOptions(func(o *fakereltio.Options) { o.ClientSecret = "another" }) },
-			"the function published no token",
+			"the function published no token (client_rejected: ",
 		},
 		{
 			"tokens that live on after a refresh",
@@ -156,7 +156,8 @@ func TestWhatDoesNotHappenIsNotTold(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			output := shown(t, false, test.ready)
-			mustContain(t, output, "Not as told: ", test.says, "the job  ")
+			mustContain(t, strings.ReplaceAll(output, "\n", " "), "Not as told: ", test.says, "the job  ")
+			mustBePlain(t, output, 80)
 		})
 	}
 }

@@ -197,11 +197,11 @@ func grantsOf(s rotator.CredentialSet, named bool) string {
 	}
 	switch {
 	case !s.RefreshToken.Empty() && s.CanLogIn():
-		return who + " uses the refresh token, and logs in with the user name and password when it has ended (grants refresh_token and password)."
+		return who + " uses the refresh token, and logs in with the user name and password when it has ended (grant types refresh_token and password)."
 	case !s.RefreshToken.Empty():
-		return who + " uses the refresh token (grant refresh_token). Reltio ends it 28 days after its login; then new credentials are needed."
+		return who + " uses the refresh token (grant type refresh_token). Reltio ends it 28 days after its login; then new credentials are needed."
 	case s.CanLogIn():
-		return who + " logs in with the user name and password (grants password and refresh_token)."
+		return who + " logs in with the user name and password (grant types password and refresh_token)."
 	}
-	return who + " uses the client alone (grant client_credentials): there is neither a refresh token nor a user name."
+	return who + " uses the client alone (grant type client_credentials): there is neither a refresh token nor a user name."
 }

@@ -59,7 +59,7 @@ func (d *demo) jobs(reads, caches, asks *row) bool {
 	}
 	d.say("The function published the next token. The server ended the old one.")
 	d.wait(13) // by then the token that was kept has expired
-	d.say("Calls answered with 401: %s.", d.refused(reads, caches, asks))
+	d.say("Answered with 401: %s.", d.refused(reads, caches, asks))
 	return d.expect(reads.failed == 0, "the job that reads the secret failed %s", times(reads.failed)) &&
 		d.expect(caches.refused > 0, "the job that keeps its token was never refused") &&
 		d.expect(asks.refused > 0, "the jobs that request their own tokens were never refused")

@@ -189,7 +189,7 @@ status: ## the state of each connection|STACK=name [JSON=true]
 check: ## problems, and how to solve each of them|STACK=name [JSON=true] [VERBOSE=true]
 	$(call rotatorctl,check,$(call yes,$(JSON),-json) $(call yes,$(VERBOSE),-v))
 
-refresh: ## new tokens now; the old ones expire at once|STACK=name [CONNECTION=name] [SET=alternate]
+refresh: ## new tokens now; the old ones may end|STACK=name [CONNECTION=name] [SET=alternate]
 	$(call rotatorctl,refresh,$(connection) $(if $(SET),-set "$$SET") $(call yes,$(JSON),-json))
 
 logs: ## the function's log|STACK=name [SINCE=1h] [FOLLOW=true] [METRICS=true]

@@ -31,7 +31,7 @@ func commands() []command {
 		{name: "seed", summary: "write Reltio credentials and prove them", flags: seedFlags, before: (*operator).checkSeed, run: (*operator).seed},
 		{name: "status", summary: "show how each connection is", flags: jsonFlag, run: (*operator).status},
 		{name: "check", summary: "find out what is wrong; changes nothing", flags: checkFlags, run: (*operator).check},
-		{name: "refresh", summary: "get new tokens now; the old ones end", flags: refreshFlags, run: (*operator).refresh},
+		{name: "refresh", summary: "get new tokens now; the old ones may end", flags: refreshFlags, run: (*operator).refresh},
 		{name: "logs", summary: "show what the function logged", flags: logsFlags, run: (*operator).logs},
 		{name: "add-connection", summary: "add a connection, or update one", flags: addFlags, before: (*operator).checkAdd, run: (*operator).addConnection},
 		{name: "remove-connection", summary: "remove a connection and its secrets", flags: removeFlags, run: (*operator).removeConnection},

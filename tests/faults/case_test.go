@@ -114,6 +114,9 @@ func (c failureCase) run(t *testing.T) (got result) {
 		if s.deceives() {
 			t.Errorf("at heartbeat %d, a job has a dead token and the state says that it is valid: %+v", beats, s.w.State(connection))
 		}
+		if s.harmed() {
+			t.Fatalf("at heartbeat %d, the other set's token was ended before its valid_until", beats)
+		}
 		if dead++; alive || rejected || !faultOver || open && !lapsed {
 			dead = 0
 		}
@@ -164,6 +167,9 @@ func (c failureCase) rejected(s *fixture) bool {
 // the connection sends no request until an operator writes new credentials, and uses
 // those at the next heartbeat.
 func (c failureCase) checkNextRefresh(t *testing.T, s *fixture) (rejected bool) {
+	if c.two {
+		return c.checkNextTurns(t, s)
+	}
 	n := len(s.w.Reltio.Requests())
 	var next rotator.Result
 	if !c.rejected(s) {

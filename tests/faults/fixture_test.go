@@ -32,6 +32,9 @@ type fixture struct {
 	// loginBackedOff says that lost logins were not repeated for an hour.
 	loginBackedOff bool
 
+	// held is the token of the alternate set that jobs hold, if there is one.
+	held harness.Token
+
 	// operators counts the operators who wrote new credentials. operatorsToken is
 	// the refresh token of the last one.
 	operators        int
@@ -46,6 +49,7 @@ func newFixture(t *testing.T, p provider, password bool) *fixture {
 
 func withLatency(o fakereltio.Options) fakereltio.Options {
 	o.Latency = 100 * time.Millisecond
+	o.Users = map[string]string{second: "password"}
 	return o
 }
 

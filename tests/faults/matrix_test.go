@@ -78,7 +78,7 @@ func (y *tally) print(t *testing.T) {
 func TestMatrix(t *testing.T) {
 	y := newTally()
 	t.Run("cases", func(t *testing.T) {
-		for _, at := range situations {
+		for _, at := range slices.Concat(situations, twoSets) {
 			for _, p := range providers {
 				for _, password := range []bool{false, true} {
 					if at.fits != nil && !at.fits(p, password) {

@@ -25,6 +25,9 @@ func (r result) check(t *testing.T, c failureCase, baseline result) {
 	if c.password && r.lost(c, baseline) {
 		allowed += r.refusals - baseline.refusals // each was followed by a login
 	}
+	if c.two && r.lost(c, baseline) {
+		allowed++ // of the other set: what jobs hold is uncertain
+	}
 	if c.operator >= 0 && place(baseline.calls, "Saver.Save") >= 0 {
 		allowed++ // with theirs, when the fault let them write before the check
 	}

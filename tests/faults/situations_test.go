@@ -49,6 +49,9 @@ type situation struct {
 	// operatorBeforeSave says that an operator writes new credentials just before
 	// the save.
 	operatorBeforeSave bool
+	// two says that the connection has two credential sets (twosets_test.go), and
+	// bothAsked that a run asks both.
+	two, bothAsked bool
 }
 
 var situations = []situation{
@@ -91,7 +94,7 @@ var situations = []situation{
 	}},
 	{name: "only a password is known", fits: withPassword, prepare: func(s *fixture) {
 		s.w.Add(connection)
-		s.put(map[string]string{})
+		s.put(map[string]any{})
 	}},
 	{name: "rejected, then new credentials", crowded: true, fits: withoutPassword, prepare: func(s *fixture) {
 		s.due()
@@ -102,7 +105,7 @@ var situations = []situation{
 	}},
 	{name: "client credentials", fits: func(p provider, password bool) bool { return !p.rotates() && !password }, prepare: func(s *fixture) {
 		s.w.Add(connection)
-		s.put(map[string]string{})
+		s.put(map[string]any{})
 		s.beat(rotator.Refreshed)
 		s.untilWindow()
 	}},
@@ -141,7 +144,7 @@ func matches(c call, name string) bool { return c.String() == name || c.method =
 func (s *fixture) seed() {
 	s.w.Add(connection)
 	_, refreshToken := s.w.Reltio.Login()
-	s.put(map[string]string{"refresh_token": refreshToken})
+	s.put(map[string]any{"refresh_token": refreshToken})
 }
 
 // due publishes a first token and waits until it is due.
@@ -174,12 +177,12 @@ func (s *fixture) untilWindow() {
 func (s *fixture) sleepUntil(t time.Time) { time.Sleep(time.Until(t)) }
 
 // put writes credentials as an operator does.
-func (s *fixture) put(fields map[string]string) (versionID string) {
+func (s *fixture) put(fields map[string]any) (versionID string) {
 	fields["client_id"], fields["client_secret"] = "client", "secret"
 	if s.password {
 		fields["username"], fields["password"] = "user", "password"
 	}
-	return s.w.PutCredentials(connection, fields)
+	return s.putWith(fields, s.document()["alternate"])
 }
 
 // reseed writes new credentials with a refresh token of another login.
@@ -187,7 +190,7 @@ func (s *fixture) reseed() {
 	s.operators++
 	name := fmt.Sprintf("operator-%d", s.operators)
 	s.w.Reltio.AddRefreshToken(name)
-	s.operatorsVersion = s.put(map[string]string{"refresh_token": name, "owner": name})
+	s.operatorsVersion = s.put(map[string]any{"refresh_token": name, "owner": name})
 	s.operatorsToken = name
 }
 

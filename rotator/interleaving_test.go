@@ -112,9 +112,32 @@ func (v view) rotator() *Rotator {
 // Two runs that begin at the same instant make exactly one token request, whatever
 // the order of their calls is. The lease needs no lock service.
 func TestTwoRunsMakeOneTokenRequestInEveryInterleaving(t *testing.T) {
+	twoSets := func(validUntil string) func() *memory {
+		return func() *memory {
+			m := newMemory()
+			m.secrets["default"] = SecretVersion{ID: "v1", Document: secret.New(`{"client_id":"i","client_secret":"s","refresh_token":"r",
+				"alternate":{"client_id":"i","client_secret":"s","refresh_token":"r2"}}`)}
+			m.parameters["default/state"] = []string{`{"published":{"set":"primary","issued_at":"1999-12-31T23:20:00Z","expires_at":"2000-01-01T00:20:00Z",
+				"valid_until":"` + validUntil + `","fingerprint":"0123456789abcdef"},"primary":{"version":"v1"},"alternate":{"version":"v1"}}`}
+			return m
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		memory func() *memory
+	}{
+		{"one set", newMemory},
+		{"two sets, a turn", twoSets("2000-01-01T00:18:00Z")}, // a bubble begins in 2000
+		{"two sets, valid_until has passed", twoSets("1999-12-31T23:59:00Z")},
+	} {
+		t.Run(c.name, func(t *testing.T) { interleaveAll(t, c.memory) })
+	}
+}
+
+func interleaveAll(t *testing.T, newMemory func() *memory) {
 	count := 0
 	for prefix := ""; ; count++ {
-		taken := interleave(t, prefix)
+		taken := interleave(t, newMemory, prefix)
 		// The next order: the last turn that a could have had and b got becomes a's.
 		last := strings.LastIndexByte(taken, 'a')
 		if last < 0 {
@@ -131,7 +154,7 @@ func TestTwoRunsMakeOneTokenRequestInEveryInterleaving(t *testing.T) {
 // interleave runs a and b with the choices in prefix, and then always lets a
 // continue first if it can. It returns the choices that were made: 'a' or 'b' for
 // each turn for which both waited.
-func interleave(t *testing.T, prefix string) (taken string) {
+func interleave(t *testing.T, newMemory func() *memory, prefix string) (taken string) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()
 		waiting := map[string]chan struct{}{}

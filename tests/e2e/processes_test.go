@@ -18,11 +18,26 @@ import (
 // overlapping refreshes could publish a dead token.
 func TestTwoProcessesMakeOneTokenRequest(t *testing.T) {
 	t.Parallel()
-	rounds := 5
-	if extent.Full() {
-		rounds = 50
+	d := deploy(t, fakereltio.Options{RaceWindow: 20 * time.Millisecond, Users: map[string]string{second: password}})
+	d.twoProcesses(t)
+	_, refreshToken := d.Reltio.LoginAs(second)
+	document, _ := d.AWS.Secret(harness.SecretName("default", "credentials"))
+	fields := decode(t, document)
+	fields["alternate"] = map[string]any{"client_id": "client", "client_secret": clientSecret, "refresh_token": refreshToken}
+	both, _ := json.Marshal(fields)
+	d.AWS.PutSecret(harness.SecretName("default", "credentials"), string(both))
+	d.twoProcesses(t)
+	if state := d.State("default"); state.Alternate.TokenFingerprint == "" {
+		t.Errorf("the second set was not asked: %+v", state)
 	}
-	d := deploy(t, fakereltio.Options{RaceWindow: 20 * time.Millisecond})
+}
+
+func (d *deployed) twoProcesses(t *testing.T) {
+	t.Helper()
+	rounds := 3
+	if extent.Full() {
+		rounds = 25
+	}
 	overlapped := 0
 	for round := range rounds {
 		d.due(t)
@@ -60,6 +75,11 @@ func (d *deployed) due(t *testing.T) {
 		now := time.Now().UTC()
 		published["issued_at"], published["valid_until"] = now.Add(-time.Hour).Format(time.RFC3339), now.Add(-10*time.Minute).Format(time.RFC3339)
 		published["expires_at"] = now.Add(time.Minute).Format(time.RFC3339)
+		for _, set := range []string{"primary", "alternate"} { // each is free
+			if part, ok := state[set].(map[string]any); ok {
+				part["token_expires_at"] = now.Add(-time.Minute).Format(time.RFC3339)
+			}
+		}
 		changed, _ := json.Marshal(state)
 		d.AWS.PutParameter(name, string(changed))
 	}

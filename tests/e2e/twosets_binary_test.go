@@ -13,6 +13,7 @@ import (
 	"reltio-token-rotator/tests/fake/lambda"
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness"
+	"reltio-token-rotator/tests/harness/extent"
 )
 
 // A token of readOnce lives 40 s: of a shorter life, whole seconds and a heartbeat
@@ -42,10 +43,8 @@ type readOnce struct {
 // with one set many are. Three functions with ten connections each see 30 lives in
 // less than a minute.
 func TestJobsOfTheRealFunctionThatReadOnce(t *testing.T) {
+	extent.OnlyFull(t) // 55 s
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("takes 55 s: leave out -short")
-	}
 	var seen readOnce
 	var running sync.WaitGroup
 	for range 3 {

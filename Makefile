@@ -41,9 +41,10 @@ GOVULNCHECK := $(TOOLS)/bin/installed-govulncheck-$(GOVULNCHECK_VERSION)
 GO_TOOLS    := $(GOFUMPT) $(STATICCHECK) $(ACTIONLINT) $(GOVULNCHECK)
 SAM_CLI     := $(TOOLS)/sam/installed-$(SAM_VERSION)
 AWS_CLI     := $(TOOLS)/aws/installed-$(AWS_VERSION)
+MINISTACK   := $(TOOLS)/ministack/installed-$(MINISTACK_VERSION)-$(TRANSLATOR_VERSION)-$(CBOR_VERSION)
 PROGRAMS    := $(SAM_CLI) \
                $(AWS_CLI) \
-               $(TOOLS)/ministack/installed-$(MINISTACK_VERSION)-$(TRANSLATOR_VERSION)-$(CBOR_VERSION) \
+               $(MINISTACK) \
                $(TOOLS)/moto/installed-$(MOTO_VERSION) \
                $(TOOLS)/checkov/installed-$(CHECKOV_VERSION) \
                $(TOOLS)/python/installed $(TOOLS)/java/installed $(TOOLS)/node/installed
@@ -174,10 +175,14 @@ deploy: ## deploy or update a stack|STACK=name [PARAMETERS="AlarmEmail=..."]|[TA
 delete: ## delete a stack; its secrets are retained|STACK=name [YES=true]
 	$(call rotatorctl,delete,$(call yes,$(YES),-yes))
 
-deploy-local: tools ## deploy to an emulator of AWS and test the result|[AUTH=true]  with IAM enforced
-	@go run ./cmd/deploy-local $(if $(filter true 1 yes,$(AUTH)),-auth)
+deploy-local: ## deploy to an emulator of AWS and test the result|[AUTH=true]  with IAM enforced|[KEEP=true]  leave it running instead
+	@echo "about $(if $(call yes,$(KEEP),-keep),two,seven) minutes, and two more to install tools at first"
+	@$(MAKE) -s --no-print-directory $(SAM_CLI) $(AWS_CLI) $(MINISTACK)
+	@go run ./cmd/deploy-local $(call yes,$(AUTH),-auth) $(call yes,$(KEEP),-keep)
 
-invoke-local: $(SAM_CLI) ## run one event under sam local|EVENT=events/refresh-now.json
+invoke-local: ## run one event under sam local|EVENT=events/refresh-now.json|[ENGINE=own]  with a Docker engine of its own, as root
+	@echo "about a minute, and one more to install the SAM CLI at first"
+	@$(MAKE) -s --no-print-directory $(SAM_CLI)
 	@go run ./cmd/invoke-local $(if $(filter own,$(ENGINE)),-own) $(EVENT)
 
 seed: ## write credentials and prove that they work|STACK=name [CONNECTION=default]|[FILE=credentials.json] [KEEP=true]
@@ -241,7 +246,7 @@ $(TOOLS)/aws/installed-%:
 	$(call pip,aws,aws,awscli==$*)
 
 # The AWS SDK asks CloudWatch in CBOR, for which MiniStack needs a package.
-$(TOOLS)/ministack/installed-$(MINISTACK_VERSION)-$(TRANSLATOR_VERSION)-$(CBOR_VERSION):
+$(MINISTACK):
 	$(call pip,ministack,ministack,ministack==$(MINISTACK_VERSION) aws-sam-translator==$(TRANSLATOR_VERSION) cbor2==$(CBOR_VERSION))
 
 $(TOOLS)/moto/installed-%:

@@ -51,21 +51,21 @@ type harness struct {
 	parameters *ssm.Client
 }
 
-func newHarness(ctx context.Context, console *machine.Console, project, work string, auth bool) (*harness, error) {
+func newHarness(ctx context.Context, console *machine.Console, project, work string, auth bool, lifetime time.Duration) (*harness, error) {
 	port, err := machine.FreePort()
 	if err != nil {
 		return nil, err
 	}
 	h := &harness{
 		console: console, project: project, work: work, auth: auth,
-		lifetime: shortLifetime,
+		lifetime: lifetime,
 		endpoint: fmt.Sprintf("http://127.0.0.1:%d", port),
 		reltio: reltio.New(reltio.Options{
-			ClientSecret: clientSecret, Lifetime: shortLifetime, TokenFormat: reltio.Base64,
+			ClientSecret: clientSecret, Lifetime: lifetime, TokenFormat: reltio.Base64,
 		}),
 	}
 	h.reltioWeb = httptest.NewServer(h.reltio)
-	console.Say("Reltio fake", "%s, access tokens live %v", h.reltioWeb.URL, shortLifetime)
+	console.Say("Reltio fake", "%s, access tokens live %v", h.reltioWeb.URL, lifetime)
 
 	config := aws.Config{
 		Region: machine.Region, BaseEndpoint: &h.endpoint,

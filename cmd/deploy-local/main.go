@@ -7,6 +7,9 @@
 // publish a token and refresh it while a job reads it. With -auth the emulator
 // enforces the IAM policies of the template. The exit status is 1 if a step
 // fails. It stops everything that it started.
+//
+// With -keep it deploys, waits for the first token, says how to use the stack from
+// another terminal, and leaves it running until it is interrupted.
 package main
 
 import (
@@ -29,21 +32,20 @@ const timeout = 25 * time.Minute
 
 func main() {
 	auth := flag.Bool("auth", false, "enforce IAM policies in the emulator")
+	keep := flag.Bool("keep", false, "leave the stack running until it is interrupted")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 
 	console := machine.NewConsole(os.Stdout)
-	if err := run(ctx, console, *auth); err != nil {
+	if err := run(ctx, console, *auth, *keep); err != nil {
 		console.Say("FAILED", "%v", err)
 		os.Exit(1)
 	}
 	console.Say("done", "all steps succeeded, and everything is cleaned up")
 }
 
-func run(ctx context.Context, console *machine.Console, auth bool) (err error) {
+func run(ctx context.Context, console *machine.Console, auth, keep bool) (err error) {
 	project, err := machine.Project()
 	if err != nil {
 		return err
@@ -57,17 +59,30 @@ func run(ctx context.Context, console *machine.Console, auth bool) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 
-	h, err := newHarness(ctx, console, project, work, auth)
+	lifetime := shortLifetime
+	if keep {
+		lifetime = idleLifetime
+	}
+	h, err := newHarness(ctx, console, project, work, auth, lifetime)
 	if err != nil {
 		return err
 	}
 	defer h.stop()
-	err = h.scenario(ctx)
+	steps, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if keep {
+		err = h.deployed(steps)
+	} else {
+		err = h.scenario(steps)
+	}
 	switch {
-	case errors.Is(ctx.Err(), context.Canceled):
+	case ctx.Err() != nil:
 		return errors.New("interrupted")
 	case err != nil:
 		h.showLogs()
+	case keep:
+		h.sayHowToUse()
+		<-ctx.Done()
 	}
 	return err
 }

@@ -20,36 +20,46 @@ const waitLimit = 5 * time.Minute
 // stackName is the stack of this run.
 const stackName = "deploy-local"
 
+// create deploys the stack of a function that is built.
+func (s stack) create(ctx context.Context) (outputs map[string]string, err error) {
+	if s.auth {
+		if err := s.operatorRoles(ctx, s.name); err != nil {
+			return nil, err
+		}
+		if err := s.makeDeploy(ctx, s.local()...); err != nil {
+			return nil, err
+		}
+	} else if err := s.deploy(ctx, s.local()...); err != nil {
+		return nil, err
+	}
+	if outputs, err = s.outputs(ctx); err != nil {
+		return nil, err
+	}
+	s.console.Say("deployment", "created the stack %s with %s", s.name, outputs["FunctionName"])
+	return outputs, nil
+}
+
+// local are the stack's parameters.
+func (h *harness) local() []string {
+	return []string{
+		"AwsEndpointUrl=" + h.keys.web.URL, "TokenUrl=" + h.reltioWeb.URL + "/oauth/token", "TokenHosts=127.0.0.1",
+		"RefreshBeforeSeconds=120", "AlarmEmail=operator@example.com",
+	}
+}
+
 // scenario runs all steps, in order.
 func (h *harness) scenario(ctx context.Context) error {
 	if err := h.build(ctx); err != nil {
 		return err
 	}
-	h.console.Say("sam build", "built the function")
 	if err := h.release(ctx); err != nil {
 		return err
 	}
 	s := stack{h, stackName}
-	local := []string{
-		"AwsEndpointUrl=" + h.keys.web.URL, "TokenUrl=" + h.reltioWeb.URL + "/oauth/token", "TokenHosts=127.0.0.1",
-		"RefreshBeforeSeconds=120", "AlarmEmail=operator@example.com",
-	}
-	if h.auth {
-		if err := h.operatorRoles(ctx, s.name); err != nil {
-			return err
-		}
-		if err := s.makeDeploy(ctx, local...); err != nil {
-			return err
-		}
-	} else if err := s.deploy(ctx, local...); err != nil {
-		return err
-	}
-	outputs, err := s.outputs(ctx)
+	outputs, err := s.create(ctx)
 	if err != nil {
 		return err
 	}
-	h.console.Say("deployment", "created the stack %s with %s", s.name, outputs["FunctionName"])
-
 	job, reporter, err := h.jobs(ctx, s, outputs)
 	if err != nil {
 		return err
@@ -107,7 +117,7 @@ func (h *harness) scenario(ctx context.Context) error {
 		if err := h.checkPermissions(ctx, s, job, reporter); err != nil {
 			return err
 		}
-	} else if err := s.redeploy(ctx, local); err != nil {
+	} else if err := s.redeploy(ctx, h.local()); err != nil {
 		return err
 	}
 	// With the refresh token that was saved, or in the new stack.

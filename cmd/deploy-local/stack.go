@@ -24,6 +24,9 @@ func (s stack) config() string      { return "/" + s.prefix() + "/default/config
 // build runs the real sam build with a folder of this run's own.
 func (h *harness) build(ctx context.Context) error {
 	_, err := h.command().Run(ctx, "sam", "build", "--build-dir", h.built())
+	if err == nil {
+		h.console.Say("sam build", "built the function")
+	}
 	return err
 }
 

@@ -51,7 +51,13 @@ func findEngine(ctx context.Context, console *machine.Console, own bool, project
 		return e, errors.New(howToDocker)
 	}
 	if !own && responds(ctx) {
-		console.Say("Docker", "an engine responds; sam gets the base image from AWS's public registry")
+		// What the engine has is not asked for again: it may reach no registry.
+		if _, err := docker().Run(ctx, "docker", "image", "inspect", baseImage); err == nil {
+			e.invokeFlags = append(e.invokeFlags, "--skip-pull-image")
+			console.Say("Docker", "an engine responds, and it has the base image")
+		} else {
+			console.Say("Docker", "an engine responds; sam gets the base image from AWS's public registry\n(ENGINE=own needs no registry)")
+		}
 	} else {
 		process, err := startEngine(ctx, &e, work, docker, responds)
 		if err != nil {

@@ -75,8 +75,17 @@ func invoke(ctx context.Context, console *machine.Console, command machine.Comma
 		return err
 	}
 	console.Say(filepath.Base(event), "%s", functionLog(said.String()))
-	console.Say("response", "%s", answer)
+	console.Say("response", "%s", indented(answer))
 	return verify(console, account, tokens, answer)
+}
+
+// indented is JSON on several lines, and any other text as it is.
+func indented(text string) string {
+	var lines bytes.Buffer
+	if json.Indent(&lines, []byte(text), "", "  ") != nil {
+		return text
+	}
+	return lines.String()
 }
 
 // functionLog is the function's part of stderr, without the lines of sam before it

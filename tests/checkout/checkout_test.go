@@ -201,6 +201,7 @@ const python = `case "$1 $2" in
 	*) printf '#!%s\n' "$dir/python" >"$dir/pip" ;;
 	esac ;;
 "-m pip")
+	test -z "$INTERRUPTED" || exit 130
 	case "$PIP_USER" in 1|true|yes) echo "Can not perform a '--user' install" >&2; exit 1 ;; esac ;;
 esac
 `
@@ -221,7 +222,11 @@ func TestToolsAreInstalledWhereTheyWork(t *testing.T) {
 					t.Errorf("%s: installed is %t, want %t\n%s", what, got, want, output)
 				}
 			}
-			installed("the first time", true)
+			output, err := command(t, dir, []string{path, "INTERRUPTED=1"}, "make", "--no-print-directory", sam(t))
+			if err == nil {
+				t.Errorf("it goes on after an interruption:\n%s", output)
+			}
+			installed("after it was interrupted", true)
 			installed("again", false)
 
 			renamed := filepath.Join(above, folder+" renamed")
@@ -241,7 +246,7 @@ func TestToolsAreInstalledWhereTheyWork(t *testing.T) {
 			if err := os.RemoveAll(filepath.Join(dir, ".tools", "sam", "bin")); err != nil {
 				t.Fatal(err)
 			}
-			installed("after an interrupted installation", true)
+			installed("after its programs vanished", true)
 		})
 	}
 }

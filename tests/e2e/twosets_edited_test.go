@@ -1,6 +1,9 @@
 package e2e_test
 
 import (
+	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,5 +96,76 @@ func TestTheStateOfTwoSetsIsLostOrEdited(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// An operator edits the credentials before any call of a refresh, as they were before
+// the run. No refresh token is lost, the edit stands, and a live token is published
+// within two heartbeats.
+func TestSetsAreEditedDuringARun(t *testing.T) {
+	type set = map[string]any
+	for name, edit := range map[string]func(s *fixture, primary, alternate set) (set, set){
+		"removed":   func(_ *fixture, primary, _ set) (set, set) { return primary, nil },
+		"exchanged": func(_ *fixture, primary, alternate set) (set, set) { return alternate, primary },
+		"added":     func(s *fixture, primary, _ set) (set, set) { return primary, s.credentialsOf(second) },
+		"reseeded":  func(s *fixture, primary, _ set) (set, set) { return primary, s.credentialsOf("third") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for at, calls := 0, 1; at <= calls; at++ {
+				twoSets(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+					s.Reltio.SetOptions(func(o *fakereltio.Options) { o.Users["third"] = password })
+					primary, _ := s.sets()
+					if name == "added" {
+						s.putTwo(primary, nil)
+					}
+					s.live(held{}, 10, 5*time.Minute, nil)
+					primary, alternate := s.sets()
+					primary, alternate = edit(s, primary, alternate)
+					time.Sleep(time.Until(s.beat().of("default").NextRefreshAt) + time.Second)
+					calls = s.beatAndEdit(at, func() { s.putTwo(primary, alternate) })
+					time.Sleep(time.Minute)
+					s.beat()
+					s.live(held{}, 75, leastLeft, nil) // a turn of each set
+					s.wantSets(at, primary, alternate)
+				})
+			}
+		})
+	}
+}
+
+// beatAndEdit is a heartbeat in which an operator edits something before a call of
+// AWS, or after the run if that makes fewer calls. It returns the number of calls.
+func (s *fixture) beatAndEdit(at int, edit func()) (calls int) {
+	var mu sync.Mutex
+	s.AWS.OnCall(func(_, _ string, before bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if before && calls == at {
+			edit()
+		}
+		if before {
+			calls++
+		}
+	})
+	s.beat()
+	s.AWS.OnCall(nil)
+	if calls <= at {
+		edit()
+	}
+	return calls
+}
+
+// wantSets: these sets are in the secret, with the newest refresh tokens.
+func (s *fixture) wantSets(at int, primary, alternate map[string]any) {
+	s.t.Helper()
+	current, other := s.sets()
+	for _, pair := range [][2]map[string]any{{current, primary}, {other, alternate}} {
+		if pair[0]["note"] != pair[1]["note"] {
+			s.t.Errorf("call %d: a set is %v, want %v", at, pair[0]["note"], pair[1]["note"])
+		}
+		user, _ := strings.CutPrefix(fmt.Sprint(pair[0]["note"]), "of ")
+		if known := s.Reltio.RefreshTokens(user); pair[0] != nil && (len(known) == 0 || known[len(known)-1] != pair[0]["refresh_token"]) {
+			s.t.Errorf("call %d: the newest refresh token of %s is not in its set", at, user)
+		}
 	}
 }

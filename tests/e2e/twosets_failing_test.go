@@ -73,8 +73,7 @@ func TestARejectedSetBesideOneThatServes(t *testing.T) {
 func TestOneOfTwoSetsIsBroken(t *testing.T) {
 	for _, alternate := range []string{`"a text"`, `{"client_id":"client"}`, `{"client_id":7,"client_secret":"x"}`} {
 		t.Run(alternate, func(t *testing.T) {
-			simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
-				s.Add("default")
+			twoSets(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 				fields := s.credentials()
 				s.AWS.PutSecret(harness.SecretName("default", "credentials"), fmt.Sprintf(`{"client_id":"client","client_secret":%q,"refresh_token":%q,"alternate":%s}`,
 					clientSecret, fields["refresh_token"], alternate))
@@ -85,6 +84,12 @@ func TestOneOfTwoSetsIsBroken(t *testing.T) {
 				}
 				r.wantMetric("ActionRequired", 1)
 				s.live(held{}, 3*60, 9*time.Minute, nil)
+				primary, _ := s.sets()
+				s.putTwo(primary, s.credentialsOf(second))
+				s.live(held{}, 60, leastLeft, nil)
+				if state := s.State("default"); state.Alternate.Error != "" || state.Alternate.TokenFingerprint == "" {
+					t.Errorf("corrected, the state is %+v", state)
+				}
 			})
 		})
 	}
@@ -209,4 +214,16 @@ func TestAKilledRunOfTheRestingSet(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Two sets are one login: the server gives both the same token.
+func TestTwoSetsThatAreOneLogin(t *testing.T) {
+	twoSets(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+		primary, _ := s.sets()
+		s.putTwo(primary, map[string]any{"client_id": "client", "client_secret": clientSecret, "username": "user", "password": password})
+		s.hours(4, func(run) { s.wantWorking("default") })
+		if state := s.State("default"); state.Alternate.Error != rotator.CredentialsUnread {
+			t.Errorf("the state is %+v", state)
+		}
+	})
 }

@@ -83,6 +83,13 @@ func (s *fixture) live(jobs held, minutes int, least time.Duration, seen func(ro
 	}
 }
 
+// hours sends heartbeats and calls each after every one.
+func (s *fixture) hours(n float64, each func(r run)) {
+	for end := time.Now().Add(time.Duration(n * float64(time.Hour))); time.Now().Before(end); time.Sleep(time.Minute) {
+		each(s.beat())
+	}
+}
+
 func TestTurnsAsTheReportShowsThem(t *testing.T) {
 	twoSets(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		var turns []rotator.SetName
@@ -164,7 +171,9 @@ func TestForcedRefreshesOfTwoSets(t *testing.T) {
 	twoSets(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
 		force := func(set, want rotator.SetName) {
 			t.Helper()
-			result := s.invoke(rotator.Event{Action: rotator.ActionRefresh, Force: true, Set: set}).want("default", rotator.Refreshed)
+			r := s.invoke(rotator.Event{Action: rotator.ActionRefresh, Force: true, Set: set})
+			r.wantSent("refresh_token → 200")
+			result := r.want("default", rotator.Refreshed)
 			if result.Set != want || result.Reason != rotator.ReasonForced {
 				t.Errorf("forced %q: the set is %s (%s), want %s", set, result.Set, result.Reason, want)
 			}

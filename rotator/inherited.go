@@ -23,13 +23,13 @@ const clockMargin = 2 * time.Second
 func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	own, last := a.creds.Version, a.listed.CredentialsVersion
 	died := a.c.leaseExpired(a.began)
-	if own == last || !died && !strings.HasPrefix(own, ownVersion) {
+	if own == last || !died && a.savedLate == nil && !strings.HasPrefix(own, ownVersion) {
 		return false
 	}
 	labels, err := a.inheritedLabels(ctx)
 	if !strings.HasPrefix(own, ownVersion) {
-		// An operator wrote after the run that died. It can no longer be found out which
-		// version that run's save replaced.
+		// An operator wrote after that save. It can no longer be found out which version
+		// the save replaced.
 		if err != nil || labels.Previous != last && strings.HasPrefix(labels.Previous, ownVersion) {
 			a.warnOfReplaced(ctx, "")
 		}

@@ -18,12 +18,16 @@ func (a *attempt) resolve(ctx context.Context) error {
 		return err
 	}
 	saved := map[SetName]bool{}
+	maybeLate := a.creds.Version
+	if maybeLate == a.c.State.CredentialsVersion {
+		maybeLate = "" // the state names it, so it did not take effect late
+	}
 	for _, set := range a.creds.Sets() {
 		a.stored[set.Name] = set.RefreshToken
 		if newer, ok := use[set.Name]; ok {
 			set.RefreshToken = newer
 		}
-		pending, ok := a.c.Pending.For(set, a.creds.Version)
+		pending, ok := a.c.Pending.For(set, maybeLate)
 		if ok && !a.hasReplaced(pending.RefreshToken) && !a.creds.holds(pending.RefreshToken) {
 			use[set.Name], saved[pending.Set] = pending.RefreshToken, true
 		}

@@ -612,3 +612,40 @@ func TestOperatorWritesAndExchangesTheSets(t *testing.T) {
 		},
 	})
 }
+
+// A pending refresh token is written late, after an operator gave another one and its
+// successor was saved: it is not used.
+func TestPendingThatComesLateAfterNewCredentials(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Save", 1}, "new credentials"},
+			{place{0, "", 1}, "overtake"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+			{place{0, "Pending.PutPending", 1}, "late effect", once},
+		},
+	})
+}
+
+// A save's answer is lost, and an operator edits what it saved: the operator is told
+// that what the save replaced may be lost.
+func TestEditOfASaveWhoseAnswerIsLost(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Save", 1}, "new credentials"},
+			{place{0, "Saver.Labels", 1}, "edit another field"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "answer lost", once},
+		},
+	})
+}

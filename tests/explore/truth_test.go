@@ -187,7 +187,7 @@ func (v *invocation) asking(request rotator.TokenRequest) {
 	}
 	name := request.Username.Reveal()
 	recorded := func(l rotator.Login) bool {
-		return l.Outcome != "" && !l.At.Before(v.began.Truncate(time.Second))
+		return l.Outcome != "" && !l.At.Before(v.began.Truncate(time.Second).Add(-v.stepped))
 	}
 	if !recorded(state.Primary.Login) && !recorded(state.Alternate.Login) && v.lostStateAt.Before(v.began) && !v.leaseDeleted {
 		v.violate(4, "a login is sent before it is recorded", name)

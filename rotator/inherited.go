@@ -35,7 +35,7 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 		}
 		return false
 	}
-	if err != nil && (died || a.savedLate != nil) {
+	if (err != nil || labels.Current != own) && (died || a.savedLate != nil) {
 		a.warnOfReplaced(ctx, "")
 	}
 	if err != nil || labels.Current != own || labels.Previous == last || labels.Previous == "" || strings.HasPrefix(labels.Previous, ownVersion) {

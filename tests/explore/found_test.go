@@ -649,3 +649,21 @@ func TestEditOfASaveWhoseAnswerIsLost(t *testing.T) {
 		},
 	})
 }
+
+// The same where the edit comes while a run verifies a save that came late.
+func TestEditWhileALateSaveIsVerified(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{1, "Saver.Labels", 1}, "add an alternate set"},
+			{place{0, "Parameters.Put(lease)", 1}, "new credentials"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+		},
+	})
+}

@@ -1,11 +1,13 @@
 package e2e_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/rotator/secret"
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness"
 )
@@ -59,6 +61,42 @@ func TestAStateThatCannotBeTrue(t *testing.T) {
 				for range 10 {
 					time.Sleep(time.Minute)
 					s.beat().want("default", rotator.NotDue)
+				}
+				s.wantWorking("default")
+			})
+		})
+	}
+}
+
+// A forged state that names the current version of the credentials holds a set that
+// can only log in, until an operator acts. A refresh token is tried every hour.
+func TestAForgedRefusedLogin(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		refreshToken bool
+	}{{"login", false}, {"refresh token and login", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			simulate(t, fakereltio.Options{}, func(t *testing.T, s *fixture) {
+				fields := s.loginCredentials()
+				if !c.refreshToken {
+					delete(fields, "refresh_token")
+				}
+				s.seed("default", fields)
+				version := ""
+				for id := range s.AWS.SecretVersions(harness.SecretName("default", "credentials")) {
+					version = id // the only one
+				}
+				s.AWS.PutParameter(harness.ParameterName("default", "state"), fmt.Sprintf(
+					`{"primary":{"version":%[1]q,"refresh_token_fingerprint":%[2]q,"error":"login_rejected","failures":1,"not_before":%[3]q,"login":{"version":%[1]q,"outcome":"refused","at":%[4]q,"tries":1}},"credentials_version":%[1]q}`,
+					version, secret.New(s.refreshToken("default")).Fingerprint(), time.Now().Add(time.Hour).Format(time.RFC3339), time.Now().Format(time.RFC3339)))
+				sent := 0
+				s.hours(3, func(r run) { sent += len(r.sent) })
+				if (sent > 0) != c.refreshToken {
+					t.Errorf("%d requests in three hours", sent)
+				}
+				if !c.refreshToken {
+					s.beat().wantMetric("ActionRequired", 1)
+					s.invoke(rotator.Event{Action: rotator.ActionRefresh, Force: true}).want("default", rotator.Refreshed)
 				}
 				s.wantWorking("default")
 			})

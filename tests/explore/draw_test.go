@@ -37,6 +37,7 @@ var allKinds = slices.Concat(
 	kindsOf("Saver.Save"), kindsOf("Saver.Labels"), kindsOf("Saver.RestorePrevious"), kindsOf("Pending.PutPending"),
 	kindsOf("Tokens.Publish"), kindsOf("Parameters.Put(state)"),
 	kindsOf("Saver.RestorePrevious"), kindsOf("Pending.PutPending"), // rarely made
+	kindsOf(tokenRequest), // of three grant types
 )
 
 // wants reports whether one of the first two kinds is a fault of such a call.
@@ -47,11 +48,11 @@ func wants(wanted []kind, calls ...string) bool {
 // without draws a schedule without acts and faults.
 func (d drawing) without(wanted []kind) schedule {
 	s := schedule{provider: pick(d, providerNames), credentials: pick(d, credentialNames), two: d.IntN(5) < 2, turns: d.IntN(4)}
-	switch { // refresh tokens change, or a login brings one
+	switch { // refresh tokens change, or a login brings one; two logins can fail
 	case wants(wanted, "restore", "pending"), wants(wanted, "save", "verify") && d.IntN(2) == 0:
 		s.provider = pick(d, []string{"rotates", "rotates and revokes"})
 		s.credentials = pick(d, []string{"refresh token", "refresh token and login", "login"})
-	case wants(wanted, "save", "verify"):
+	case wants(wanted, "save", "verify"), wanted[0].call == "token request" && wanted[1].call == "token request" && d.IntN(2) == 0:
 		s.credentials = "login"
 	}
 	for range 2 + d.IntN(3) {

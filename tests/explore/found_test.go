@@ -667,3 +667,18 @@ func TestEditWhileALateSaveIsVerified(t *testing.T) {
 		},
 	})
 }
+
+// The refresh token of one of two sets is lost: that stays an error until an operator
+// logs in.
+func TestLostRefreshTokenOfOneOfTwoSets(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "timeout", fourMinutes},
+			{place{0, "Pending.PutPending", 1}, "refused", thisRun},
+		},
+	})
+}

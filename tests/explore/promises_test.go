@@ -109,12 +109,12 @@ func (f *fixture) checkQuiet() (hold time.Time) {
 	}
 	f.checkKept()
 	f.checkOperator(creds)
-	usable, held := false, state.NotBefore
+	usable, unusable, held := false, false, state.NotBefore
 	for _, set := range creds.Sets() {
 		part := state.Of(set.Name)
 		ok := f.usable(set)
 		login := !set.CanLogIn() || part.Login.Outcome != rotator.LoginRefused || set.RefreshToken.Reveal() != "" && f.h.Reltio.RefreshTokenAlive(set.RefreshToken.Reveal())
-		usable = usable || ok && login
+		usable, unusable = usable || ok && login, unusable || !ok
 		until := later(part.NotBefore, state.NotBefore)
 		held = later(held, until)
 		if part.Error == "" || !ok || !login || until.After(now) {
@@ -130,8 +130,9 @@ func (f *fixture) checkQuiet() (hold time.Time) {
 	if held.After(now) {
 		return held
 	}
+	lost := state.Error == rotator.CredentialsNotSaved && unusable // an operator has to log in
 	switch {
-	case state.Error != "" && usable:
+	case state.Error != "" && usable && !lost:
 		f.violate(7, "an error stands two heartbeats after the last fault", string(state.Error))
 	case usable && !f.h.Alive(connection) && !f.leaseDeleted:
 		f.violate(7, "no live token is published two heartbeats after the last fault", fmt.Sprintf("%+v", f.last.result()))

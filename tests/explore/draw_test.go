@@ -28,7 +28,15 @@ func (d drawing) wanted() (kinds []kind) {
 	for range 20 {
 		kinds = append(kinds, pick(d, allKinds))
 	}
+	if d.IntN(4) == 0 {
+		kinds[0], kinds[1] = pick(d, kindsOf(tokenRequest)), pick(d, kindsOf(tokenRequest))
+	}
 	return kinds
+}
+
+// logins reports whether a schedule is about logins: two token requests in a row fail.
+func logins(wanted []kind) bool {
+	return wanted[0].call == "token request" && wanted[1].call == "token request"
 }
 
 // allKinds are the kinds of faults of all calls.
@@ -37,7 +45,6 @@ var allKinds = slices.Concat(
 	kindsOf("Saver.Save"), kindsOf("Saver.Labels"), kindsOf("Saver.RestorePrevious"), kindsOf("Pending.PutPending"),
 	kindsOf("Tokens.Publish"), kindsOf("Parameters.Put(state)"),
 	kindsOf("Saver.RestorePrevious"), kindsOf("Pending.PutPending"), // rarely made
-	kindsOf(tokenRequest), // of three grant types
 )
 
 // wants reports whether one of the first two kinds is a fault of such a call.
@@ -48,12 +55,14 @@ func wants(wanted []kind, calls ...string) bool {
 // without draws a schedule without acts and faults.
 func (d drawing) without(wanted []kind) schedule {
 	s := schedule{provider: pick(d, providerNames), credentials: pick(d, credentialNames), two: d.IntN(5) < 2, turns: d.IntN(4)}
-	switch { // refresh tokens change, or a login brings one; two logins can fail
+	switch { // refresh tokens change, or a login brings one
 	case wants(wanted, "restore", "pending"), wants(wanted, "save", "verify") && d.IntN(2) == 0:
 		s.provider = pick(d, []string{"rotates", "rotates and revokes"})
 		s.credentials = pick(d, []string{"refresh token", "refresh token and login", "login"})
-	case wants(wanted, "save", "verify"), wanted[0].call == "token request" && wanted[1].call == "token request" && d.IntN(2) == 0:
+	case wants(wanted, "save", "verify"):
 		s.credentials = "login"
+	case logins(wanted):
+		s.credentials = pick(d, []string{"login", "refresh token and login"})
 	}
 	for range 2 + d.IntN(3) {
 		b := beat{after: heartbeat}
@@ -67,8 +76,11 @@ func (d drawing) without(wanted []kind) schedule {
 		case 3, 4, 5, 6:
 			b.after = untilDue
 		}
-		if d.IntN(6) == 0 {
+		switch {
+		case d.IntN(6) == 0:
 			b.event = pick(d, eventNames)
+		case logins(wanted) && d.IntN(3) == 0:
+			b.event = "force"
 		}
 		s.beats = append(s.beats, b)
 	}
@@ -98,7 +110,7 @@ func (d drawing) place(s schedule, calls []place, only func(place) bool) (place,
 // likely.
 func (d drawing) acts(s schedule, calls []place, wanted []kind) (all []act, then []place) {
 	then = calls
-	if d.IntN(8) == 0 { // only an operator can help
+	if d.IntN(10) == 0 || logins(wanted) && d.IntN(2) == 0 { // only an operator can help
 		begin := place{0, "Lister.List", 1}
 		all = append(all, act{begin, "the password changes"}, act{begin, "the refresh tokens expire"})
 	}

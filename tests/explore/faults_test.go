@@ -19,6 +19,7 @@ type fault struct {
 	late   time.Duration // the effect comes so long after the error
 	slow   time.Duration // the call takes so long
 	server *fakereltio.Fault
+	again  bool // the server's fault meets what the call repeats too
 }
 
 // faults are the faults of every call. A late effect at AWS comes soon, because
@@ -53,6 +54,7 @@ var serverFaults = map[string]fakereltio.Fault{
 	"429":                       fakereltio.Throttled("2"),
 	"429 for 3 minutes":         fakereltio.Throttled("180"),
 	"503":                       fakereltio.StatusRetryAfter(503, "2"),
+	"503 for 3 minutes":         fakereltio.StatusRetryAfter(503, "180"),
 	"no access token":           fakereltio.OddAnswer("no access token", map[string]any{"access_token": nil}),
 	"another token type":        fakereltio.OddAnswer("token type", map[string]any{"token_type": "mac"}),
 	"error beside the token":    fakereltio.OddAnswer("error", map[string]any{"error": "server_error"}),

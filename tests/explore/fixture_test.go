@@ -240,6 +240,7 @@ func (v *invocation) meet(name string) (fault, bool) {
 		v.mu.Unlock()
 		if i.strikes(at, since) {
 			f := faultOf(name, i.fault)
+			f.again = i.lasts != once
 			v.mu.Lock()
 			v.failed[name] = true
 			v.met = append(v.met, kind{callKind(name), faultKind(i.fault)})

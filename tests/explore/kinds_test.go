@@ -51,7 +51,7 @@ var faultKinds = map[string][]string{
 	},
 	"executed late":          {"502, executed 1.5 s later", "504, executed 30 s later", "408, executed 30 s later", "executed after 25 s"},
 	"perhaps executed":       {"500, not executed", "not executed", "hangs"},
-	"certainly not executed": {"unreachable", "429", "429 for 3 minutes", "503"},
+	"certainly not executed": {"unreachable", "429", "429 for 3 minutes", "503", "503 for 3 minutes"},
 	"odd answer":             {"no access token", "another token type", "error beside the token"},
 	"rejected":               {"invalid_grant 400", "invalid_grant 401", "invalid_grant 403", "invalid_client", "firewall page"},
 }

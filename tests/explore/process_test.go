@@ -10,6 +10,7 @@ import (
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/awsstore"
 	"reltio-token-rotator/rotator/secret"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
 )
 
 // wrap puts an invocation between the rotator and everything outside it. Every
@@ -38,7 +39,12 @@ func through[T any](ctx context.Context, v *invocation, name string, do func(con
 		return got, err
 	}
 	if f.server != nil {
-		v.h.Reltio.Script(*f.server)
+		if f.again {
+			v.h.Reltio.SetFaults(func() fakereltio.Fault { return *f.server })
+			defer v.h.Reltio.SetFaults(nil)
+		} else {
+			v.h.Reltio.Script(*f.server)
+		}
 		got, err := do(ctx)
 		v.troubled(f.lastEffect())
 		v.stopIfDead()

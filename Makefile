@@ -86,13 +86,14 @@ run: ## run the function on this machine, without AWS, or with|your own CREDENTI
 	@go build -o .build/demo ./cmd/demo
 	@.build/demo
 
+# Several packages wait more than they work: four of them run at once.
 test: ## each kind of test, in about 90 seconds
 	@echo "about a minute and a half on two idle cores, and a minute for compiling at first;"
 	@echo "each package prints a line when it has ended"
-	go test -timeout 20m ./...
+	go test -p 4 -timeout 20m ./...
 
 test-all: ## every case of every test
-	TESTS=all go test -timeout 40m ./...
+	TESTS=all go test -p 4 -timeout 40m ./...
 
 simulate: ## 90 days of faults, compared with other solutions|[SEED=1]
 	@cd tests/simulation && go test -count=1 -timeout 20m -args -long -seed $(or $(SEED),1)

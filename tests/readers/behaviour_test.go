@@ -83,8 +83,8 @@ func TestTheGoReaderKeepsTheRules(t *testing.T) {
 func TestTheReadersKeepTheRules(t *testing.T) {
 	for at, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
-			if k.name == "httpx" || k.name == "sh" { // the same code as python and bash
-				extent.OnlyFull(t)
+			if k.name == "httpx" || k.name == "sh" || k.name == "java" {
+				extent.OnlyFull(t) // the same code as python and bash; ten seconds of Maven
 			}
 			t.Parallel()
 			benches := newBenches(t, k)
@@ -123,7 +123,7 @@ func newBenches(t *testing.T, k kind) *benches {
 }
 
 func (b *benches) start() *fixture {
-	w := &fixture{kind: b.kind, clock: filepath.Join(b.t.TempDir(), "ahead")}
+	w := &fixture{kind: b.kind, clock: filepath.Join(b.t.TempDir(), "clock")}
 	w.reset(b.t)
 	serve := func(handler http.HandlerFunc) string {
 		server := httptest.NewServer(handler)
@@ -132,7 +132,7 @@ func (b *benches) start() *fixture {
 	}
 	w.awsURL, w.apiURL = serve(w.aws), serve(w.api)
 	w.otherURL = strings.Replace(serve(w.other), "127.0.0.1", "localhost", 1)
-	w.job = startProcess(b.t, b.kind.command(b.t), w.awsURL, "CLOCK_AHEAD="+w.clock)
+	w.job = startProcess(b.t, b.kind.command(b.t), w.awsURL, "CLOCK="+w.clock)
 	return w
 }
 

@@ -30,12 +30,13 @@ type fixture struct {
 
 	mu        sync.Mutex
 	ahead     time.Duration
-	document  string   // the secret's value
-	denied    bool     // to read it
-	alive     string   // the one token that the API accepts
-	reads     int      // of the secret
-	seen      []string // token and body of every request to the API
-	elsewhere []string // Authorization headers that reached the other host
+	stands    time.Time // where the clock stands still but for advance; zero where it does not
+	document  string    // the secret's value
+	denied    bool      // to read it
+	alive     string    // the one token that the API accepts
+	reads     int       // of the secret
+	seen      []string  // token and body of every request to the API
+	elsewhere []string  // Authorization headers that reached the other host
 	reports   []string
 	// onReport is the function; nil denies its invocation.
 	onReport func()
@@ -62,7 +63,39 @@ const secretValue = "s3cr3t-value-"
 func (w *fixture) now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return time.Now().Add(w.ahead)
+	return w.time()
+}
+
+func (w *fixture) time() time.Time {
+	if w.stands.IsZero() {
+		return time.Now().Add(w.ahead)
+	}
+	return w.stands.Add(w.ahead)
+}
+
+// stopClock lets time pass by advance alone, so that no slow machine takes part in a
+// scenario in which the reader does not wait.
+func (w *fixture) stopClock() {
+	w.t.Helper()
+	if w.clock == "" {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stands = time.Now().Truncate(time.Second)
+	w.setClock()
+}
+
+// setClock tells a process. The caller holds w.mu.
+func (w *fixture) setClock() {
+	w.t.Helper()
+	text := strconv.Itoa(int(w.ahead.Seconds()))
+	if !w.stands.IsZero() {
+		text = "=" + strconv.FormatInt(w.time().Unix(), 10)
+	}
+	if err := os.WriteFile(w.clock, []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *fixture) advance(d time.Duration) {
@@ -74,9 +107,7 @@ func (w *fixture) advance(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ahead += d
-	if err := os.WriteFile(w.clock, []byte(strconv.Itoa(int(w.ahead.Seconds()))), 0o600); err != nil {
-		w.t.Fatal(err)
-	}
+	w.setClock()
 }
 
 // publish writes a token that lives for an hour, without valid_until.
@@ -140,7 +171,7 @@ func (w *fixture) aws(rw http.ResponseWriter, r *http.Request) {
 	_ = json.Unmarshal(body, &asked)
 	rw.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	// SDKs that find their clock wrong sign and ask again.
-	rw.Header().Set("Date", time.Now().Add(w.ahead).UTC().Format(http.TimeFormat))
+	rw.Header().Set("Date", w.time().UTC().Format(http.TimeFormat))
 	if w.denied || asked.VersionStage != "AWSCURRENT" || asked.SecretId != harness.SecretName("default", "token") {
 		rw.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(rw, `{"__type":"AccessDeniedException","message":"denied"}`)
@@ -265,12 +296,11 @@ func (w *fixture) wantReports(n int) {
 func (w *fixture) reset(t *testing.T) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.t, w.ahead, w.document, w.denied, w.alive, w.reads = t, 0, "", false, "", 0
+	w.t, w.ahead, w.stands = t, 0, time.Time{}
+	w.document, w.denied, w.alive, w.reads = "", false, "", 0
 	w.seen, w.elsewhere, w.reports, w.onReport = nil, nil, nil, nil
 	if w.clock != "" {
-		if err := os.WriteFile(w.clock, []byte("0"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		w.setClock()
 	}
 }
 

@@ -15,6 +15,7 @@ var scenarios = map[string]func(w *fixture){
 		w.wantReads(1, 1)
 	},
 	"five-minutes": func(w *fixture) {
+		w.stopClock()
 		w.start("-")
 		w.get("200")
 		w.advance(290 * time.Second)
@@ -25,6 +26,7 @@ var scenarios = map[string]func(w *fixture){
 		w.wantReads(1, 1)
 	},
 	"valid-until": func(w *fixture) {
+		w.stopClock()
 		w.start("-")
 		w.publishFor("t1", time.Minute, time.Hour)
 		w.get("200")
@@ -49,6 +51,7 @@ var scenarios = map[string]func(w *fixture){
 		w.wantReads(0, 0)
 	},
 	"read-fails": func(w *fixture) {
+		w.stopClock()
 		w.start("-")
 		w.get("200")
 		w.deny(true)
@@ -65,6 +68,7 @@ var scenarios = map[string]func(w *fixture){
 		w.wantSeen("t1", "t1", "t1", "t1")
 	},
 	"expired": func(w *fixture) {
+		w.stopClock()
 		w.start("-")
 		w.publishFor("t1", 0, time.Minute)
 		w.get("200")

@@ -33,12 +33,12 @@ import software.amazon.awssdk.services.secretsmanager.SecretsManagerClient;
 /** A job with ReltioClient. It carries out the orders of standard input: see job in fixture_test.go. */
 final class Job {
     private static final String SECRET = System.getenv("RELTIO_SECRET");
-    private static final String AHEAD = System.getenv("CLOCK_AHEAD");
+    private static final String CLOCK = System.getenv("CLOCK");
 
     private final SecretsManagerClient secrets =
-            AHEAD == null ? null : SecretsManagerClient.builder().httpClientBuilder(UrlConnectionHttpClient.builder()).build();
+            CLOCK == null ? null : SecretsManagerClient.builder().httpClientBuilder(UrlConnectionHttpClient.builder()).build();
     private final LambdaClient functions =
-            AHEAD == null ? null : LambdaClient.builder().httpClientBuilder(UrlConnectionHttpClient.builder()).build();
+            CLOCK == null ? null : LambdaClient.builder().httpClientBuilder(UrlConnectionHttpClient.builder()).build();
     private TokenSource source;
     private ReltioClient client;
 
@@ -60,7 +60,7 @@ final class Job {
     }
 
     private void start(String function) throws Exception {
-        if (AHEAD == null) {
+        if (CLOCK == null) {
             // As Spark sends it to an executor.
             TokenSettings settings = TokenSettings.of(SECRET);
             TokenSettings copy = copy(function == null ? settings : settings.reportingTo(function));
@@ -71,7 +71,7 @@ final class Job {
             client = copy.client();
             return;
         }
-        source = new TokenSource(secrets, SECRET, function == null ? null : functions, function, new Ahead());
+        source = new TokenSource(secrets, SECRET, function == null ? null : functions, function, new FileClock());
         try {
             client = new ReltioClient(source, HttpClient.newBuilder().followRedirects(HttpClient.Redirect.ALWAYS).build());
         } catch (IllegalArgumentException e) {
@@ -131,12 +131,14 @@ final class Job {
         }
     }
 
-    /** A clock that is ahead by as many seconds as a file says. */
-    private static final class Ahead extends Clock {
+    /** A clock that is ahead by as many seconds as a file says, or stands at =TIME. */
+    private static final class FileClock extends Clock {
         @Override
         public Instant instant() {
             try {
-                return Instant.now().plusSeconds(Long.parseLong(Files.readString(Path.of(AHEAD)).trim()));
+                String text = Files.readString(Path.of(CLOCK)).trim();
+                return text.startsWith("=") ? Instant.ofEpochSecond(Long.parseLong(text.substring(1)))
+                        : Instant.now().plusSeconds(Long.parseLong(text));
             } catch (java.io.IOException e) {
                 throw new java.io.UncheckedIOException(e);
             }

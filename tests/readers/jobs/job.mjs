@@ -5,9 +5,12 @@ import { inspect } from "node:util";
 
 const { reltioFetch, TokenSource } = await import(process.env.RELTIO_TOKEN_JS);
 
-if (process.env.CLOCK_AHEAD) { // a file with the seconds by which the clock is ahead
+if (process.env.CLOCK) { // a file with the seconds by which the clock is ahead, or =TIME where it stands
   const now = Date.now;
-  Date.now = () => now() + 1000 * Number(readFileSync(process.env.CLOCK_AHEAD, "utf8"));
+  Date.now = () => {
+    const text = readFileSync(process.env.CLOCK, "utf8");
+    return text.startsWith("=") ? 1000 * Number(text.slice(1)) : now() + 1000 * Number(text);
+  };
 }
 
 let options, reltio;

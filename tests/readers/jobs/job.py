@@ -8,9 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 
-if "CLOCK_AHEAD" in os.environ:  # a file with the seconds by which the clock is ahead
+if "CLOCK" in os.environ:  # a file with the seconds by which the clock is ahead, or =TIME where it stands
     now = time.time
-    time.time = lambda: now() + int(open(os.environ["CLOCK_AHEAD"]).read() or "0")
+
+    def clock():
+        text = open(os.environ["CLOCK"]).read() or "0"
+        return int(text[1:]) if text.startswith("=") else now() + int(text)
+
+    time.time = clock
 
 logging.basicConfig(level=logging.INFO)
 logging.getLogger("reltio_auth").setLevel(logging.DEBUG)

@@ -7,8 +7,13 @@ set -eu
 folder=$(mktemp -d)
 trap 'rm -r "$folder"' EXIT
 
-if [ -n "${CLOCK_AHEAD:-}" ]; then # a file with the seconds by which the clock is ahead
-  date() { echo $(($(command date +%s) + $(cat "$CLOCK_AHEAD"))); }
+if [ -n "${CLOCK:-}" ]; then # a file with the seconds by which the clock is ahead, or =TIME where it stands
+  date() {
+    case $(cat "$CLOCK") in
+    =*) cut -c 2- "$CLOCK" ;;
+    *) echo $(($(command date +%s) + $(cat "$CLOCK"))) ;;
+    esac
+  }
 fi
 
 # call WHAT URL N is one request, the Nth at the same time.

@@ -8,6 +8,7 @@ import (
 
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness/extent"
+	"reltio-token-rotator/tests/harness/race"
 )
 
 // seeded returns a fixture in which a connection has its first token.
@@ -86,6 +87,9 @@ func TestActionRequiredFiresBeforeTheTokenExpires(t *testing.T) {
 // A refresh token expires after 28 days. refresh-token-expiring fires a week
 // before, and action-required when it has expired.
 func TestRefreshTokenExpires(t *testing.T) {
+	if race.Enabled {
+		t.Skip("takes long")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		s := seeded(t, fakereltio.Options{})
 		s.runFor(29 * day)
@@ -107,6 +111,9 @@ func TestRefreshTokenExpires(t *testing.T) {
 // No alarm fires when the operator logs in before day 21.
 func TestRefreshTokenReplacedInTime(t *testing.T) {
 	extent.OnlyFull(t)
+	if race.Enabled {
+		t.Skip("takes long")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		s := seeded(t, fakereltio.Options{})
 		s.runFor(20 * day)

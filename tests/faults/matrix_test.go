@@ -145,6 +145,20 @@ func (c failureCase) number() int {
 	return int(crc32.ChecksumIEEE([]byte(c.situation.name + c.provider.name + strconv.FormatBool(c.password) + c.String())))
 }
 
+// oneOf returns of how many cases of a fault one is run. What the race detector finds
+// in a part, it finds in all of them.
+func oneOf(f *fault) int {
+	switch {
+	case extent.Full() && race.Enabled:
+		return 4
+	case extent.Full():
+		return 1
+	case f.only != "":
+		return 5
+	}
+	return 17
+}
+
 // each makes the cases of every call of a baseline.
 func (c failureCase) each(baseline result, faults []*fault, durations []lasting, do func(failureCase) result) {
 	for at, met := range baseline.calls {
@@ -152,16 +166,13 @@ func (c failureCase) each(baseline result, faults []*fault, durations []lasting,
 			if !f.canMeet(met) {
 				continue
 			}
-			repeated, each := true, 17
-			if f.only != "" {
-				each = 5
-			}
+			repeated, each := true, oneOf(f)
 			for _, lasts := range durations {
 				if !f.canLast(lasts) || lasts == thisRun && !repeated {
 					continue // impossible, or the same as once
 				}
 				c.injections = []injection{{0, at, met, f, lasts}}
-				if !extent.Has(c.number(), each) {
+				if c.number()%each != 0 {
 					continue
 				}
 				r := do(c)

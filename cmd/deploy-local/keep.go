@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"reltio-token-rotator/tests/harness/machine"
 )
@@ -38,7 +39,9 @@ The stack runs until you press Ctrl-C here. In another terminal:
   aws secretsmanager get-secret-value --secret-id %s
 
 For make seed: client id "client", client secret %q, user name "user",
-password "password".
+password "password". For a new stack:
+
+  make deploy STACK=second PARAMETERS="%s"
 `, h.endpoint, machine.Region, root().AccessKeyID, root().SecretAccessKey, filepath.Join(h.project, ".tools", "bin"),
-		stackName, stack{h, stackName}.token(), clientSecret)
+		stackName, stack{h, stackName}.token(), clientSecret, strings.Join(h.local(), " "))
 }

@@ -66,7 +66,7 @@ func (o *operator) showChecks(checks []finding) {
 		if !f.OK {
 			bad++
 			o.trouble("", "WRONG %s %s", subject(f), f.Check)
-			o.trouble("  ", "%s", apart(oneLine(f.Message)))
+			o.trouble("  ", "%s", apart(o.withSeed(f)))
 		}
 	}
 	if bad > 0 {
@@ -90,12 +90,23 @@ func (o *operator) showChecks(checks []finding) {
 	o.say("%d of %d checks are not ok.", bad, len(checks))
 }
 
-// showFolded prints a line for each connection with the names of what is fine.
+// withSeed is the message of a finding, with seed for the command that writes the
+// credentials: the function knows only AWS's own.
+func (o *operator) withSeed(f finding) string {
+	put := "aws secretsmanager put-secret-value --secret-id " + o.secret(f.Connection, "credentials") + " --secret-string file://credentials.json"
+	return strings.ReplaceAll(oneLine(f.Message), put, o.like("seed", "connection", f.Connection))
+}
+
+// showFolded prints a line for each connection with the names of what is fine, for
+// both of two credential sets.
 func (o *operator) showFolded(checks []finding) {
 	var order []string
 	names := map[string][]string{}
 	for _, f := range checks {
-		if !f.OK {
+		alsoWrong := slices.ContainsFunc(checks, func(other finding) bool {
+			return !other.OK && other.Connection == f.Connection && other.Check == f.Check
+		})
+		if alsoWrong {
 			continue
 		}
 		who := subject(f)

@@ -47,7 +47,7 @@ func (o *operator) further(command string) error {
 	case "":
 		return fmt.Errorf("name the connection: %s", o.like(command, "connection", "emea"))
 	case defaultConnection:
-		return fmt.Errorf("the connection default belongs to the stack %s itself", o.stack)
+		return fmt.Errorf("the connection default belongs to the stack %s itself. To change its settings, see %s", o.stack, deploying("settings-of-one-connection"))
 	}
 	if name := o.connectionStack(o.connection); len(name) > maxStackName {
 		return fmt.Errorf("the connection's stack would be %s, which has %d characters; CloudFormation takes %d. Choose a shorter name", name, len(name), maxStackName)

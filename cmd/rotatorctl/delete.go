@@ -57,7 +57,7 @@ func (o *operator) delete(ctx context.Context) error {
 			o.indented("  ", "%s", o.secret(connection, kind))
 		}
 	}
-	o.say("To use them again: %s", o.like("deploy", "parameter", "CreateSecrets=false"))
+	o.say("To use them again:\n%s", o.like("deploy", "parameter", "CreateSecrets=false"))
 	o.say("To delete one for good:\naws secretsmanager delete-secret --secret-id SECRET")
 	return nil
 }

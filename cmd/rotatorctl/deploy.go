@@ -105,7 +105,7 @@ func (o *operator) askEmail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.tell("A new stack. Every setting but this one has a default; -parameter Name=Value sets others, see docs/deploying.md.")
+	t.tell("A new stack. The other settings have defaults. To set them, press Ctrl-C and see %s:\n%s", deploying("parameters"), o.like("deploy", "parameter", "Name=Value"))
 	for {
 		email, err := t.ask(ctx, "E-mail address for alarms (Enter for none): ", false)
 		if err != nil {
@@ -240,7 +240,8 @@ func (o *operator) deployedNow(ctx context.Context, created bool) error {
 	step := 0
 	next := func(format string, args ...any) {
 		step++
-		o.indented("  ", "%d. %s", step, apart(fmt.Sprintf(format, args...)))
+		text := wrap(apart(fmt.Sprintf(format, args...)), width, "     ")
+		fmt.Fprintln(o.out, plain(fmt.Sprintf("  %d. %s", step, strings.TrimLeft(text, " "))))
 	}
 	if email := s.parameters["AlarmEmail"]; email != "" {
 		next("Follow the link in the mail from AWS Notifications to %s; without it no alarm arrives.", email)

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
@@ -32,7 +32,7 @@ type functionError struct {
 }
 
 func (e *functionError) Error() string {
-	return "the function failed: " + strings.TrimSpace(e.ErrorType+" "+e.ErrorMessage)
+	return "the function failed: " + cmp.Or(e.ErrorMessage, e.ErrorType)
 }
 
 // invoke sends an event to the function and reads its answer.

@@ -52,7 +52,11 @@ func (t *countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 // probe is rotatorctl probe: what a Reltio tenant does with these credentials.
 func (o *operator) probe(ctx context.Context) error {
 	if o.file == "" {
-		return errors.New("name the file with the credentials: make probe CREDENTIALS=credentials.json (-credentials)")
+		command := "rotatorctl probe -credentials credentials.json"
+		if o.inMake {
+			command = "make probe CREDENTIALS=credentials.json"
+		}
+		return errors.New("name the file with the credentials: " + command)
 	}
 	for _, raw := range []string{o.tokenURL, o.apiURL} {
 		if raw == "" {
@@ -103,7 +107,7 @@ func newProbeTransport() http.RoundTripper {
 }
 
 func (o *operator) confirmProbe(ctx context.Context, sets int) error {
-	o.say("This sends up to %d token requests with these credentials. It ends the token that they have out: jobs that use it get 401 until they have a new one. Do not run it with the credentials of a running rotator: use a user of its own.", 2+2*sets)
+	o.say("This sends up to %d token requests with these credentials. It ends the token that they have now: jobs that use it get 401 until they have a new one. Do not run it with the credentials of a running rotator: use a user of its own.", 2+2*sets)
 	if o.yes {
 		return nil
 	}

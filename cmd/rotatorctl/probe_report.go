@@ -33,7 +33,7 @@ func (p *prober) report(all seen) {
 	}
 	if p.saver.saved {
 		p.say("")
-		p.say("The refresh token changed. The file %s (mode 0600) holds the credentials with the new one; the old one is spent. Seed that file.", p.saver.path)
+		p.say("The refresh token changed. The file %s (mode 0600) holds the credentials with the new one; the old one no longer works. Seed that file.", p.saver.path)
 	}
 }
 
@@ -54,7 +54,7 @@ func (p *prober) reportSet(s *observed) {
 		p.trouble("  ", "no token: %s", reason(s.failure))
 		return
 	}
-	p.line("grant that worked", string(s.grant))
+	p.line("grant type that worked", string(s.grant))
 	kind := "opaque"
 	if s.jwt {
 		kind = "a JWT"

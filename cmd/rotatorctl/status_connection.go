@@ -215,6 +215,8 @@ func (o *operator) setLine(c connectionStatus, s setStatus) string {
 		text += "published, valid until " + o.clock(c.ValidUntil)
 	case s.TokenExpiresAt.After(o.now()):
 		text += "rests until " + o.when(s.TokenExpiresAt)
+	case s.Error != "":
+		text += "has no live token"
 	default:
 		text += "rests, and can be refreshed at any time"
 	}

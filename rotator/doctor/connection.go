@@ -56,7 +56,7 @@ func (c *connectionChecker) checkConfig() Check {
 	case c.ConfigError != nil && !rotator.IsConnectionName(c.Name):
 		return failed(CheckConfig, "%s", messageOf(c.ConfigError))
 	case c.ConfigError != nil:
-		return failed(CheckConfig, "%s; write the whole config again: %s", messageOf(c.ConfigError), putConfig(c.Parameters.ParameterName(c.Name, rotator.KindConfig)))
+		return failed(CheckConfig, "%s; write the config again, with all fields that it should have: %s", messageOf(c.ConfigError), putConfig(c.Parameters.ParameterName(c.Name, rotator.KindConfig)))
 	case !c.Config.Enabled:
 		return passed(CheckConfig, "valid; the connection is disabled and is not refreshed until enabled is true")
 	}

@@ -18,7 +18,7 @@ func secretARN(name string) string {
 func parameterARN(name string) string { return "arn:PARTITION:ssm:REGION:ACCOUNT:parameter" + name }
 
 func putConfig(name string) string {
-	return "aws ssm put-parameter --overwrite --name " + name + " --value '{}' (or the fields that it should have)"
+	return "aws ssm put-parameter --overwrite --name " + name + " --value '{}'"
 }
 
 func deleteParameter(name string) string { return "aws ssm delete-parameter --name " + name }

@@ -92,7 +92,7 @@ func TestProbe(t *testing.T) {
 		{
 			name: "a refresh ends the old token", credentials: login, requests: 2,
 			says: []string{
-				"grant that worked refresh_token", "access token opaque, lives 3598 s", "refresh token lifetime not known",
+				"grant type that worked refresh_token", "access token opaque, lives 3598 s", "refresh token lifetime not known",
 				"a further request returns a new access token", "a refresh changes the refresh token no",
 				"the old access token after it ends at once (API_URL was asked)",
 				"refresh_ends_token: leave it out (true). A refresh ends the old token.", "Second credential set: recommended", "leave 600 (the default)",
@@ -124,15 +124,15 @@ func TestProbe(t *testing.T) {
 		},
 		{
 			name: "a login", credentials: user, requests: 2,
-			says: []string{"grant that worked password", "a further request returns a new access token", "ends at once"},
+			says: []string{"grant type that worked password", "a further request returns a new access token", "ends at once"},
 		},
 		{
 			name: "a dead refresh token and a login", credentials: map[string]any{"refresh_token": "dead", "username": "user", "password": "password"}, requests: 3,
-			says: []string{"grant that worked password", "The file credentials.json.new"},
+			says: []string{"grant type that worked password", "The file credentials.json.new"},
 		},
 		{
 			name: "the client alone", credentials: nil, requests: 2,
-			says:   []string{"grant that worked client_credentials", "refresh token none", "the same token while it lives"},
+			says:   []string{"grant type that worked client_credentials", "refresh token none", "the same token while it lives"},
 			silent: []string{"a refresh changes"},
 		},
 		{
@@ -145,7 +145,7 @@ func TestProbe(t *testing.T) {
 		},
 		{
 			name: "two sets that are independent", credentials: two, requests: 5,
-			says: []string{"alternate", "grant that worked password", "primary's token after alternate's request lives on", "alternate's token after primary's request lives on", "keep it. The two sets are independent."},
+			says: []string{"alternate", "grant type that worked password", "primary's token after alternate's request lives on", "alternate's token after primary's request lives on", "keep it. The two sets are independent."},
 		},
 		{
 			name: "two sets that are not", options: reltio.Options{OneToken: true}, credentials: two, requests: 5,
@@ -243,7 +243,7 @@ func TestProbeRefuses(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"-credentials", ""}, "name the file with the credentials"},
+		{[]string{"-credentials", ""}, "name the file with the credentials: rotatorctl probe -credentials credentials.json"},
 		{[]string{"-credentials", "none.json"}, "none.json"},
 		{[]string{"-token-url", "http://auth.example.com/oauth/token"}, "use https"},
 		{[]string{"-token-url", "https://user:canary@auth.example.com/oauth/token"}, "user information"},

@@ -209,7 +209,7 @@ func TestProbeAsks(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), rotatorctl.Path(t), "probe", "-credentials", "credentials.json", "-token-url", w.web.URL+"/oauth/token")
 		cmd.Dir, cmd.Env = w.home, []string{"HOME=" + w.home, "TMPDIR=" + w.home, "TERM=xterm"}
 		s := atTerminal(t, cmd)
-		s.after("It ends the token that they have out", "")
+		s.after("It ends the token that they have now", "")
 		s.after("Go on? [y/N]", answer)
 		return s
 	}

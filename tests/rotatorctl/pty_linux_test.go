@@ -20,6 +20,7 @@ type screen struct {
 	keys  *os.File // what is typed goes in here, what is shown comes out
 	tty   *os.File
 	ended chan error
+	read  chan struct{} // closed when all that was shown is read
 
 	mu    sync.Mutex
 	shown bytes.Buffer
@@ -28,7 +29,7 @@ type screen struct {
 // atTerminal starts a program at a terminal of its own.
 func atTerminal(t *testing.T, cmd *exec.Cmd) *screen {
 	t.Helper()
-	s := &screen{t: t, ended: make(chan error, 1)}
+	s := &screen{t: t, ended: make(chan error, 1), read: make(chan struct{})}
 	s.keys, s.tty = pty.Open(t)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.tty, s.tty, s.tty
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -36,6 +37,7 @@ func atTerminal(t *testing.T, cmd *exec.Cmd) *screen {
 		t.Fatal(err)
 	}
 	go func() {
+		defer close(s.read)
 		chunk := make([]byte, 4096)
 		for {
 			n, err := s.keys.Read(chunk)
@@ -61,7 +63,7 @@ func ioctl(t *testing.T, file *os.File, request uintptr, argument unsafe.Pointer
 // echoes reports whether the terminal shows what is typed.
 func (s *screen) echoes() bool {
 	var mode syscall.Termios
-	ioctl(s.t, s.tty, syscall.TCGETS, unsafe.Pointer(&mode))
+	ioctl(s.t, s.keys, syscall.TCGETS, unsafe.Pointer(&mode))
 	return mode.Lflag&syscall.ECHO != 0
 }
 
@@ -111,10 +113,10 @@ func (s *screen) end() error {
 	s.t.Helper()
 	select {
 	case err := <-s.ended:
-		// What it printed last may still be on its way to the screen.
-		for shown := ""; shown != s.text(); time.Sleep(50 * time.Millisecond) {
-			shown = s.text()
-		}
+		// What it printed last may still be on its way to the screen. The screen ends
+		// when no process has the terminal open.
+		_ = s.tty.Close()
+		<-s.read
 		return err
 	case <-time.After(60 * time.Second):
 		s.t.Fatalf("does not end:\n%s", s.text())

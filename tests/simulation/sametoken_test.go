@@ -21,7 +21,7 @@ import (
 func TestSameTokenUntilExpiredLeavesNoGap(t *testing.T) {
 	one, two := 6, 4
 	if extent.Full() {
-		one, two = 30, 10
+		one, two = 30, 5
 	}
 	t.Run("one set", func(t *testing.T) { sameToken(t, one, false) })
 	t.Run("two sets", func(t *testing.T) { sameToken(t, two, true) })

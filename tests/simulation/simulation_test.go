@@ -38,7 +38,7 @@ func TestSimulation(t *testing.T) {
 	case *long:
 		days = 90
 	case extent.Full():
-		days = 4
+		days = 3
 	}
 	length := time.Duration(days) * day
 	var mu sync.Mutex
@@ -96,7 +96,7 @@ func TestSimulationRepeatsExactly(t *testing.T) {
 		var told [2]string
 		for i := range told {
 			synctest.Test(t, func(t *testing.T) {
-				told[i] = fmt.Sprintf("%+v", simulate(t, newScenario(*first, 2*day), p))
+				told[i] = fmt.Sprintf("%+v", simulate(t, newScenario(*first, day), p))
 			})
 		}
 		if told[0] != told[1] {

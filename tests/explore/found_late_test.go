@@ -1,0 +1,183 @@
+package explore_test
+
+import (
+	"testing"
+	"time"
+)
+
+// Schedules that failed once, in which AWS carries out a write after it has reported
+// a failure.
+
+// A login's refresh token is not pending where the secret holds none that it
+// replaces: such an entry could never be used or deleted.
+func TestOddLoginAnswerThatCannotBeSaved(t *testing.T) {
+	holds(t, schedule{
+		provider: "JWT", credentials: "login", two: true, turns: 2,
+		beats: []beat{
+			{untilDue, ""},
+			{60 * time.Second, ""},
+		},
+		faults: []injection{
+			{place{1, "Saver.Save", 1}, "late effect", once},
+			{place{1, "Endpoint.RequestToken(password)", 1}, "another token type", once},
+		},
+	})
+}
+
+// The error that the pending parameter could not be deleted ends when it is gone.
+func TestPendingDeletedLate(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "refused", once},
+			{place{1, "Pending.DeletePending", 1}, "late effect", once},
+		},
+	})
+}
+
+// The error that a changed refresh token is only pending ends when the secret has
+// it, although the run that found that out left no record.
+func TestSavedLateAndPendingDeletedByARunThatDied(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+			{place{1, "Pending.DeletePending", 1}, "killed after", once},
+		},
+	})
+}
+
+// A save takes effect late, after an operator wrote and another run found the
+// pending refresh token: that run leaves it there, and the next one finds out.
+func TestSaveThatComesLateOverNewCredentials(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "new credentials"},
+			{place{0, "", 1}, "beside"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+		},
+	})
+}
+
+// A save takes effect late over an operator's version, and the next run's first look
+// fails: it looks again.
+func TestSaveThatComesLateCannotBeVerifiedAtOnce(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Labels", 1}, "add an alternate set"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+			{place{1, "Saver.Labels", 1}, "refused", once},
+		},
+	})
+}
+
+// A pending refresh token that is written late, after its successor was saved, is not
+// used.
+func TestPendingThatComesLate(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "beside, forced"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "timeout", once},
+			{place{0, "Pending.PutPending", 1}, "late effect", once},
+		},
+	})
+}
+
+// An operator exchanges the sets during a save, and the write of the refresh token
+// into that document comes late: it is pending for one set only.
+func TestExchangedSetsThenASaveThatComesLate(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 1,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Endpoint.RequestToken(refresh_token)", 1}, "exchange the sets"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 2}, "late effect", once},
+		},
+	})
+}
+
+// A save takes effect late, after a second run brought the pending refresh token into
+// a newer document.
+func TestSaveThatComesLateOverAnEdit(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{1 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "edit another field"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+		},
+	})
+}
+
+// A pending refresh token is written late, after an operator gave another one and its
+// successor was saved: it is not used.
+func TestPendingThatComesLateAfterNewCredentials(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Save", 1}, "new credentials"},
+			{place{0, "", 1}, "overtake"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+			{place{0, "Pending.PutPending", 1}, "late effect", once},
+		},
+	})
+}
+
+// The same where the edit comes while a run verifies a save that came late.
+func TestEditWhileALateSaveIsVerified(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{1, "Saver.Labels", 1}, "add an alternate set"},
+			{place{0, "Parameters.Put(lease)", 1}, "new credentials"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+		},
+	})
+}

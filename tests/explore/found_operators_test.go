@@ -1,0 +1,311 @@
+package explore_test
+
+import (
+	"testing"
+	"time"
+)
+
+// Schedules that failed once, in which an operator writes.
+
+// An operator's document that a save replaced is current again when the changed
+// refresh token cannot be brought into it.
+func TestOperatorsDocumentWhoseMergeFails(t *testing.T) {
+	for _, lasts := range []lasting{once, thisRun} {
+		holds(t, schedule{
+			provider: "rotates", credentials: "refresh token", two: true, turns: 3,
+			beats: []beat{
+				{untilDue, ""},
+			},
+			acts: []act{
+				{place{0, "Saver.Save", 1}, "new credentials"},
+			},
+			faults: []injection{
+				{place{0, "Saver.Save", 2}, "timeout", lasts},
+			},
+		})
+	}
+}
+
+// A merge into an older document brings the refresh tokens of both sets into it.
+func TestOldDocumentSavedDuringTheOtherSetsRefresh(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{1, "Endpoint.RequestToken(refresh_token)", 1}, "edit the first document"},
+		},
+	})
+}
+
+// What a run that died had replaced is found out although a run between recorded
+// that the credentials could not be read.
+func TestSaveOfARunThatDiedThenUnreadableCredentials(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "killed after", once},
+			{place{2, "Credentials.Read", 1}, "refused", once},
+		},
+	})
+}
+
+// The version that holds the newer refresh token stays named until that one is in
+// the secret again.
+func TestOldDocumentThatCannotBePutRight(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{1, "Saver.Save", 1}, "refused", thisRun},
+		},
+	})
+}
+
+// The same where the credentials could not be read and no record could be written.
+func TestRunsThatLeaveNoRecordThenUnreadableCredentials(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates and revokes", credentials: "refresh token and login", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, "force"},
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{1, "Endpoint.RequestToken(refresh_token)", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{1, "Parameters.Put(state)", 1}, "timeout", fourMinutes},
+			{place{3, "Credentials.Read", 1}, "timeout", once},
+		},
+	})
+}
+
+// An operator who may have to write credentials again is told so where the version
+// that a dead run replaced cannot be read.
+func TestReplacedVersionThatCannotBeRead(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "login", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "add a login"},
+		},
+		faults: []injection{
+			{place{0, "Saver.RestorePrevious", 1}, "killed before", once},
+			{place{2, "Credentials.ReadVersion", 2}, "refused", fourMinutes},
+			{place{2, "Credentials.Read", 1}, "timeout", once},
+		},
+	})
+}
+
+// An operator is told where it cannot be verified what a dead run replaced.
+func TestSavesThatCannotBeVerified(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "exchange the sets"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Labels", 1}, "timeout", fourMinutes},
+			{place{0, "Tokens.Publish", 1}, "killed before", fourMinutes},
+		},
+	})
+}
+
+// The only set has an error, and an operator adds another set: the error stays until
+// the turn of the set that has it.
+func TestErrorOfTheOnlySetThenAnotherIsAdded(t *testing.T) {
+	holds(t, schedule{
+		provider: "JWT", credentials: "client credentials", two: false, turns: 1,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "add an alternate set"},
+		},
+		faults: []injection{
+			{place{0, "Endpoint.RequestToken(client_credentials)", 1}, "another token type", once},
+		},
+	})
+}
+
+// An operator writes before a save and edits what it saved before it is verified: the
+// edit is no news, and the operator is told that the first write may be lost.
+func TestOperatorWritesOnBothSidesOfASave(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Labels", 1}, "edit another field"},
+			{place{0, "Parameters.Put(lease)", 1}, "new credentials"},
+		},
+	})
+}
+
+// A run that died had replaced new credentials, and its lease was deleted: nothing is
+// due, so the next refresh finds that out.
+func TestLeaseOfARunThatDiedIsDeleted(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{60 * time.Second, ""},
+			{60 * time.Second, "report"},
+		},
+		acts: []act{
+			{place{2, "Saver.Save", 1}, "new credentials"},
+			{place{2, "Saver.Save", 1}, "delete the lease"},
+		},
+		faults: []injection{
+			{place{2, "Saver.Save", 1}, "killed after", once},
+		},
+	})
+}
+
+// An operator saves a document without a refresh token while one is pending: the
+// rotator logs in.
+func TestDocumentWithoutRefreshTokenWhileOneIsPending(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "login", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{1, "", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{1, "Saver.Save", 1}, "timeout", once},
+		},
+	})
+}
+
+// An operator saves an older document whose refresh token another operator had
+// replaced, not the rotator: it is used.
+func TestOldDocumentWithARefreshTokenThatWasNotUsed(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "new credentials"},
+			{place{0, "", 1}, "edit the first document"},
+			{place{0, "Parameters.Put(lease)", 1}, "overtake, forced"},
+		},
+	})
+}
+
+// A run that died had replaced new credentials, and an operator edited what it saved:
+// the operator is told that the new credentials may be lost.
+func TestEditOfWhatARunThatDiedSaved(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Endpoint.RequestToken(refresh_token)", 1}, "new credentials"},
+			{place{0, "", 1}, "edit another field"},
+		},
+		faults: []injection{
+			{place{0, "Saver.RestorePrevious", 1}, "killed before", once},
+		},
+	})
+}
+
+// A refresh token could not be put back into an older document before the request,
+// and its successor is saved after it: no error stays.
+func TestOldDocumentThatIsPutRightByTheNextSave(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{0, "Endpoint.RequestToken(refresh_token)", 1}, "no access token", once},
+			{place{1, "Saver.Save", 1}, "timeout", once},
+		},
+	})
+}
+
+// The same where the pending refresh token is in the secret already.
+func TestExchangedSetsAndAPendingRefreshTokenThatIsSaved(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token and login", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Save", 1}, "exchange the sets"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "refused", once},
+			{place{0, "Pending.PutPending", 1}, "answer lost", once},
+			{place{1, "Saver.Save", 2}, "refused", once},
+		},
+	})
+}
+
+// An operator writes before a save, and exchanges the sets of what it saved.
+func TestOperatorWritesAndExchangesTheSets(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "new credentials"},
+			{place{0, "Saver.Labels", 1}, "exchange the sets"},
+		},
+	})
+}
+
+// A save's answer is lost, and an operator edits what it saved: the operator is told
+// that what the save replaced may be lost.
+func TestEditOfASaveWhoseAnswerIsLost(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Save", 1}, "new credentials"},
+			{place{0, "Saver.Labels", 1}, "edit another field"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "answer lost", once},
+		},
+	})
+}

@@ -206,7 +206,7 @@ func (n *narrator) note(logged note) {
 
 // draw draws the live line.
 func (n *narrator) draw() {
-	const width = 20
+	const width = 16
 	text := "  " + n.bar(0, width, plain) + "  no token yet"
 	if t := n.token; t != nil {
 		remaining := time.Until(t.ExpiresAt)
@@ -220,8 +220,8 @@ func (n *narrator) draw() {
 		part := remaining.Seconds() / max(t.ExpiresAt.Sub(t.IssuedAt).Seconds(), 1)
 		text = "  " + n.bar(part, width, st) + fmt.Sprintf("  %-11s", left(t.ExpiresAt))
 	}
-	toGo := max(n.settings.runFor-time.Since(n.start), 0)
-	text += n.paint(dim, fmt.Sprintf(" heartbeat %-4d job %d of %d live  %s to go", n.tally.beats, n.tally.live, n.tally.reads, brief(toGo.Round(time.Second))))
+	toGo := max((n.settings.runFor - time.Since(n.start)).Round(time.Second), time.Second)
+	text += n.paint(dim, fmt.Sprintf(" heartbeat %-4d job %d of %d live  %s to go", n.tally.beats, n.tally.live, n.tally.reads, brief(toGo)))
 	n.live(text)
 }
 

@@ -233,7 +233,7 @@ func (o *operator) deployedNow(ctx context.Context, created bool) error {
 	}
 	o.say("")
 	if !created {
-		o.say("The stack %s is updated. To see that all is well: %s", o.stack, o.like("check"))
+		o.say("The stack %s is updated. To see that all is well:\n%s", o.stack, o.like("check"))
 		return nil
 	}
 	o.say("The stack %s is deployed. Next:", o.stack)

@@ -65,7 +65,7 @@ func (o *operator) seed(ctx context.Context) error {
 	}
 	changed := before.changed(sets)
 	if before.document.Reveal() == document.Reveal() {
-		o.say("The secret %s holds these credentials already. Nothing was written, and nothing was requested from Reltio. A new token: %s", o.secret(o.connection, "credentials"), o.like("refresh", "connection", o.connection))
+		o.say("The secret %s holds these credentials already. Nothing was written, and nothing was requested from Reltio. A new token:\n%s", o.secret(o.connection, "credentials"), o.like("refresh", "connection", o.connection))
 		return nil
 	}
 	written, err := o.put(ctx, document)

@@ -66,10 +66,10 @@ func (o *operator) takeBack(ctx context.Context, before credentialsBefore, writt
 		o.say("The new credentials stay current (-keep).")
 		return errWrong
 	case before.version == "":
-		o.say("There is no earlier version to return to. Seed again with the right values: %s", o.like("seed", "connection", o.connection))
+		o.say("There is no earlier version to return to. Seed again with the right values:\n%s", o.like("seed", "connection", o.connection))
 		return errWrong
 	case !before.good:
-		o.say("The new credentials stay current: the earlier ones were not known to work. Seed again with the right values: %s", o.like("seed", "connection", o.connection))
+		o.say("The new credentials stay current: the earlier ones were not known to work. Seed again with the right values:\n%s", o.like("seed", "connection", o.connection))
 		return errWrong
 	}
 	_, err := o.aws.secrets.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{

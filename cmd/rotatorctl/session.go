@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 )
 
 // session is what every call of a command uses.
@@ -26,6 +27,7 @@ type session struct {
 func (o *operator) open(ctx context.Context) error {
 	load := []func(*config.LoadOptions) error{
 		config.WithAppID("rotatorctl"),
+		config.WithLogger(logging.Nop{}), // a connection that breaks is no message for the operator
 		config.WithAssumeRoleCredentialOptions(func(role *stscreds.AssumeRoleOptions) {
 			role.TokenProvider = func() (string, error) { return o.askMFA(ctx, aws.ToString(role.SerialNumber)) }
 		}),

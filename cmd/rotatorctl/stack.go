@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -21,6 +22,7 @@ var errNoStack = errors.New("there is no such stack")
 type stack struct {
 	name, id            string
 	status              types.StackStatus
+	created             time.Time
 	outputs, parameters map[string]string
 	tags                pairs
 }
@@ -40,7 +42,7 @@ func (o *operator) describe(ctx context.Context, name string) (stack, error) {
 	}
 	found := out.Stacks[0]
 	s := stack{
-		name: name, id: aws.ToString(found.StackId), status: found.StackStatus,
+		name: name, id: aws.ToString(found.StackId), status: found.StackStatus, created: aws.ToTime(found.CreationTime),
 		outputs: map[string]string{}, parameters: map[string]string{},
 	}
 	for _, output := range found.Outputs {

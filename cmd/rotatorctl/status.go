@@ -25,6 +25,8 @@ type overview struct {
 	Heartbeat   time.Time          `json:"last_heartbeat,omitzero"`
 	Problems    []string           `json:"problems"`
 	Connections []connectionStatus `json:"connections"`
+	// created is when the creation of a stack began that need not have run yet.
+	created time.Time
 }
 
 // status is rotatorctl status: it reads no secret and changes nothing.
@@ -42,7 +44,7 @@ func (o *operator) status(ctx context.Context) error {
 	}
 	settings, known := o.functionSettings(ctx, s, &view)
 	o.scheduleStatus(ctx, &view)
-	o.heartbeatStatus(ctx, &view)
+	o.heartbeatStatus(ctx, s, &view)
 	listing, err := o.list(ctx, "/"+o.prefix())
 	if err != nil {
 		return said(err)
@@ -109,11 +111,13 @@ func (o *operator) scheduleStatus(ctx context.Context, view *overview) {
 	}
 }
 
-func (o *operator) heartbeatStatus(ctx context.Context, view *overview) {
+func (o *operator) heartbeatStatus(ctx context.Context, s stack, view *overview) {
 	last, err := o.lastHeartbeat(ctx)
 	switch age := o.now().Sub(last); {
 	case err != nil:
 		view.unseen("the last heartbeat", "logs:FilterLogEvents", err)
+	case last.IsZero() && o.now().Sub(s.created) < firstHeartbeat:
+		view.created = s.created
 	case last.IsZero():
 		view.problem("no heartbeat in the last %s: no run is refreshing tokens. See %s", span(heartbeatsSeen), page("heartbeats-missing"))
 	default:
@@ -123,6 +127,10 @@ func (o *operator) heartbeatStatus(ctx context.Context, view *overview) {
 		}
 	}
 }
+
+// firstHeartbeat is until when, from the beginning of its creation, a stack need not
+// have had a heartbeat: about two minutes, the schedule's minute, and some for the log.
+const firstHeartbeat = 5 * time.Minute
 
 // heartbeatsSeen is how far back the log is searched for a heartbeat.
 const heartbeatsSeen = 15 * time.Minute
@@ -149,6 +157,9 @@ func (o *operator) lastHeartbeat(ctx context.Context) (time.Time, error) {
 func (o *operator) showStatus(view overview) {
 	if !view.Heartbeat.IsZero() && o.now().Sub(view.Heartbeat) <= lateHeartbeat {
 		o.say("The last heartbeat was %s ago.", span(max(o.now().Sub(view.Heartbeat), 0)))
+	}
+	if !view.created.IsZero() {
+		o.say("No heartbeat yet: the creation of the stack began %s ago, and its first heartbeat comes within a minute of its end.", span(o.now().Sub(view.created)))
 	}
 	for _, problem := range view.Problems {
 		o.trouble("", "%s", apart(problem))

@@ -56,6 +56,7 @@ func wants(wanted []kind, calls ...string) bool {
 func (d drawing) without(wanted []kind) schedule {
 	s := schedule{provider: pick(d, providerNames), credentials: pick(d, credentialNames), two: d.IntN(5) < 2, turns: d.IntN(4)}
 	switch { // refresh tokens change, or a login brings one
+	case d.IntN(3) == 0: // every mode, the usual ones too
 	case wants(wanted, "restore", "pending"), wants(wanted, "save", "verify") && d.IntN(2) == 0:
 		s.provider = pick(d, []string{"rotates", "rotates and revokes"})
 		s.credentials = pick(d, []string{"refresh token", "refresh token and login", "login"})

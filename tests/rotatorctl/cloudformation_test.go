@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"reltio-token-rotator/tests/harness"
 )
@@ -14,6 +15,7 @@ const alarmName = harness.Prefix + "/refresh-overdue"
 // fakeStack is a stack as CloudFormation shows it.
 type fakeStack struct {
 	name, status              string
+	created                   time.Time
 	parameters, outputs, tags map[string]string
 	events                    []fakeEvent
 	changeSet                 map[string]string // the parameters of one that is not executed
@@ -26,7 +28,7 @@ type fakeEvent struct{ id, kind, status, reason string }
 // mainStack is one of template.yaml.
 func mainStack(name, status string) *fakeStack {
 	return &fakeStack{
-		name: name, status: status, tags: map[string]string{},
+		name: name, status: status, created: time.Now().Add(-time.Hour), tags: map[string]string{},
 		parameters: map[string]string{"TokenHosts": "reltio.com", "AlarmEmail": "you@example.com", "RefreshBeforeSeconds": "900", "LogRetentionDays": "7"},
 		outputs: map[string]string{
 			"FunctionName": "rotate", "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:topic",
@@ -78,7 +80,7 @@ func (a *account) cloudformation(operation string, in url.Values) (string, *quer
 }
 
 func (s *fakeStack) xml() string {
-	text := "<StackName>" + s.name + "</StackName><StackId>arn:" + s.name + "</StackId><StackStatus>" + s.status + "</StackStatus><CreationTime>2026-11-26T10:00:00Z</CreationTime>"
+	text := "<StackName>" + s.name + "</StackName><StackId>arn:" + s.name + "</StackId><StackStatus>" + s.status + "</StackStatus><CreationTime>" + s.created.UTC().Format(time.RFC3339) + "</CreationTime>"
 	for _, list := range []struct {
 		of        map[string]string
 		tag, k, v string

@@ -220,6 +220,11 @@ func arrangeServices(ts *testscript.TestScript, a *account, neg bool, args []str
 		}
 		s.connection = s.parameters["Connection"]
 		a.stacks[args[1]] = s
+	case "created":
+		need(3)
+		d, err := time.ParseDuration(args[2])
+		ts.Check(err)
+		a.stacks[args[1]].created = time.Now().Add(-d)
 	case "no-stack":
 		need(2)
 		delete(a.stacks, args[1])

@@ -174,8 +174,11 @@ func (s SetState) believable(now time.Time) SetState {
 	s.NotBefore = believableBackoff(s.NotBefore, now)
 	s.Failures = min(max(s.Failures, 0), maxFailures)
 	s.Login.Tries = min(max(s.Login.Tries, 0), maxFailures)
-	s.Replaced = s.Replaced[max(0, len(s.Replaced)-maxReplaced):]
 	s.Replaced = slices.DeleteFunc(s.Replaced, func(f string) bool { return !isFingerprint(f) })
+	s.Replaced = s.Replaced[max(0, len(s.Replaced)-maxReplaced):]
+	if len(s.Replaced) == 0 {
+		s.Replaced = nil // the part is zero if it holds nothing else
+	}
 	shorten(&s.Version, &s.Identity, &s.RefreshTokenFingerprint, &s.TokenFingerprint,
 		(*string)(&s.GrantType), (*string)(&s.Error), &s.Login.Version, (*string)(&s.Login.Outcome))
 	return s

@@ -60,9 +60,9 @@ type fixture struct {
 	running sync.WaitGroup
 
 	mu      sync.Mutex
-	outage  bool // of the token endpoint
-	noList  bool // the listing fails
-	stopped bool // there are no heartbeats
+	outage  *fakereltio.Fault // of the token endpoint
+	noList  bool              // the listing fails
+	stopped bool              // there are no heartbeats
 }
 
 func newFixture(t *testing.T, options fakereltio.Options) *fixture {
@@ -79,7 +79,12 @@ func newFixture(t *testing.T, options fakereltio.Options) *fixture {
 	s.Reltio.SetFaults(func() fakereltio.Fault {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return fakereltio.Fault{Unreachable: s.outage, Delay: 150 * time.Millisecond}
+		fault := fakereltio.Fault{}
+		if s.outage != nil {
+			fault = *s.outage
+		}
+		fault.Delay = 150 * time.Millisecond
+		return fault
 	})
 	s.AWS.SetFaults(func(c fakeaws.Call) (fakeaws.Fault, bool) {
 		s.mu.Lock()
@@ -99,6 +104,18 @@ func (s *fixture) set(fault *bool, on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	*fault = on
+}
+
+// outageFor runs the schedule for a while during which the token endpoint fails.
+func (s *fixture) outageFor(d time.Duration, fault fakereltio.Fault) {
+	set := func(f *fakereltio.Fault) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.outage = f
+	}
+	set(&fault)
+	s.runFor(d)
+	set(nil)
 }
 
 // user is the user of a connection.

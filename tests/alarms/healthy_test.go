@@ -45,20 +45,31 @@ func TestHealthyForThirtyDaysIsSilent(t *testing.T) {
 	}
 }
 
-// No alarm fires for an outage that ends before the token expires, whenever in
-// the token's lifetime it starts.
+// No alarm fires for an outage of three minutes, whenever in the token's lifetime it
+// starts, and whether the server executes what a gateway gives up or not.
 func TestOutageOfThreeMinutesIsSilent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newFixture(t, fakereltio.Options{RotateRefreshToken: true})
-		s.Add("default")
-		s.seed("default", false)
-		s.runFor(5 * time.Minute)
-		for range 150 { // the phase against the tokens drifts by itself
-			s.set(&s.outage, true)
-			s.runFor(3 * time.Minute)
-			s.set(&s.outage, false)
-			s.runFor(34 * time.Minute)
-		}
-		s.replay(func(t *testing.T, h history) { h.only(t) })
-	})
+	for name, outage := range map[string]struct {
+		fault  fakereltio.Fault
+		rotate bool
+	}{
+		"unreachable":   {fakereltio.Fault{Unreachable: true}, true},
+		"502":           {fakereltio.Fault{Status: 502}, true},
+		"502, executed": {fakereltio.Fault{Status: 502, Executed: true}, false},
+		"504, executed": {fakereltio.Fault{Status: 504, Executed: true}, false},
+		"504, later":    {fakereltio.Fault{Status: 504, Late: 90 * time.Second}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newFixture(t, fakereltio.Options{RotateRefreshToken: outage.rotate})
+				s.Add("default")
+				s.seed("default", false)
+				s.runFor(5 * time.Minute)
+				for range 100 { // the phase against the tokens drifts by itself
+					s.outageFor(3*time.Minute, outage.fault)
+					s.runFor(34 * time.Minute)
+				}
+				s.replay(func(t *testing.T, h history) { h.only(t) })
+			})
+		})
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"reltio-token-rotator/rotator"
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness/extent"
 	"reltio-token-rotator/tests/harness/race"
@@ -35,9 +36,7 @@ func TestRefreshOverdueFiresBeforeTheTokenExpires(t *testing.T) {
 				if s.expiry("default") != end {
 					t.Fatal("the token was refreshed before the outage")
 				}
-				s.set(&s.outage, true)
-				s.runFor(20 * time.Minute)
-				s.set(&s.outage, false)
+				s.outageFor(20*time.Minute, fakereltio.Fault{Unreachable: true})
 				s.runFor(2 * time.Hour)
 				s.replay(func(t *testing.T, h history) {
 					h.only(t, "refresh-overdue")
@@ -45,6 +44,37 @@ func TestRefreshOverdueFiresBeforeTheTokenExpires(t *testing.T) {
 						t.Logf("refresh-overdue fired %v before the token's expiry", end.Sub(at))
 						if !at.Before(end) {
 							t.Errorf("refresh-overdue fired %v after the token's expiry", at.Sub(end))
+						}
+					}
+				})
+			})
+		})
+	}
+}
+
+// refresh-overdue fires for a token that stays uncertain, long before it expires: a
+// gateway answers a forced refresh, which the server executes, and all that follow.
+func TestRefreshOverdueFiresForAnUncertainToken(t *testing.T) {
+	for _, status := range []int{502, 504} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := seeded(t, fakereltio.Options{})
+				began, end := time.Now(), s.expiry("default")
+				s.running.Go(func() {
+					time.Sleep(time.Second)
+					_, _ = s.Invoke(t.Context(), rotator.Event{Action: rotator.ActionRefresh, Force: true})
+				})
+				s.outageFor(20*time.Minute, fakereltio.Fault{Status: status, Executed: true})
+				if s.Alive("default") {
+					t.Fatal("the published token still works: is it uncertain?")
+				}
+				s.runFor(2 * time.Hour)
+				s.replay(func(t *testing.T, h history) {
+					h.only(t, "refresh-overdue")
+					for _, at := range h.fired("refresh-overdue") {
+						t.Logf("refresh-overdue fired after %v, %v before the token's expiry", at.Sub(began), end.Sub(at))
+						if after := at.Sub(began); after > 12*time.Minute {
+							t.Errorf("refresh-overdue fired after %v", after)
 						}
 					}
 				})

@@ -88,7 +88,7 @@ run: ## run the function on this machine, without AWS, or with|your own CREDENTI
 
 # Several packages wait more than they work: four of them run at once.
 test: ## each kind of test, in about 90 seconds
-	@echo "about a minute and a half on two idle cores, and a minute for compiling at first;"
+	@echo "about a minute and a half on two idle cores, and as long for compiling at first;"
 	@echo "each package prints a line when it has ended"
 	go test -p 4 -timeout 20m ./...
 

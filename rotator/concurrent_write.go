@@ -37,7 +37,7 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 		return err
 	}
 	document, err := ParseCredentials(version)
-	if err == nil && labels.Current != s.versionID && document.holdingSaved(s) {
+	if _, ok := document.holding(s, s.refreshToken.Fingerprint()); err == nil && ok && labels.Current != s.versionID {
 		// The operator edited the document that was just saved. It can no longer be found
 		// out which version that save replaced.
 		s.noteChanges(a.creds, document)
@@ -45,7 +45,7 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 		a.warnNotVerified(ctx)
 		return nil
 	}
-	if set, ok := document.holding(s); err == nil && ok && s.merges < maxMerges {
+	if set, ok := document.holding(s, s.spent); err == nil && ok && s.merges < maxMerges {
 		s.merges++
 		s.noteChanges(a.creds, document)
 		s.creds = document.with(a.newerThanTheirs(document, set, s.refreshToken))
@@ -100,34 +100,21 @@ func (a *attempt) restoreTheirs(ctx context.Context, s *saving) bool {
 	return err == nil || errors.Is(err, ErrMoved)
 }
 
-// holding returns the set of a document that has the client of a saving and the
-// refresh token that its request spent. A restored pending refresh token has spent
-// none, so that no set is returned. The next heartbeat finds out in resolve whether the
-// document holds the refresh token that it replaces.
-func (c Credentials) holding(s *saving) (SetName, bool) {
-	if s.set == "" || s.spent == "" {
+// holding returns the set of a document that has the client of a saving and a refresh
+// token with this fingerprint: the one that its request spent, or the one that it
+// saved. A restored pending refresh token has spent none, so that no set is returned.
+// The next heartbeat finds out in resolve whether the document holds the refresh token
+// that it replaces.
+func (c Credentials) holding(s *saving, fingerprint string) (SetName, bool) {
+	if s.set == "" || fingerprint == "" {
 		return "", false
 	}
 	for _, set := range c.Sets() {
-		if set.RefreshToken.Fingerprint() == s.spent && set.ClientID == s.creds.Of(s.set).ClientID {
+		if set.RefreshToken.Fingerprint() == fingerprint && set.ClientID == s.creds.Of(s.set).ClientID {
 			return set.Name, true
 		}
 	}
 	return "", false
-}
-
-// holdingSaved reports whether a document holds the refresh token that a saving saved,
-// with the same client.
-func (c Credentials) holdingSaved(s *saving) bool {
-	if s.set == "" {
-		return false
-	}
-	for _, set := range c.Sets() {
-		if set.RefreshToken.Equal(s.refreshToken) && set.ClientID == s.creds.Of(s.set).ClientID {
-			return true
-		}
-	}
-	return false
 }
 
 // noteChanges notes the sets in which an operator changed a field.

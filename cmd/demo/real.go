@@ -117,7 +117,7 @@ func introduceOwn(to *screen, s settings) {
 
 // confirm asks at the terminal, and returns an error unless tokens may be requested.
 func confirm(ctx context.Context, in *os.File, to *screen) error {
-	if !isTerminal(in) {
+	if _, ok := terminal(in); !ok {
 		return errors.New("nothing was requested: there is no terminal to ask at; YES=true does it without asking")
 	}
 	_, _ = io.WriteString(to.w, "Go on? [y/N] ")

@@ -21,11 +21,9 @@ type looks struct {
 // looksOf judges by the file and the usual variables. Without a locale the
 // terminal's is POSIX, which is ASCII.
 func looksOf(file *os.File, getenv func(string) string) looks {
-	l := looks{terminal: isTerminal(file) && getenv("TERM") != "dumb"}
+	width, ok := terminal(file)
+	l := looks{terminal: ok && getenv("TERM") != "dumb", width: width}
 	l.color = l.terminal && getenv("NO_COLOR") == ""
-	if isTerminal(file) {
-		l.width = columns(file)
-	}
 	locale := ""
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if locale = getenv(name); locale != "" {

@@ -6,17 +6,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// columns is how wide a terminal is; 80 where it does not say.
-func columns(file *os.File) int {
+// terminal reports whether a file is a terminal, and how many columns it has: 80 if it
+// does not say. /dev/null is no terminal.
+func terminal(file *os.File) (columns int, ok bool) {
 	size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
-	if err != nil || size.Col == 0 {
-		return 80
+	switch {
+	case err != nil:
+		return 0, false
+	case size.Col == 0:
+		return 80, true
 	}
-	return int(size.Col)
-}
-
-// isTerminal reports whether a file is a terminal; /dev/null is none.
-func isTerminal(file *os.File) bool {
-	_, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
-	return err == nil
+	return int(size.Col), true
 }

@@ -202,8 +202,8 @@ func (f *fixture) end(v *invocation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.active--
-	if !v.couldKeep() {
-		for _, refreshToken := range v.delivering {
+	for _, refreshToken := range v.delivering {
+		if !v.couldKeep() && !f.kept(refreshToken, false) {
 			f.lostAllowed[refreshToken] = true
 		}
 	}

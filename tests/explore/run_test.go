@@ -117,12 +117,14 @@ func (f *fixture) quiet() {
 		turns = 3
 	}
 	var calm time.Time
+	unread := false
 	for turn := range turns + 1 {
 		if !f.settle() {
 			return
 		}
 		if turn == 0 {
 			calm = time.Now()
+			unread = f.current().Version != f.state().CredentialsVersion
 		}
 		if turn < turns {
 			f.sleepUntilDue()
@@ -132,17 +134,19 @@ func (f *fixture) quiet() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.checkPrinted()
-	f.checkVersions(calm)
+	f.checkVersions(calm, unread)
 }
 
 // settle sends heartbeats until two of them had nothing to do. It reports whether
 // everything works.
 func (f *fixture) settle() bool {
 	calm, holds := 0, 0
+	held := false // one of the calm heartbeats may have had to wait
 	for number := len(f.s.beats); ; number++ {
 		time.Sleep(time.Until(f.atLeast.Add(heartbeat)))
 		began := time.Now()
 		lease, open := f.lease()
+		held = held && calm > 0 || f.hold().After(began)
 		f.beat(1000+number, "")
 		if f.failed() {
 			return false
@@ -160,6 +164,10 @@ func (f *fixture) settle() bool {
 			return false
 		}
 		if calm < 2 {
+			continue
+		}
+		if held && !f.hold().After(time.Now()) {
+			calm = 0
 			continue
 		}
 		hold := f.checkQuiet()

@@ -18,7 +18,7 @@ type truth struct {
 	config              map[string]any
 	// opened is the document that a console showed as the schedule began.
 	opened map[string]any
-	// note is the last operator's; savedOld: an operator saved an old document.
+	// savedOld: an operator saved an old document.
 	savedOld bool
 	// unrecorded: when that happened, a run had left no record yet of the refresh
 	// token that it had changed.
@@ -37,8 +37,8 @@ type truth struct {
 	// arrived are the last refresh tokens that answers brought, by user; given
 	// those that operators gave.
 	arrived, given map[string]string
-	// lostAllowed: a refresh token could not be kept.
-	lostAllowed map[string]bool
+	// lostAllowed: a refresh token could not be kept. spent: the rotator replaced it.
+	lostAllowed, spent map[string]bool
 	// refused are the users whose password was refused, and the state says so;
 	// unknown are the times of logins of which nothing is known.
 	refused map[string]bool
@@ -50,7 +50,7 @@ type truth struct {
 func newTruth() truth {
 	return truth{
 		config: map[string]any{}, arrived: map[string]string{}, given: map[string]string{}, lostAllowed: map[string]bool{},
-		refused: map[string]bool{}, unknown: map[string][]time.Time{}, delivered: map[rotator.Code]int{},
+		spent: map[string]bool{}, refused: map[string]bool{}, unknown: map[string][]time.Time{}, delivered: map[rotator.Code]int{},
 	}
 }
 
@@ -100,7 +100,7 @@ func (f *fixture) opensAgain() {
 	clear(f.given)
 	for _, user := range []string{user, other} {
 		refreshToken, ok := setOf(f.opened, user)["refresh_token"].(string)
-		if !ok || f.h.Reltio.RefreshTokenAlive(refreshToken) {
+		if !ok || !f.spent[refreshToken] {
 			delete(f.arrived, user)
 		}
 	}
@@ -286,7 +286,11 @@ func (v *invocation) answered(request rotator.TokenRequest, response rotator.Tok
 		}
 		return // another login can replace what it brought
 	}
-	if response.RefreshToken.Empty() || response.RefreshToken.Equal(request.RefreshToken) || v.changesRead != v.changes {
+	if response.RefreshToken.Empty() || response.RefreshToken.Equal(request.RefreshToken) {
+		return
+	}
+	v.spent[request.RefreshToken.Reveal()] = true
+	if v.changesRead != v.changes {
 		return
 	}
 	v.arrived[name] = response.RefreshToken.Reveal()

@@ -4,8 +4,8 @@ package rotator
 // set has in the credentials. It matches a part and a set by the refresh token, or
 // by the identity if there is none, and not by the name, because an operator may
 // have exchanged the sets or removed one. A refresh token that matches no part
-// counts as the new one of the set with that name. If that is wrong, a request is
-// delayed.
+// counts as the new one of the set with that name or, if the other set has that
+// part, of the part that remains. If that is wrong, a request is delayed.
 func (s State) AlignedWith(c Credentials) State {
 	taken := map[SetName]bool{}
 	from := map[SetName]SetName{}
@@ -24,11 +24,7 @@ func (s State) AlignedWith(c Credentials) State {
 	match(func(part SetState, set CredentialSet) bool {
 		return (set.CanLogIn() || set.RefreshToken.Empty()) && set.Err == nil && part.Identity == set.identity()
 	})
-	for _, set := range c.Sets() {
-		if from[set.Name] == "" && !taken[set.Name] {
-			from[set.Name], taken[set.Name] = set.Name, true
-		}
-	}
+	match(func(SetState, CredentialSet) bool { return true })
 	aligned := s
 	aligned.Primary, aligned.Alternate, aligned.Published.Set = SetState{}, SetState{}, ""
 	for place, part := range from {

@@ -68,6 +68,20 @@ func TestOneSetIsReseeded(t *testing.T) {
 	}
 }
 
+// An operator replaces one set and exchanges both in one edit: the turns continue.
+func TestOneSetIsReplacedAndBothAreExchanged(t *testing.T) {
+	for minute := 0; minute < 60; minute += 7 {
+		twoSets(t, fakereltio.Options{RotateRefreshToken: true}, func(_ *testing.T, s *fixture) {
+			jobs := held{}
+			s.live(jobs, 60+minute, 26*time.Minute, nil)
+			_, alternate := s.sets()
+			s.Reltio.SetOptions(func(o *fakereltio.Options) { o.Users["third"] = password })
+			s.putTwo(alternate, s.credentialsOf("third"))
+			s.live(jobs, 120, 26*time.Minute, nil)
+		})
+	}
+}
+
 // A state that is lost or edited causes at most one additional refresh.
 func TestTheStateOfTwoSetsIsLostOrEdited(t *testing.T) {
 	for name, state := range map[string]string{

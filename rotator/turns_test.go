@@ -66,7 +66,8 @@ func TestTurns(t *testing.T) {
 		{"a run of the publishing set left no record: it is uncertain", 50 * minute, []change{lease(Primary), notFree}, decision{ask: both(Primary), reason: ReasonLeaseExpired}},
 
 		{"same token: before its expiry, the other one's turn", 20 * minute, []change{unchanged}, decision{ask: only(Alternate), reason: ReasonTurn}},
-		{"same token: near its expiry, no wait while the other one works", 40 * time.Second, []change{unchanged, notFree}, decision{outcome: NotDue}},
+		{"same token: near its expiry, the other one's turn", 40 * time.Second, []change{unchanged}, decision{ask: only(Alternate), reason: ReasonTurn}},
+		{"same token: near its expiry, a wait while the other one is not free", 40 * time.Second, []change{unchanged, notFree}, decision{ask: only(Primary), reason: ReasonExpiry, waitUntil: noon.Add(41 * time.Second)}},
 		{"same token: near its expiry, a wait while the other one fails", 40 * time.Second, []change{unchanged, fails(BadResponse, minute)}, decision{ask: only(Primary), reason: ReasonExpiry, waitUntil: noon.Add(41 * time.Second)}},
 
 		{"the publishing set was taken away and another added", 2 * minute, []change{func(c *Connection, _ *Event) { c.State.Published.Set = "" }}, decision{ask: both(Primary), reason: ReasonWindow}},

@@ -16,8 +16,9 @@ type decision struct {
 	// is used only if the first one fails. If there is none, the run only saves a
 	// pending refresh token or reads the credentials.
 	ask []SetName
-	// look says that the run reads the credentials and then decides again, because
-	// new credentials would make the connection due or end its error.
+	// look says that the run reads the credentials and then decides again, because new
+	// credentials would make the connection due or end its error, or because a run that
+	// died may have replaced an operator's credentials.
 	look bool
 	// tooManyReports says that a job's report was refused because reports have
 	// already caused too many refreshes.
@@ -43,7 +44,7 @@ func (c Connection) decide(now time.Time, event Event, heartbeat time.Duration, 
 		d = c.withoutBackedOff(d, now, event, creds)
 	}
 	if len(d.ask) == 0 && creds == nil {
-		d.look = d.look || c.waitsForCredentials(now)
+		d.look = d.look || c.waitsForCredentials(now) || c.unknownResult(now)
 	}
 	switch {
 	case !wanted && !d.look && c.Pending.empty():
@@ -83,12 +84,12 @@ func (c Connection) due(now time.Time, event Event, heartbeat time.Duration, cre
 	case event.DeadToken != "":
 	case !p.known():
 		d = decision{ask: only([]SetName{Primary, Alternate}), reason: ReasonUnknown}
-	case c.leaseExpired(now) && c.Lease.Set != "" && c.Lease.Set != p.Set && two && p.Set != "":
+	case c.unknownResult(now) && c.Lease.Set != p.Set && two && p.Set != "":
 		d = decision{ask: []SetName{c.Lease.Set}, reason: ReasonLeaseExpired}
 		if !now.Before(p.ValidUntil) || p.uncertain() {
 			d.ask = c.replacement(now)
 		}
-	case c.leaseExpired(now) && c.Lease.Set != "":
+	case c.unknownResult(now):
 		d = decision{ask: only(c.replacement(now)), reason: ReasonLeaseExpired}
 	case p.uncertain():
 		d = decision{ask: only(c.replacement(now)), reason: ReasonUncertain}
@@ -125,7 +126,7 @@ func (c Connection) withoutBackedOff(d decision, now time.Time, event Event, cre
 		case !s.backedOff(now):
 			return false
 		case creds == nil:
-			d.look = d.look || s.Error.WaitsForNewCredentials()
+			d.look = d.look || s.waitsForNewCredentials()
 			return true
 		case c.corrected(set, creds):
 			d.reason = ReasonNewCredentials
@@ -139,7 +140,13 @@ func (c Connection) withoutBackedOff(d decision, now time.Time, event Event, cre
 // corrected reports whether new credentials end the error of a set.
 func (c Connection) corrected(set SetName, creds *Credentials) bool {
 	s := c.State.Of(set)
-	return s.Error.WaitsForNewCredentials() && creds.Of(set).Err == nil && s.Version != creds.Version
+	return s.waitsForNewCredentials() && creds.Of(set).Err == nil && s.Version != creds.Version
+}
+
+// waitsForNewCredentials reports whether new credentials end the set's error, or allow
+// a login before the next one is due.
+func (s SetState) waitsForNewCredentials() bool {
+	return s.Error.WaitsForNewCredentials() || s.Error != "" && s.Login.Outcome != ""
 }
 
 // waitsForCredentials reports whether reading the credentials may end an error of
@@ -147,7 +154,7 @@ func (c Connection) corrected(set SetName, creds *Credentials) bool {
 func (c Connection) waitsForCredentials(now time.Time) bool {
 	s := c.State
 	return s.Error == CredentialsUnread || c.pendingIsGone() || s.Primary.Error == CredentialsUnread || s.Alternate.Error == CredentialsUnread ||
-		c.two(nil) && (s.Primary.Error.WaitsForNewCredentials() || s.Alternate.Error.WaitsForNewCredentials()) && !now.Before(s.NotBefore)
+		c.two(nil) && (s.Primary.waitsForNewCredentials() || s.Alternate.waitsForNewCredentials()) && !now.Before(s.NotBefore)
 }
 
 // pendingIsGone reports whether the standing error is about a pending refresh

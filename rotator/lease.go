@@ -58,10 +58,15 @@ func (c Connection) LeaseHeld(now time.Time) bool {
 	return c.leaseOpen(now) && now.Before(c.Lease.Until)
 }
 
-// leaseExpired reports whether a run ended without a record, so that the
-// result of its token request is not known.
+// leaseExpired reports whether a run ended without a record.
 func (c Connection) leaseExpired(now time.Time) bool {
 	return c.leaseOpen(now) && !now.Before(c.Lease.Until)
+}
+
+// unknownResult reports whether the result of a token request is not known, because its
+// run ended without a record.
+func (c Connection) unknownResult(now time.Time) bool {
+	return c.leaseExpired(now) && c.Lease.Set != ""
 }
 
 // takeLease makes this run the only one that refreshes the connection. If it returns
@@ -127,7 +132,7 @@ func (a *attempt) leaseSet() SetName {
 // record may have ended it. This run's record ends that run's lease, and without the
 // mark nothing would show the uncertainty any more.
 func (a *attempt) inheritLease(now time.Time) {
-	if a.c.leaseExpired(now) && a.c.Lease.Set != "" {
+	if a.c.unknownResult(now) {
 		// The run may have published a token of the resting set, too.
 		a.next.Published = a.next.Published.uncertainAt(now)
 	}

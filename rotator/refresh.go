@@ -133,7 +133,7 @@ func (a *attempt) decideAgain() (Outcome, error) {
 		a.otherwise, broken = Failed, failure
 	}
 	news := a.c.State.document() != a.listed.document()
-	if a.unsaved || news || !a.c.Pending.empty() {
+	if a.unsaved || news || !a.c.Pending.empty() || a.c.unknownResult(a.began) {
 		return "", nil
 	}
 	return a.otherwise, broken

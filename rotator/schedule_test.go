@@ -182,7 +182,8 @@ func TestDecide(t *testing.T) {
 		{"a refresh token beside a rejected login is tried", with(window, fails(LoginRejected, 0)), decision{ask: one, reason: ReasonWindow}},
 		{"unreadable credentials are read again, due or not", with(state(func(s *State) { s.Error = CredentialsUnread })), decision{look: true}},
 		{"forced in spite of a backoff", with(force, fails(LoginRejected, minute)), decision{ask: one, reason: ReasonForced}},
-		{"no record, but a backoff", with(lease(7, 8, -time.Second), state(func(s *State) { s.NotBefore, s.Primary.Error = noon.Add(minute), Throttled })), decision{outcome: BackingOff, reason: ReasonLeaseExpired}},
+		{"no record, but a backoff", with(lease(7, 8, -time.Second), state(func(s *State) { s.NotBefore, s.Primary.Error = noon.Add(minute), Throttled })), decision{look: true, reason: ReasonLeaseExpired}},
+		{"new credentials allow a login before its time", with(window, fails(AnswerLost, minute), set(func(s *SetState) { s.Login.Outcome = LoginUnknown })), decision{look: true, reason: ReasonWindow}},
 
 		{"same token: not before its expiry", with(expireIn(5*minute), unchanged), decision{outcome: NotDue}},
 		{"same token: its expiry is near", with(expireIn(40*time.Second), unchanged), decision{ask: one, reason: ReasonExpiry, waitUntil: noon.Add(41 * time.Second)}},

@@ -53,9 +53,10 @@ type attempt struct {
 	// in use and must be saved, and restored that they were.
 	stored            map[SetName]secret.Value
 	unsaved, restored bool
-	// savedLate is a pending refresh token that is in the secret: its save took
-	// effect late, and it is not known which version that save replaced.
-	savedLate *PendingToken
+	// late is a pending refresh token of which a save took effect late: it, or one that
+	// it has replaced, is in the secret. It is not known which version that save
+	// replaced.
+	late *PendingToken
 	// uncertainSaveID is the version id of a save that failed but may still take
 	// effect. The next save uses the same id, so that only one of the two takes effect
 	// and an older refresh token cannot replace a newer one.

@@ -36,13 +36,16 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	if err != nil {
 		return err
 	}
+	if labels.Current != s.versionID {
+		// The operator wrote after that save. It can no longer be found out which version
+		// the save replaced.
+		a.warnNotVerified(ctx)
+	}
 	document, err := ParseCredentials(version)
 	if _, ok := document.holding(s, s.refreshToken.Fingerprint()); err == nil && ok && labels.Current != s.versionID {
-		// The operator edited the document that was just saved. It can no longer be found
-		// out which version that save replaced.
+		// The operator edited the document that was just saved.
 		s.noteChanges(a.creds, document)
 		s.creds, s.versionID, s.verified = document, labels.Current, true
-		a.warnNotVerified(ctx)
 		return nil
 	}
 	if set, ok := document.holding(s, s.spent); err == nil && ok && s.merges < maxMerges {
@@ -89,7 +92,8 @@ func (a *attempt) newerThanTheirs(document Credentials, set SetName, changed sec
 
 // restoreTheirs makes an operator's document current again if it was overwritten and
 // the changed refresh token could not be saved into it. That refresh token is pending
-// and is saved into it later. It reports whether nothing remains to be done.
+// and is saved into it later, or another login replaces it. It reports whether nothing
+// remains to be done.
 func (a *attempt) restoreTheirs(ctx context.Context, s *saving) bool {
 	if s.overwritten == "" {
 		return true

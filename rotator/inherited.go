@@ -23,19 +23,20 @@ const clockMargin = 2 * time.Second
 func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	own, last := a.creds.Version, a.listed.CredentialsVersion
 	died := a.c.leaseExpired(a.began)
-	if own == last || !died && a.savedLate == nil && !strings.HasPrefix(own, ownVersion) {
+	if own == last || !died && a.late == nil && !strings.HasPrefix(own, ownVersion) {
 		return false
 	}
 	labels, err := a.inheritedLabels(ctx)
 	if !strings.HasPrefix(own, ownVersion) {
-		// An operator wrote after that save. It can no longer be found out which version
-		// the save replaced.
-		if err != nil || labels.Previous != last && strings.HasPrefix(labels.Previous, ownVersion) {
+		// An operator wrote after that run read the credentials. It can no longer be found
+		// out whether the run saved something, and which version that save replaced.
+		if err != nil || labels.Previous != last {
 			a.warnOfReplaced(ctx, "")
 		}
 		return false
 	}
-	if (err != nil || labels.Current != own) && (died || a.savedLate != nil) {
+	a.noteInherited()
+	if (err != nil || labels.Current != own) && (died || a.late != nil) {
 		a.warnOfReplaced(ctx, "")
 	}
 	if err != nil || labels.Current != own || labels.Previous == last || labels.Previous == "" || strings.HasPrefix(labels.Previous, ownVersion) {
@@ -44,7 +45,7 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 		}
 		return false
 	}
-	if a.unsaved {
+	if a.unsaved && a.late == nil {
 		return false
 	}
 	replaced, err := a.Credentials.ReadVersion(ctx, a.c.Name, labels.Previous)
@@ -54,11 +55,14 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	}
 	leased := a.c.Lease.Until.Add(-attemptTimeout)
 	younger := died && replaced.CreatedAt.After(leased.Add(clockMargin))
-	if concurrent := err == nil && (a.savedLate != nil || younger || !theirs.sameButRefreshTokens(a.creds)); !concurrent {
-		if !died && a.savedLate == nil && err == nil {
+	if concurrent := err == nil && (a.late != nil || younger || !theirs.sameButRefreshTokens(a.creds)); !concurrent {
+		if !died && a.late == nil && err == nil {
 			return false // the state was lost
 		}
 		a.warnOfReplaced(ctx, labels.Previous)
+		for _, set := range theirs.Sets() {
+			a.noteReplaced(set.Name, set.RefreshToken.Fingerprint())
+		}
 		return false
 	}
 	s := &saving{creds: a.creds, read: last, versionID: own, saved: true}
@@ -67,13 +71,30 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 			s.set, s.spent, s.refreshToken = set.Name, part.RefreshTokenFingerprint, set.RefreshToken
 		}
 	}
-	if late := a.savedLate; late != nil {
+	if late := a.late; late != nil {
 		s.set, s.spent, s.refreshToken = late.Set, late.Replaces, late.RefreshToken
 	}
 	a.saveOnce(ctx, s)
-	a.noteSaved(ctx, s)
+	if s.saved {
+		a.noteSaved(ctx, s)
+	} else {
+		a.warnOfReplaced(ctx, labels.Previous)
+	}
 	a.otherwise = Deferred
 	return true
+}
+
+// noteInherited notes which refresh tokens the inherited save replaced: those that the
+// state names, or that a late save was to replace.
+func (a *attempt) noteInherited() {
+	if a.late != nil {
+		a.noteReplaced(a.late.Set, a.late.Replaces)
+	}
+	for _, set := range a.creds.Sets() {
+		if !a.unsaved {
+			a.noteReplaced(set.Name, a.next.Of(set.Name).RefreshTokenFingerprint)
+		}
+	}
 }
 
 // inheritedLabels reads which versions are current and previous. It repeats a read that

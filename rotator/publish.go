@@ -158,7 +158,8 @@ func (a *attempt) saveUntilDone(ctx context.Context, s *saving, firstTry chan st
 		if first {
 			close(firstTry)
 		}
-		if s.verified || s.pending && a.restoreTheirs(ctx, s) || !sleep(ctx, pause) {
+		replaceable := s.pending || s.login && s.overwritten != ""
+		if s.verified || replaceable && a.restoreTheirs(ctx, s) || !sleep(ctx, pause) {
 			return
 		}
 	}

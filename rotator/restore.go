@@ -30,10 +30,13 @@ func (a *attempt) resolve(ctx context.Context) error {
 		pending, ok := a.c.Pending.For(set, maybeLate)
 		if ok && !a.hasReplaced(pending.RefreshToken) && !a.creds.holds(pending.RefreshToken) {
 			use[set.Name], saved[pending.Set] = pending.RefreshToken, true
+			if pending.Replaces != set.RefreshToken.Fingerprint() {
+				a.late = &pending
+			}
 		}
 		for _, pending := range a.c.Pending.Tokens {
 			if pending.RefreshToken.Equal(set.RefreshToken) {
-				a.savedLate, saved[pending.Set] = &pending, true
+				a.late, saved[pending.Set] = &pending, true
 			}
 		}
 	}
@@ -134,10 +137,9 @@ func (a *attempt) restore(ctx context.Context) {
 	a.creds, a.unsaved = s.creds, false
 	a.creds.Version, a.creds.CreatedAt = s.versionID, time.Now()
 	for _, set := range a.creds.Sets() {
-		if before := a.stored[set.Name]; !before.Equal(set.RefreshToken) {
-			*a.next.Of(set.Name) = a.next.Of(set.Name).replacing(before.Fingerprint())
-		}
+		before := a.stored[set.Name]
 		a.stored[set.Name] = set.RefreshToken
+		a.noteReplaced(set.Name, before.Fingerprint())
 	}
 	a.restored = true
 	if !a.c.Pending.empty() {

@@ -126,6 +126,14 @@ func (a *attempt) warnNotVerified(ctx context.Context) {
 	a.Log.WarnContext(ctx, "a changed refresh token was saved, but it could not be verified which version that write replaced; if you wrote new credentials at this moment, write them again", "connection", a.c.Name)
 }
 
+// noteReplaced notes that the rotator replaced the refresh token with this fingerprint,
+// if the secret holds another one now.
+func (a *attempt) noteReplaced(set SetName, fingerprint string) {
+	if fingerprint != a.stored[set].Fingerprint() {
+		*a.next.Of(set) = a.next.Of(set).replacing(fingerprint)
+	}
+}
+
 // hasReplaced reports whether the rotator replaced this refresh token.
 func (s SetState) hasReplaced(refreshToken secret.Value) bool {
 	fingerprint := refreshToken.Fingerprint()

@@ -181,3 +181,22 @@ func TestEditWhileALateSaveIsVerified(t *testing.T) {
 		},
 	})
 }
+
+// The save of a pending refresh token takes effect late over new credentials, while its
+// successor is pending already.
+func TestRestoreThatComesLateOverNewCredentials(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{1, "Saver.Save", 1}, "new credentials"},
+			{place{0, "", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{1, "Saver.Save", 1}, "late effect", fourMinutes},
+		},
+	})
+}

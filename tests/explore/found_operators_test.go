@@ -309,3 +309,97 @@ func TestEditOfASaveWhoseAnswerIsLost(t *testing.T) {
 		},
 	})
 }
+
+// An operator saves an older document, another one writes new credentials before it is
+// put right, and a third one edits what was saved: the second one is told that the new
+// credentials may be lost.
+func TestOperatorsOnBothSidesOfARestore(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{1, "Parameters.Put(lease)", 1}, "new credentials"},
+			{place{1, "Saver.Labels", 1}, "add an alternate set"},
+			{place{0, "", 1}, "edit the first document"},
+		},
+	})
+}
+
+// A refresh token that a run replaced before it died is known to have been replaced.
+func TestOldDocumentAfterARunThatDied(t *testing.T) {
+	for _, on := range []string{"Saver.Save", "Saver.Labels", "Parameters.Put(state)"} {
+		holds(t, schedule{
+			provider: "rotates", credentials: "refresh token", two: false, turns: 1,
+			beats: []beat{
+				{untilDue, ""},
+				{120 * time.Second, ""},
+				{untilDue, ""},
+			},
+			acts: []act{
+				{place{2, "", 1}, "edit the first document"},
+			},
+			faults: []injection{
+				{place{0, on, 1}, "killed after", once},
+			},
+		})
+	}
+}
+
+// An operator's document that a save replaced is current again where the refresh token
+// of a login cannot be brought into it.
+func TestOperatorsDocumentWhoseMergeAfterALoginFails(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "refresh token and login", two: true, turns: 1,
+		beats: []beat{
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Lister.List", 1}, "the refresh tokens expire"},
+			{place{0, "Parameters.Put(lease)", 1}, "new credentials"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 2}, "refused", fourMinutes},
+		},
+	})
+}
+
+// A run that died had replaced new credentials, and an operator wrote twice after it:
+// the operator is told that the new credentials may be lost.
+func TestTwoEditsOfWhatARunThatDiedSaved(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Save", 1}, "new credentials"},
+			{place{0, "", 1}, "add a login"},
+			{place{0, "", 1}, "edit another field"},
+		},
+		faults: []injection{
+			{place{0, "Saver.RestorePrevious", 1}, "killed before", once},
+		},
+	})
+}
+
+// What a run that died had replaced is current again although a login of unknown
+// outcome forbids token requests for an hour.
+func TestSaveOfARunThatDiedThenAHold(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "login", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{1, "Parameters.Put(lease)", 1}, "new credentials"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "killed before", once},
+			{place{1, "Saver.RestorePrevious", 1}, "killed before", once},
+		},
+	})
+}

@@ -80,4 +80,26 @@ func (a *api) takes(ctx context.Context, token publishedToken) (bool, error) {
 	return true, nil
 }
 
+// rereadPause is how long a job waits before it reads a refused token again.
+const rereadPause = 50 * time.Millisecond
+
+// callWithSecret reads the secret and calls the API with its token. If the token is
+// refused and refused returns true, it does so again after a pause. It returns the
+// last token, and whether the API took it.
+func (a *api) callWithSecret(ctx context.Context, refused func(publishedToken) (again bool)) (publishedToken, bool, error) {
+	for {
+		token, found, err := a.read(ctx, connection)
+		if err != nil || !found {
+			return token, false, err
+		}
+		live, err := a.takes(ctx, token)
+		if live || err != nil || !refused(token) {
+			return token, live, err
+		}
+		if err := sleep(ctx, rereadPause); err != nil {
+			return token, false, err
+		}
+	}
+}
+
 func fingerprint(token publishedToken) string { return secret.New(token.AccessToken).Fingerprint() }

@@ -59,26 +59,22 @@ type worker func(ctx context.Context, c *call) (ok bool)
 // readingJob reads the secret before each call. If the token is refused, it reads
 // again, and if the secret still holds that token, reports it.
 func readingJob(a *api, report func(ctx context.Context, fingerprint string) *rotator.Result) worker {
-	return func(ctx context.Context, c *call) bool {
+	return func(ctx context.Context, c *call) (ok bool) {
 		refused := ""
-		for range 20 {
-			token, found, err := a.read(ctx, connection)
-			switch {
-			case err != nil || !found:
-				c.err = err
-				return false
-			case c.callAPI(ctx, a, token):
-				c.replaced = refused != ""
-				return true
-			case c.err != nil:
-				return false
-			case c.reported == nil && refused == fingerprint(token):
+		_, ok, c.err = a.callWithSecret(ctx, func(token publishedToken) (again bool) {
+			c.calls++
+			c.refused++
+			if c.reported == nil && refused == fingerprint(token) {
 				c.reported = report(ctx, refused)
 			}
 			refused = fingerprint(token)
-			_ = sleep(ctx, rereadPause)
+			return c.refused < 20
+		})
+		if ok {
+			c.calls++
+			c.replaced = c.refused > 0
 		}
-		return false
+		return ok
 	}
 }
 

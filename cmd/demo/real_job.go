@@ -5,9 +5,6 @@ import (
 	"time"
 )
 
-// rereadPause is how long a job waits before it reads a refused token again.
-const rereadPause = 50 * time.Millisecond
-
 // job does what a user's job does: it reads the token secret, calls an API, and
 // where the token is refused reads the secret once more.
 type job struct {
@@ -33,38 +30,22 @@ type work struct {
 func (j *job) do(ctx context.Context) work {
 	var w work
 	var began time.Time
-	for {
-		token, found, err := j.read(ctx, connection)
-		if err != nil || !found {
-			w.err = err
-			return w
-		}
-		w.fingerprint = fingerprint(token)
-		live, err := j.takes(ctx, token)
-		switch {
-		case err != nil:
-			w.err = err
-			return w
-		case live:
-			w.live++
-			if !began.IsZero() {
-				w.refusedFor = time.Since(began)
-			}
-			return w
-		}
-		w.dead++
-		if began.IsZero() {
+	token, live, err := j.callWithSecret(ctx, func(publishedToken) (again bool) {
+		if w.dead++; w.dead == 1 {
 			began = time.Now()
 		}
-		if w.refusedFor = time.Since(began); w.refusedFor >= j.reread {
-			w.stranded = true
-			return w
-		}
-		if sleep(ctx, rereadPause) != nil {
-			w.err = ctx.Err()
-			return w
+		w.refusedFor = time.Since(began)
+		w.stranded = w.refusedFor >= j.reread
+		return !w.stranded
+	})
+	w.fingerprint, w.err = fingerprint(token), err
+	if live {
+		w.live = 1
+		if w.dead > 0 {
+			w.refusedFor = time.Since(began)
 		}
 	}
+	return w
 }
 
 // sleep returns ctx's error if that ends first.

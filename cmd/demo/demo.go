@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"reltio-token-rotator/cmd/internal/paragraph"
 	"reltio-token-rotator/rotator"
 )
 
@@ -203,7 +204,7 @@ func (d *demo) verdict(interrupted bool) bool {
 		d.wrong = append(d.wrong, "a job could not do its work: "+d.trouble.Error())
 	}
 	for _, wrong := range d.wrong {
-		for _, line := range wrap("Not as told: "+wrong+".", cmp.Or(d.looks.width, 80)) {
+		for _, line := range paragraph.Wrap("Not as told: "+wrong+".", cmp.Or(d.looks.width, 80), "") {
 			d.line(d.paint(red, line))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"reltio-token-rotator/cmd/internal/paragraph"
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/secret"
 )
@@ -118,7 +119,7 @@ func (n *narrator) flush() {
 // advise shows what the function says is to be done, once.
 func (n *narrator) advise(r rotator.Result) {
 	if r.Message != "" && r.Message != n.told {
-		for _, line := range wrap(n.ofFile(r.Message), whatWidth) {
+		for _, line := range paragraph.Wrap(n.ofFile(r.Message), whatWidth, "") {
 			n.more(line)
 		}
 	}
@@ -195,7 +196,7 @@ func (n *narrator) note(logged note) {
 	if logged.level == "ERROR" {
 		st = red
 	}
-	for i, line := range wrap(n.ofFile(logged.text), whatWidth) {
+	for i, line := range paragraph.Wrap(n.ofFile(logged.text), whatWidth, "") {
 		if i == 0 {
 			n.say("function", n.paint(st, line))
 		} else {
@@ -261,19 +262,6 @@ func reason(r rotator.Reason) string {
 		return " after the end: token "
 	}
 	return " (" + string(r) + "): token "
-}
-
-// wrap breaks a sentence into lines.
-func wrap(text string, width int) []string {
-	var lines []string
-	for word := range strings.FieldsSeq(text) {
-		if last := len(lines) - 1; last >= 0 && len(lines[last])+1+len(word) <= width {
-			lines[last] += " " + word
-		} else {
-			lines = append(lines, word)
-		}
-	}
-	return lines
 }
 
 // left is what is left of a token's life.

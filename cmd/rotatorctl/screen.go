@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"reltio-token-rotator/cmd/internal/paragraph"
 )
 
 // width is the largest width of a line.
@@ -50,26 +52,9 @@ func wrap(text string, width int, indent string) string {
 			lines = append(lines, wrapCommand(strings.TrimSpace(line), width, indent+blanks)...)
 			continue
 		}
-		lines = append(lines, wrapLine(line, width, indent+blanks)...)
+		lines = append(lines, paragraph.Wrap(line, width, indent+blanks)...)
 	}
 	return strings.Join(lines, "\n")
-}
-
-func wrapLine(line string, width int, indent string) []string {
-	var lines []string
-	current := ""
-	for _, word := range strings.Fields(line) {
-		switch {
-		case current == "":
-			current = indent + word
-		case utf8.RuneCountInString(current)+1+utf8.RuneCountInString(word) > width:
-			lines = append(lines, current)
-			current = indent + word
-		default:
-			current += " " + word
-		}
-	}
-	return append(lines, current)
 }
 
 func isCommand(line string) bool {
@@ -79,20 +64,11 @@ func isCommand(line string) bool {
 // wrapCommand breaks a command between its words, and never inside quotes, with the
 // backslash that the shell needs.
 func wrapCommand(line string, width int, indent string) []string {
-	var lines []string
-	current := ""
-	for _, word := range shellWords(line) {
-		switch {
-		case current == "":
-			current = indent + word
-		case utf8.RuneCountInString(current)+1+utf8.RuneCountInString(word) > width-2:
-			lines = append(lines, current+` \`)
-			current = indent + "  " + word
-		default:
-			current += " " + word
-		}
+	lines := paragraph.Lines(shellWords(line), width-2, indent, indent+"  ")
+	for i := range len(lines) - 1 {
+		lines[i] += ` \`
 	}
-	return append(lines, current)
+	return lines
 }
 
 // shellWords splits a command at the blanks where a line may be continued:

@@ -54,14 +54,17 @@ func ParseCredentials(v SecretVersion) (Credentials, error) {
 	return c, nil
 }
 
-// CheckCredentials returns the first mistake in a document, or in any of its sets,
-// before it is written to a credentials secret.
-func CheckCredentials(document secret.Value) error {
+// CheckCredentials returns the credential sets of a document that is not in a
+// credentials secret yet, or the first mistake in it or in any of its sets.
+func CheckCredentials(document secret.Value) ([]CredentialSet, error) {
 	c, err := ParseCredentials(SecretVersion{Document: document})
-	if failure := first(c.Primary.Err, c.Alternate.Err); err == nil && failure != nil {
-		return failure
+	if err != nil {
+		return nil, err
 	}
-	return err
+	if failure := first(c.Primary.Err, c.Alternate.Err); failure != nil {
+		return nil, failure
+	}
+	return c.Sets(), nil
 }
 
 // Two reports whether there are two credential sets.

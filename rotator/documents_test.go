@@ -119,7 +119,7 @@ func TestParseCredentials(t *testing.T) {
 		{`{` + client + `,"alternate":{"client_id":"i","client_secret":"t"}}`, "the same login"},
 		{`{` + client + `,"alternate":{"client_id":"j","client_secret":"t"}}`, ""},
 	} {
-		err := CheckCredentials(secret.New(c.document))
+		_, err := CheckCredentials(secret.New(c.document))
 		switch {
 		case c.mistake == "" && err != nil:
 			t.Errorf("%s: %v", c.document, err)

@@ -277,7 +277,7 @@ func TestTheTestVersionsIDIsValid(t *testing.T) {
 		t.Errorf("version id %q", id)
 	}
 	// If an operator makes it current, it is neither credentials nor a token.
-	if err := rotator.CheckCredentials(secret.New(checkValue)); rotator.CodeOf(err) != rotator.CredentialsUnread {
+	if _, err := rotator.CheckCredentials(secret.New(checkValue)); rotator.CodeOf(err) != rotator.CredentialsUnread {
 		t.Errorf("as credentials: %v", err)
 	}
 }

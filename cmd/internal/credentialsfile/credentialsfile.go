@@ -46,14 +46,11 @@ func Read(file string) (document secret.Value, shared bool, err error) {
 
 // Sets returns the credential sets of a document, or the first mistake in it.
 func Sets(document secret.Value) ([]rotator.CredentialSet, error) {
-	if err := rotator.CheckCredentials(document); err != nil {
-		return nil, mistake(err)
-	}
-	credentials, err := rotator.ParseCredentials(rotator.SecretVersion{Document: document})
+	sets, err := rotator.CheckCredentials(document)
 	if err != nil {
 		return nil, mistake(err)
 	}
-	return credentials.Sets(), nil
+	return sets, nil
 }
 
 // mistake is what the function would say of the credentials secret, without the

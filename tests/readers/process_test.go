@@ -35,7 +35,7 @@ func startProcess(t *testing.T, command *exec.Cmd, awsURL string, env ...string)
 	command.Env = append(append(
 		os.Environ(),
 		"PYTHONPATH="+folder(t, "../../examples/python")+string(os.PathListSeparator)+folder(t, "../../examples/glue"), "PYTHONDONTWRITEBYTECODE=1",
-		"RELTIO_SH="+folder(t, "../../examples/shell/reltio.sh"),
+		"RELTIO_SH="+folder(t, "../../examples/shell/reltio.sh"), "JOB_FOLDER="+t.TempDir(),
 		"RELTIO_SECRET="+harness.SecretName("default", "token"), "RELTIO_FUNCTION=rotate",
 		"AWS_ENDPOINT_URL="+awsURL, "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1",
 		"AWS_ACCESS_KEY_ID=job", "AWS_SECRET_ACCESS_KEY=job", "AWS_EC2_METADATA_DISABLED=true",

@@ -4,8 +4,7 @@
 set -eu
 # shellcheck source=examples/shell/reltio.sh
 . "$RELTIO_SH"
-folder=$(mktemp -d)
-trap 'rm -r "$folder"' EXIT
+folder=$JOB_FOLDER # the test removes it
 
 if [ -n "${CLOCK:-}" ]; then # a file with the seconds by which the clock is ahead, or =TIME where it stands
   date() {

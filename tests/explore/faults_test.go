@@ -7,9 +7,10 @@ import (
 	"time"
 
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness/calls"
 )
 
-const tokenRequest = "Endpoint.RequestToken"
+const tokenRequest = calls.TokenRequest
 
 // fault is one way in which an external call fails.
 type fault struct {
@@ -72,7 +73,7 @@ func faultsOf(call string) []string {
 	switch {
 	case isTokenRequest(call):
 		return serverFaultNames
-	case call == "Credentials.Read" || call == "Credentials.ReadVersion" || call == "Saver.Labels" || call == "Lister.List" || call == "Parameters.At":
+	case call == "Credentials.Read" || call == "Credentials.ReadVersion" || call == "Saver.Labels" || call == "Lister.List" || call == "Parameters.At(lease)":
 		return []string{"killed before", "refused", "slow", "timeout"}
 	}
 	if call == "Parameters.Put(state)" {

@@ -26,7 +26,7 @@ func callKind(call string) string {
 	switch call {
 	case "Lister.List":
 		return "list"
-	case "Parameters.Put(lease)", "Parameters.At":
+	case "Parameters.Put(lease)", "Parameters.At(lease)":
 		return "lease"
 	case "Parameters.Put(state)":
 		return "record"

@@ -73,7 +73,7 @@ func (c failureCase) run(t *testing.T) (got result) {
 		r := s.launch(func(r *run, met call) *fault {
 			place++
 			counts[met]++
-			if number == 0 && (place == c.operator || c.operatorBeforeSave && met.method == "Saver.Save" && counts[met] == 1) {
+			if number == 0 && (place == c.operator || c.operatorBeforeSave && met.Method == "Saver.Save" && counts[met] == 1) {
 				s.reseed()
 			}
 			for _, i := range c.injections {

@@ -8,9 +8,10 @@ import (
 	"reltio-token-rotator/rotator"
 	"reltio-token-rotator/rotator/awsstore"
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
+	"reltio-token-rotator/tests/harness/calls"
 )
 
-const tokenRequest = "Endpoint.RequestToken"
+const tokenRequest = calls.TokenRequest
 
 // fault is one way in which an external call fails.
 type fault struct {
@@ -117,7 +118,7 @@ func (f *fault) String() string {
 }
 
 // canMeet reports whether a call can have this fault.
-func (f *fault) canMeet(c call) bool { return f.only == "" || f.only == c.method }
+func (f *fault) canMeet(c call) bool { return f.only == "" || f.only == c.Method }
 
 // canLast reports whether a fault can continue for this time.
 func (f *fault) canLast(l lasting) bool { return slices.Contains(f.lasts, l) }
@@ -129,8 +130,8 @@ func (f *fault) losesAnswer() bool { return f.before == nil && f.effect != never
 // err is what the real store or token client would return.
 func (f *fault) err(c call) error {
 	switch {
-	case c.method != tokenRequest:
-		return &awsstore.CallError{Operation: c.method, Code: f.code}
+	case c.Method != tokenRequest:
+		return &awsstore.CallError{Operation: c.Method, Code: f.code}
 	case f == refused:
 		return &rotator.Error{Code: rotator.ServerError, Message: "the server is down."}
 	}

@@ -16,6 +16,7 @@ import (
 	fakeaws "reltio-token-rotator/tests/fake/aws"
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness"
+	"reltio-token-rotator/tests/harness/calls"
 )
 
 const connection = "default"
@@ -100,7 +101,7 @@ func (s *fixture) launch(faultOf func(*run, call) *fault) *run {
 		defer mu.Unlock()
 		return faultOf(r, c)
 	}, server: s.w.Reltio, late: &s.running}
-	rotating := r.wrap(*s.real)
+	rotating := calls.Wrap(*s.real, r)
 	id := fmt.Sprintf("request-%d", s.beats)
 	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Timeout)
 	r.cancel = cancel

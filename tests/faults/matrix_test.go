@@ -39,13 +39,13 @@ func (y *tally) add(c failureCase, r, baseline result) {
 	var hows []string
 	for _, i := range c.injections {
 		if r.faulty > 0 {
-			if y.met[i.call.method] == nil {
-				y.met[i.call.method] = map[string]int{}
+			if y.met[i.call.Method] == nil {
+				y.met[i.call.Method] = map[string]int{}
 			}
-			y.met[i.call.method][i.fault.name]++
+			y.met[i.call.Method][i.fault.name]++
 		}
 		how := fmt.Sprintf("%v %v", i.call, i.fault)
-		if i.call.method == "Pending.PutPending" {
+		if i.call.Method == "Pending.PutPending" {
 			how += ", and Secrets Manager refused before"
 		}
 		hows = append(hows, how)
@@ -107,7 +107,7 @@ func TestMatrix(t *testing.T) {
 	}
 	for _, method := range methods(t) {
 		for _, f := range faults {
-			if f.canMeet(call{method: method}) && y.met[method][f.name] == 0 {
+			if f.canMeet(call{Method: method}) && y.met[method][f.name] == 0 {
 				t.Errorf("no failure case in which %s is %v", method, f)
 			}
 		}

@@ -46,7 +46,7 @@ func (r result) lost(c failureCase, baseline result) bool {
 // it, and the answer never arrived, or the process died before its first durable
 // write, or neither store accepted it during the run.
 func (c failureCase) mayLose(baseline result) bool {
-	if c.expired && c.password && slices.ContainsFunc(c.injections, func(i injection) bool { return i.call.method == "Saver.Save" && i.lasts != once }) {
+	if c.expired && c.password && slices.ContainsFunc(c.injections, func(i injection) bool { return i.call.Method == "Saver.Save" && i.lasts != once }) {
 		return true // a login brought it, and another login can
 	}
 	return c.provider.rotates() && slices.ContainsFunc(c.injections, func(i injection) bool { return c.loses(i, baseline) })
@@ -55,7 +55,7 @@ func (c failureCase) mayLose(baseline result) bool {
 func (c failureCase) loses(i injection, baseline result) bool {
 	issued := place(baseline.calls, tokenRequest)
 	switch {
-	case i.call.method == tokenRequest:
+	case i.call.Method == tokenRequest:
 		return i.fault.losesAnswer()
 	case issued < 0 || i.at < issued:
 		return false
@@ -66,12 +66,12 @@ func (c failureCase) loses(i injection, baseline result) bool {
 		}
 		return !slices.ContainsFunc(baseline.calls[issued:end], c.durable)
 	}
-	return i.call.method == "Pending.PutPending" && i.lasts != once && i.fault.effect == never
+	return i.call.Method == "Pending.PutPending" && i.lasts != once && i.fault.effect == never
 }
 
 // durable reports whether a call of the baseline stores a refresh token.
 func (c failureCase) durable(met call) bool {
-	if met.method != "Saver.Save" && met.method != "Pending.PutPending" {
+	if met.Method != "Saver.Save" && met.Method != "Pending.PutPending" {
 		return false
 	}
 	return c.meanwhile == nil || c.meanwhile(met, 1) != refused
@@ -88,19 +88,19 @@ func (i injection) explains(r, baseline result) int {
 	switch {
 	case leased < 0 || i.at < leased:
 		return 0
-	case i.call.about == "state" && i.fault.effect == late:
+	case i.call.About == "state" && i.fault.effect == late:
 		return again // it comes over a newer record
 	case issued >= 0 && i.at < issued && (i.lasts == once || lastPlace(baseline.calls, i.call.String()) < issued):
 		return 0 // the request was still to come
-	case i.call.method == tokenRequest && i.fault.losesAnswer() && !i.fault.kills:
+	case i.call.Method == tokenRequest && i.fault.losesAnswer() && !i.fault.kills:
 		return again + 1 // a token obtained within a minute of it is uncertain, and replaced
-	case i.call.method == tokenRequest, i.fault.kills:
+	case i.call.Method == tokenRequest, i.fault.kills:
 		return again
-	case i.call.method == "Tokens.Publish" && i.lasts != once:
+	case i.call.Method == "Tokens.Publish" && i.lasts != once:
 		return again
-	case i.call.about == "state" && (i.lasts != once || i.fault.noTimeLeft):
+	case i.call.About == "state" && (i.lasts != once || i.fault.noTimeLeft):
 		return again
-	case i.call.about == "lease" && i.fault.effect == late: // leased by a run that has ended
+	case i.call.About == "lease" && i.fault.effect == late: // leased by a run that has ended
 		return again
 	}
 	return 0
@@ -121,7 +121,7 @@ func (c failureCase) mayReplace(baseline result) bool {
 			restored := i.at > restore || i.at == restore && i.fault.effect != never
 			return saved && !restored
 		}
-		return i.lasts != once && slices.Contains([]string{"Saver.Labels", "Credentials.ReadVersion", "Saver.RestorePrevious"}, i.call.method)
+		return i.lasts != once && slices.Contains([]string{"Saver.Labels", "Credentials.ReadVersion", "Saver.RestorePrevious"}, i.call.Method)
 	})
 }
 

@@ -66,7 +66,7 @@ var situations = []situation{
 	{name: "due, a run died before", prepare: func(s *fixture) {
 		s.due()
 		s.beatWith(func(_ *run, c call) *fault {
-			return map[string]*fault{"Tokens.Publish": killedBefore}[c.method]
+			return map[string]*fault{"Tokens.Publish": killedBefore}[c.Method]
 		})
 		time.Sleep(time.Minute)
 	}},
@@ -136,7 +136,7 @@ func all(f *fault, name string) func(call, int) *fault {
 	}
 }
 
-func matches(c call, name string) bool { return c.String() == name || c.method == name }
+func matches(c call, name string) bool { return c.String() == name || c.Method == name }
 
 // How a situation is prepared.
 
@@ -160,7 +160,7 @@ func (s *fixture) due() {
 func (s *fixture) leavePending(how *fault) {
 	s.due()
 	report := s.beatWith(func(_ *run, c call) *fault {
-		return map[string]*fault{"Saver.Save": how, "Saver.Labels": refused}[c.method] // nor is the write seen by looking
+		return map[string]*fault{"Saver.Save": how, "Saver.Labels": refused}[c.Method] // nor is the write seen by looking
 	})
 	if _, _, ok := s.w.AWS.Parameter(harness.ParameterName(connection, "pending")); !ok {
 		s.t.Fatalf("the preparation left no pending refresh token: %+v", report)

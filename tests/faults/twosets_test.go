@@ -24,7 +24,7 @@ var twoSets = []situation{
 	}, meanwhile: only(refused, tokenRequest, 1), bothAsked: true},
 	{name: "two sets, both refresh tokens pending", two: true, fits: rotatesWithoutPassword, prepare: func(s *fixture) {
 		s.turnOfPrimary(func(_ *run, c call) *fault {
-			return map[string]*fault{"Saver.Save": refused, "Saver.Labels": refused}[c.method]
+			return map[string]*fault{"Saver.Save": refused, "Saver.Labels": refused}[c.Method]
 		})
 		if entries := s.pendingSets(); len(entries) != 2 {
 			s.t.Fatalf("the preparation left pending refresh tokens of %v", entries)

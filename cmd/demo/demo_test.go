@@ -21,17 +21,7 @@ func shown(t *testing.T, want bool, ready func(*fixture)) (output string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.bootstrap = rotate.Path(t)
-	calmly(t, func() bool {
-		var out bytes.Buffer
-		well, err := show(t.Context(), s, newScreen(&out, looks{}), ready)
-		if err != nil {
-			t.Fatal(err)
-		}
-		output = out.String()
-		return well == want
-	})
-	return output
+	return played(t, want, show, func() settings { return s }, ready)
 }
 
 // In a pipe it prints plain lines of 80 columns at most. They are those that the

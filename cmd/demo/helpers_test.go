@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"os"
@@ -70,16 +71,16 @@ func (s *secrets) mustBeMissing(t *testing.T, output string) {
 	}
 }
 
-// played obtains tokens, which is to go well or not. The settings are of its own for
-// each try: what one changes at a server is not there for the next.
-func played(t *testing.T, want bool, fresh func() settings, ready func(*fixture)) (output string) {
+// played runs show or useOwn, which is to go well or not. The settings are of its own
+// for each try: what one changes at a server is not there for the next.
+func played(t *testing.T, want bool, play func(context.Context, settings, *screen, func(*fixture)) (bool, error), fresh func() settings, ready func(*fixture)) (output string) {
 	t.Helper()
 	bootstrap := rotate.Path(t)
 	calmly(t, func() bool {
 		s := fresh()
 		s.bootstrap = bootstrap
 		var out bytes.Buffer
-		well, err := useOwn(t.Context(), s, newScreen(&out, looks{}), ready)
+		well, err := play(t.Context(), s, newScreen(&out, looks{}), ready)
 		if err != nil {
 			t.Fatal(err)
 		}

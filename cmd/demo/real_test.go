@@ -116,7 +116,7 @@ func TestOwnCredentials(t *testing.T) {
 				return e.settings(t, "SAVE_TO", saveTo, "API_URL", apiURL)
 			}
 			var hidden secrets
-			output := played(t, true, fresh, hidden.watch)
+			output := played(t, true, useOwn, fresh, hidden.watch)
 			mustContain(t, output, append(test.says, "59 min left", "1 answered")...)
 			mustMiss(t, output, test.not...)
 			hidden.all = append(hidden.all, "s3c+r", "a field of one's own")
@@ -191,7 +191,7 @@ func TestOwnCredentialsThatFail(t *testing.T) {
 			t.Parallel()
 			var e endpoint
 			var hidden secrets
-			output := played(t, false, func() settings {
+			output := played(t, false, useOwn, func() settings {
 				e = newEndpoint(t, fakereltio.Options{}, refreshes)
 				return e.settings(t, "RUN_FOR", test.runFor, "API_URL", e.url+"/api/whoami")
 			}, func(st *fixture) {

@@ -61,6 +61,9 @@ type attempt struct {
 	// effect. The next save uses the same id, so that only one of the two takes effect
 	// and an older refresh token cannot replace a newer one.
 	uncertainSaveID string
+	// notDeletedAt is when the pending parameter could not be deleted. The deletion may
+	// still take effect.
+	notDeletedAt time.Time
 	// pendingErr is why a pending refresh token is not in the secret yet.
 	pendingErr *Error
 	// otherwise is the outcome if no token is requested.

@@ -75,7 +75,7 @@ func parsePending(document secret.Value) PendingTokens {
 	return p
 }
 
-// saveSettles is for how long a save that failed may still take effect, and replace
+// saveSettles is for how long a write that failed may still take effect, and replace
 // what another run or an operator has saved.
 const saveSettles = 15 * time.Second
 

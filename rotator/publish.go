@@ -158,7 +158,8 @@ func (a *attempt) saveUntilDone(ctx context.Context, s *saving, firstTry chan st
 		if first {
 			close(firstTry)
 		}
-		replaceable := s.pending || s.login && s.overwritten != ""
+		pending := s.pending && time.Since(a.notDeletedAt) >= saveSettles
+		replaceable := pending || s.login && s.overwritten != ""
 		if s.verified || replaceable && a.restoreTheirs(ctx, s) || !sleep(ctx, pause) {
 			return
 		}

@@ -92,6 +92,9 @@ func (a *attempt) recordUnreadable(ctx context.Context, failure *Error) (Outcome
 	ctx, done := context.WithDeadline(context.WithoutCancel(ctx), a.until)
 	defer done()
 	a.inheritLease(time.Now())
+	if a.c.unknownResult(a.began) {
+		a.leaseVersion = a.listed.LeaseVersion // what that run saved is found out when the credentials can be read
+	}
 	return a.finish(ctx, Failed, failure)
 }
 

@@ -165,6 +165,7 @@ func (a *attempt) deletePending(ctx context.Context) *Error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := a.Pending.DeletePending(ctx, a.c.Name); err != nil {
+		a.notDeletedAt = time.Now()
 		return &Error{Code: StateUnavailable, Cause: err, Message: "the pending parameter is no longer needed and could not be deleted (" + err.Error() + "); " + remedy(err, "delete it")}
 	}
 	a.c.Pending = PendingTokens{}

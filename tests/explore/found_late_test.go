@@ -200,3 +200,21 @@ func TestRestoreThatComesLateOverNewCredentials(t *testing.T) {
 		},
 	})
 }
+
+// The pending parameter is deleted late, after the next refresh token was put into it.
+func TestPendingDeletedAfterTheNextIsPending(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+			{60 * time.Second, "force"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "timeout", once},
+			{place{1, "Credentials.Read", 1}, "refused", once},
+			{place{2, "Pending.DeletePending", 1}, "late effect", once},
+			{place{2, "Saver.Save", 2}, "refused", thisRun},
+		},
+	})
+}

@@ -403,3 +403,23 @@ func TestSaveOfARunThatDiedThenAHold(t *testing.T) {
 		},
 	})
 }
+
+// A run that died had replaced new credentials, the next one could not read them, and
+// then an operator edited what was saved: the new credentials may be lost.
+func TestUnreadableCredentialsThenAnEditOfWhatARunThatDiedSaved(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Save", 1}, "new credentials"},
+			{place{1, "", 1}, "add an alternate set"},
+		},
+		faults: []injection{
+			{place{0, "Saver.RestorePrevious", 1}, "killed before", once},
+			{place{1, "Credentials.Read", 1}, "refused", once},
+		},
+	})
+}

@@ -65,7 +65,7 @@ func (d drawing) without(wanted []kind) schedule {
 	case logins(wanted):
 		s.credentials = pick(d, []string{"login", "refresh token and login"})
 	}
-	for range 2 + d.IntN(3) {
+	for range 2 + d.IntN(4) {
 		b := beat{after: heartbeat}
 		switch d.IntN(12) {
 		case 0:
@@ -122,7 +122,7 @@ func (d drawing) acts(s schedule, calls []place, wanted []kind) (all []act, then
 			then = slices.Insert(slices.Clone(calls), slices.Index(calls, at)+1, place{at.beat, "Saver.RestorePrevious", 1})
 		}
 	}
-	for range d.IntN(3) {
+	for range d.IntN(4) {
 		at, ok := d.place(s, calls, func(place) bool { return true })
 		switch {
 		case !ok:

@@ -199,7 +199,7 @@ func (v *invocation) asking(request rotator.TokenRequest) {
 		v.violate(4, "a refused password is sent again", name)
 	}
 	recent := slices.DeleteFunc(v.unknown[name], func(at time.Time) bool { return time.Since(at) >= time.Hour-time.Minute })
-	if len(recent) >= 2 {
+	if len(recent) >= 2 && !v.leaseDeleted {
 		v.violate(4, "a login of which nothing is known is sent a third time within an hour", name)
 	}
 	if v.notesRead == v.notes { // else it is one of older credentials

@@ -158,9 +158,11 @@ func (a *attempt) saveUntilDone(ctx context.Context, s *saving, firstTry chan st
 		if first {
 			close(firstTry)
 		}
-		pending := s.pending && time.Since(a.notDeletedAt) >= saveSettles
-		replaceable := pending || s.login && s.overwritten != ""
-		if s.verified || replaceable && a.restoreTheirs(ctx, s) || !sleep(ctx, pause) {
+		done := s.verified
+		if !done && (s.pending || s.login && s.overwritten != "") {
+			done = a.restoreTheirs(ctx, s) && time.Since(a.notDeletedAt) >= saveSettles
+		}
+		if done || !sleep(ctx, pause) {
 			return
 		}
 	}

@@ -257,3 +257,22 @@ func TestALoginWhoseAnswerIsLostIsTriedOnceMoreThenHourly(t *testing.T) {
 		}
 	})
 }
+
+// An operator who corrects a password does not wait for the hour.
+func TestNewCredentialsAllowALoginBeforeItsHour(t *testing.T) {
+	simulate(t, fakereltio.Options{}, func(_ *testing.T, s *fixture) {
+		fields := s.loginCredentials()
+		fields["refresh_token"] = ""
+		s.seed("default", fields)
+		s.always(fakereltio.AnswerLost())
+		for range 3 {
+			s.beat()
+			time.Sleep(time.Minute)
+		}
+		s.recover()
+		s.beat().wantSent()
+		s.PutCredentials("default", fields)
+		time.Sleep(time.Minute)
+		s.beat().want("default", rotator.Refreshed)
+	})
+}

@@ -36,38 +36,43 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	if err != nil {
 		return err
 	}
-	if labels.Current != s.versionID {
-		// The operator wrote after that save. It can no longer be found out which version
-		// the save replaced.
-		a.warnNotVerified(ctx)
-	}
+	// If the operator wrote after that save, it can no longer be found out which version
+	// the save replaced.
+	after := labels.Current != s.versionID
 	document, err := ParseCredentials(version)
-	if _, ok := document.holding(s, s.refreshToken.Fingerprint()); err == nil && ok && labels.Current != s.versionID {
+	if _, ok := document.holding(s, s.refreshToken.Fingerprint()); err == nil && ok && after {
 		// The operator edited the document that was just saved.
 		s.noteChanges(a.creds, document)
 		s.creds, s.versionID, s.verified = document, labels.Current, true
+		a.warnNotVerified(ctx)
 		return nil
 	}
 	if set, ok := document.holding(s, s.spent); err == nil && ok && s.merges < maxMerges {
+		if after {
+			a.warnNotVerified(ctx)
+		}
 		s.merges++
 		s.noteChanges(a.creds, document)
 		s.creds = document.with(a.newerThanTheirs(document, set, s.refreshToken))
-		if labels.Current == s.versionID {
+		if !after {
 			s.overwritten, s.overwriting = theirs, s.versionID
 		}
 		s.read, s.versionID, s.saved = labels.Current, newVersionID(), false
 		return nil
 	}
 	s.verified = true
-	if labels.Current == s.versionID {
+	if !after {
 		if err := a.Saver.RestorePrevious(ctx, a.c.Name, s.versionID, theirs); err != nil && !errors.Is(err, ErrMoved) {
 			s.verified = false
 			return err
 		}
 	}
-	if s.merges == maxMerges {
+	switch {
+	case s.merges == maxMerges:
 		a.Log.WarnContext(ctx, "the credentials secret was changed several times while a refresh token was saved; check that your last change is there", "connection", a.c.Name)
-	} else {
+	case after:
+		a.Log.WarnContext(ctx, "an operator wrote new credentials right after a refresh token was saved; they are current and are used from now on; if others were written just before them, write them again", "connection", a.c.Name)
+	default:
 		a.Log.WarnContext(ctx, "an operator wrote new credentials while a refresh was under way; they are current and are used from now on", "connection", a.c.Name)
 	}
 	s.theirs = true

@@ -28,14 +28,19 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	}
 	labels, err := a.inheritedLabels(ctx)
 	if !strings.HasPrefix(own, ownVersion) {
-		// An operator wrote after that run read the credentials. It can no longer be found
-		// out whether the run saved something, and which version that save replaced.
-		if err != nil || labels.Previous != last {
+		// An operator wrote after that run read the credentials. If that was during the run
+		// or later, it cannot be found out whether the run saved something before, and which
+		// version that save replaced.
+		began := a.c.Lease.Until.Add(-twoSetsTimeout - clockMargin)
+		saved := strings.HasPrefix(labels.Previous, ownVersion) || !died || a.creds.CreatedAt.After(began)
+		if err != nil || labels.Previous != last && saved {
 			a.warnOfReplaced(ctx, "")
 		}
 		return false
 	}
-	a.noteInherited()
+	if a.late != nil || died && err == nil && labels.Current == own && labels.Previous == last {
+		a.noteInherited()
+	}
 	if (err != nil || labels.Current != own) && (died || a.late != nil) {
 		a.warnOfReplaced(ctx, "")
 	}
@@ -60,9 +65,6 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 			return false // the state was lost
 		}
 		a.warnOfReplaced(ctx, labels.Previous)
-		for _, set := range theirs.Sets() {
-			a.noteReplaced(set.Name, set.RefreshToken.Fingerprint())
-		}
 		return false
 	}
 	s := &saving{creds: a.creds, read: last, versionID: own, saved: true}
@@ -75,9 +77,13 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 		s.set, s.spent, s.refreshToken = late.Set, late.Replaces, late.RefreshToken
 	}
 	a.saveOnce(ctx, s)
-	if s.saved {
+	switch {
+	case s.saved:
 		a.noteSaved(ctx, s)
-	} else {
+	case a.late != nil && a.restoreTheirs(ctx, s): // the next heartbeat saves what is pending into it
+	case a.late != nil:
+		a.pendingErr = pendingNotSaved(s.err)
+	default:
 		a.warnOfReplaced(ctx, labels.Previous)
 	}
 	a.otherwise = Deferred

@@ -69,15 +69,15 @@ func (c Connection) unknownResult(now time.Time) bool {
 	return c.leaseExpired(now) && c.Lease.Set != ""
 }
 
-// takeLease makes this run the only one that refreshes the connection. If it returns
-// an empty outcome, the run holds the lease.
-func (a *attempt) takeLease(ctx context.Context) (Outcome, error) {
+// takeLease makes this run the only one that refreshes the connection, for as long as
+// timeout. If it returns an empty outcome, the run holds the lease.
+func (a *attempt) takeLease(ctx context.Context, timeout time.Duration) (Outcome, error) {
 	slot, cancel := context.WithDeadline(ctx, a.startBy)
 	defer cancel()
 	if a.Parameters.WaitToWrite(slot, a.rank) != nil || a.deferredFor(time.Now()) {
 		return Deferred, nil
 	}
-	a.until = wholeSeconds(earlier(time.Now().Add(a.timeout()), a.deadline))
+	a.until = wholeSeconds(earlier(time.Now().Add(timeout), a.deadline))
 	seen := a.c.LeaseVersion
 	mine := Lease{Run: a.run, From: seen, Until: a.until, Set: a.leaseSet()}.document()
 

@@ -18,7 +18,7 @@ func (a *attempt) refresh(ctx context.Context) (Outcome, error) {
 	if outcome, err := a.read(ctx); outcome != "" {
 		return outcome, err
 	}
-	if outcome, err := a.takeLease(ctx); outcome != "" {
+	if outcome, err := a.takeLease(ctx, a.timeout()); outcome != "" {
 		return outcome, err
 	}
 	// From here on, the end of ctx must not interrupt a write. Everything ends with
@@ -133,7 +133,7 @@ func (a *attempt) decideAgain() (Outcome, error) {
 		a.otherwise, broken = Failed, failure
 	}
 	news := a.c.State.document() != a.listed.document()
-	if a.unsaved || news || !a.c.Pending.empty() || a.c.unknownResult(a.began) {
+	if a.unsaved || news || !a.c.Pending.empty() || a.c.unknownResult(a.began) && a.creds.Version != a.listed.CredentialsVersion {
 		return "", nil
 	}
 	return a.otherwise, broken

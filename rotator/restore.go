@@ -126,7 +126,7 @@ func (a *attempt) restore(ctx context.Context) {
 	}
 	if !s.saved {
 		a.uncertainSaveID = s.versionID
-		a.pendingErr = &Error{Code: CredentialsNotSaved, Cause: s.err, Message: "a pending refresh token could not be saved to the credentials secret (" + s.err.Error() + "); " + writeRemedy(s.err, "the secret")}
+		a.pendingErr = pendingNotSaved(s.err)
 		return
 	}
 	if s.theirs { // the next heartbeat uses the operator's credentials and what is pending
@@ -145,6 +145,10 @@ func (a *attempt) restore(ctx context.Context) {
 	if !a.c.Pending.empty() {
 		a.pendingErr = a.deletePending(ctx)
 	}
+}
+
+func pendingNotSaved(err error) *Error {
+	return &Error{Code: CredentialsNotSaved, Cause: err, Message: "a pending refresh token could not be saved to the credentials secret (" + err.Error() + "); " + writeRemedy(err, "the secret")}
 }
 
 // leaveOutForPending leaves out each set whose changed refresh token might not fit into

@@ -27,12 +27,13 @@ const (
 func longestWait(heartbeat time.Duration) time.Duration { return heartbeat + 2*heartbeat/3 }
 
 // sameTokenWait reports whether a run waits for the published token's expiry, and
-// until when. With two credential sets it does not wait if a heartbeat before can use
-// the other set: that one has no error, and its own last token has expired by then.
+// until when. With two credential sets it does not wait if this heartbeat or a later one
+// before the expiry can use the other set: that one has no error, and its own last token
+// has expired by then.
 func (c Connection) sameTokenWait(now time.Time, event Event, two bool, heartbeat time.Duration) (until time.Time, wait bool) {
 	p := c.State.Published
 	at := p.ExpiresAt.Add(sameTokenMargin)
-	if two && (p.Set == "" || c.State.Of(p.Set.Other()).Error == "" && c.free(p.Set.Other(), at.Add(-heartbeat))) {
+	if two && (p.Set == "" || c.State.Of(p.Set.Other()).Error == "" && c.free(p.Set.Other(), later(now, at.Add(-heartbeat)))) {
 		return at, false
 	}
 	return at, p.Unchanged && event.Heartbeat() && now.Before(at) && at.Sub(now) <= longestWait(heartbeat)

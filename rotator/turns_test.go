@@ -67,6 +67,7 @@ func TestTurns(t *testing.T) {
 
 		{"same token: before its expiry, the other one's turn", 20 * minute, []change{unchanged}, decision{ask: only(Alternate), reason: ReasonTurn}},
 		{"same token: near its expiry, the other one's turn", 40 * time.Second, []change{unchanged}, decision{ask: only(Alternate), reason: ReasonTurn}},
+		{"same token: near its expiry, the other one has just become free", 40 * time.Second, []change{unchanged, alternate(func(s *SetState) { s.TokenExpiresAt = noon.Add(-3 * time.Second) })}, decision{ask: only(Alternate), reason: ReasonTurn}},
 		{"same token: near its expiry, a wait while the other one is not free", 40 * time.Second, []change{unchanged, notFree}, decision{ask: only(Primary), reason: ReasonExpiry, waitUntil: noon.Add(41 * time.Second)}},
 		{"same token: near its expiry, a wait while the other one fails", 40 * time.Second, []change{unchanged, fails(BadResponse, minute)}, decision{ask: only(Primary), reason: ReasonExpiry, waitUntil: noon.Add(41 * time.Second)}},
 

@@ -35,13 +35,27 @@ var acts = map[string]func(*fixture){
 		document := f.document()
 		if document["refresh_token"] != nil {
 			f.logins++
-			value := fmt.Sprintf("login-%d", f.logins)
-			f.h.Reltio.AddRefreshToken(value)
-			setOf(document, user)["refresh_token"] = value
-			f.gave(user, value)
+			f.h.Reltio.AddRefreshToken(f.login())
+			f.give(document)
 		}
 		f.changedCredentials()
 		f.putDocument(document)
+	},
+	"a new refresh token": func(f *fixture) {
+		if document := f.document(); document["refresh_token"] != nil {
+			f.logins++
+			f.h.Reltio.AddRefreshToken(f.login())
+			f.give(document)
+			f.changedCredentials()
+			f.put(document)
+		}
+	},
+	"the last refresh token again": func(f *fixture) {
+		if document := f.document(); f.logins > 0 && document["refresh_token"] != nil {
+			f.give(document)
+			f.changedCredentials()
+			f.put(document)
+		}
 	},
 	"edit another field": func(f *fixture) { f.putDocument(f.document()) },
 	"edit the first document": func(f *fixture) {
@@ -134,6 +148,15 @@ var acts = map[string]func(*fixture){
 }
 
 var actNames = slices.Sorted(maps.Keys(acts))
+
+// login is the refresh token of the last login by an operator.
+func (f *fixture) login() string { return fmt.Sprintf("login-%d", f.logins) }
+
+// give writes the refresh token of the last login into a document.
+func (f *fixture) give(document map[string]any) {
+	setOf(document, user)["refresh_token"] = f.login()
+	f.gave(user, f.login())
+}
 
 // setOf returns the set of a user in a document: the one with that username, or the
 // one whose refresh token is the user's.

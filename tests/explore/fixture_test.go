@@ -133,6 +133,11 @@ func (f *fixture) putDocument(fields map[string]any) {
 		f.alternateAt = time.Now()
 	}
 	fields["note"] = fmt.Sprintf("note %d", f.notes)
+	f.put(fields)
+}
+
+// put writes the credentials as they are.
+func (f *fixture) put(fields map[string]any) {
 	document, _ := json.Marshal(fields)
 	f.h.AWS.PutSecret(harness.SecretName(connection, "credentials"), string(document))
 	f.operatorWrote()

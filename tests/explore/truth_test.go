@@ -14,8 +14,9 @@ import (
 // truth is what the checks know of a schedule, whatever the rotator was told. The
 // fixture's lock guards it.
 type truth struct {
-	runs, notes, logins int
-	config              map[string]any
+	// notes counts the operators' writes that change the note, writes all of them.
+	runs, notes, writes, logins int
+	config                      map[string]any
 	// opened is the document that a console showed as the schedule began.
 	opened map[string]any
 	// savedOld: an operator saved an old document.
@@ -58,13 +59,13 @@ func newTruth() truth {
 type knowledge struct {
 	// seen is what its listing showed.
 	seen rotator.Connection
-	// changesRead and notesRead are the counts when it read the credentials.
-	changesRead, notesRead int
-	leaseHeld              bool
-	requests               int
-	refusedNow             string
-	protected              []published
-	delivering             []string // users whose refresh tokens it received
+	// changesRead and writesRead are the counts when it read the credentials.
+	changesRead, writesRead int
+	leaseHeld               bool
+	requests                int
+	refusedNow              string
+	protected               []published
+	delivering              []string // users whose refresh tokens it received
 }
 
 // published is a token in the token secret, with when it is promised to live.
@@ -74,6 +75,7 @@ type published struct {
 }
 
 func (f *fixture) operatorWrote() {
+	f.writes++
 	clear(f.refused)
 	clear(f.unknown)
 }
@@ -100,8 +102,12 @@ func (f *fixture) opensAgain() {
 	clear(f.given)
 	for _, user := range []string{user, other} {
 		refreshToken, ok := setOf(f.opened, user)["refresh_token"].(string)
-		if !ok || !f.spent[refreshToken] {
-			delete(f.arrived, user)
+		if ok && f.spent[refreshToken] {
+			continue
+		}
+		delete(f.arrived, user)
+		if ok && f.h.Reltio.RefreshTokenAlive(refreshToken) {
+			f.given[user] = refreshToken
 		}
 	}
 }
@@ -134,7 +140,7 @@ func (v *invocation) listed(listing []rotator.Parameter) {
 func (v *invocation) reading() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.changesRead, v.notesRead = v.changes, v.notes
+	v.changesRead, v.writesRead = v.changes, v.writes
 }
 
 // putting checks that only the holder of the lease writes the state.
@@ -153,7 +159,7 @@ func (v *invocation) put(kind rotator.Kind, value string, version int64, err err
 	case err != nil:
 	case kind == rotator.KindLease && version == v.seen.LeaseVersion+1:
 		v.leaseHeld = true
-	case kind == rotator.KindState && v.refusedNow != "" && v.notesRead == v.notes:
+	case kind == rotator.KindState && v.refusedNow != "" && v.writesRead == v.writes:
 		v.refused[v.refusedNow], v.refusedNow = true, ""
 	}
 }
@@ -202,7 +208,7 @@ func (v *invocation) asking(request rotator.TokenRequest) {
 	if len(recent) >= 2 && !v.leaseDeleted {
 		v.violate(4, "a login of which nothing is known is sent a third time within an hour", name)
 	}
-	if v.notesRead == v.notes { // else it is one of older credentials
+	if v.writesRead == v.writes { // else it is one of older credentials
 		v.unknown[name] = append(recent, time.Now())
 	}
 }

@@ -1,0 +1,123 @@
+package explore_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Schedules with ordinary events, after which an operator's intention was overridden or
+// a token or a warning was wrong.
+
+// A run died after it had replaced a new refresh token, and the operator writes it
+// again, as the log asks.
+func TestARefreshTokenIsWrittenAgain(t *testing.T) {
+	for _, on := range []string{"Parameters.Put(lease)", "Endpoint.RequestToken(refresh_token)", "Saver.Save"} {
+		holds(t, schedule{
+			provider: "rotates", credentials: "refresh token", two: false, turns: 1,
+			beats: []beat{
+				{untilDue, ""},
+				{60 * time.Second, ""},
+			},
+			acts: []act{
+				{place{0, on, 1}, "a new refresh token"},
+				{place{1, "", 1}, "the last refresh token again"},
+			},
+			faults: []injection{
+				{place{0, "Saver.Save", 1}, "killed after", once},
+			},
+		})
+	}
+}
+
+// An operator returns to a refresh token that the operator had replaced, not the
+// rotator, although a run has died in the meantime.
+func TestAnOperatorReturnsToAnEarlierRefreshToken(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 1,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+			{120 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "new credentials"},
+			{place{2, "", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{1, "Saver.Save", 1}, "killed after", once},
+		},
+	})
+}
+
+// A forced refresh with a resting set that is rejected dies: the published token is
+// not touched.
+func TestADeadLeaseOfARejectedSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, schedule{
+			provider: "keeps", credentials: "refresh token", two: true, turns: 0,
+			faults: []injection{
+				{place{1, "Endpoint.RequestToken(refresh_token)", 1}, "invalid_grant 400", once},
+				{place{2, "Endpoint.RequestToken(refresh_token)", 1}, "killed before", once},
+			},
+		})
+		defer f.running.Wait()
+		f.beat(0, "")
+		published, _ := f.h.Token(connection)
+		for number, event := range []string{"force alternate", "force alternate", "", "", ""} {
+			f.sleep(heartbeat)
+			f.beat(number+1, event)
+		}
+		if !f.h.Reltio.Alive(published.AccessToken) {
+			t.Error("the published token was ended before its valid_until")
+		}
+	})
+}
+
+// An operator edits the credentials twice. A run that dies much later has saved nothing
+// over that.
+func TestNoWarningOfARunThatSavedNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, schedule{
+			provider: "rotates", credentials: "refresh token", two: false, turns: 1,
+			beats: []beat{
+				{60 * time.Second, ""},
+				{untilDue, ""},
+			},
+			acts: []act{
+				{place{0, "", 1}, "edit another field"},
+				{place{0, "", 1}, "edit another field"},
+			},
+			faults: []injection{
+				{place{1, "Parameters.Put(lease)", 1}, "killed after", once},
+			},
+		})
+		f.live()
+		if f.askedToWriteAgain() {
+			t.Error("an operator is asked to write credentials again that nobody has replaced")
+		}
+	})
+}
+
+// A run that could not read the credentials holds no lease for long.
+func TestForcedAfterUnreadableCredentials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, schedule{
+			provider: "rotates", credentials: "refresh token", two: false, turns: 1,
+			faults: []injection{
+				{place{0, "Saver.Save", 1}, "killed before", once},
+				{place{1, "Credentials.Read", 1}, "refused", once},
+			},
+		})
+		defer f.running.Wait()
+		f.beat(0, "")
+		f.sleep(heartbeat)
+		f.beat(1, "")
+		f.sleep(25 * time.Second)
+		f.beat(2, "force")
+		if got := f.last0().Outcome; got == "busy" {
+			t.Error("a forced refresh finds a lease that no run holds")
+		}
+	})
+}

@@ -132,7 +132,7 @@ func (f *fixture) putDocument(fields map[string]any) {
 	if fields["alternate"] != nil && f.document()["alternate"] == nil {
 		f.alternateAt = time.Now()
 	}
-	fields["note"] = fmt.Sprintf("note %d", f.notes)
+	fields["note"], f.notedAt = fmt.Sprintf("note %d", f.notes), len(f.h.Output())
 	f.put(fields)
 }
 

@@ -94,7 +94,7 @@ func TestNoWarningOfARunThatSavedNothing(t *testing.T) {
 			},
 		})
 		f.live()
-		if f.askedToWriteAgain() {
+		if f.askedToWriteAgain(0) {
 			t.Error("an operator is asked to write credentials again that nobody has replaced")
 		}
 	})

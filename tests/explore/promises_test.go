@@ -169,7 +169,7 @@ func (f *fixture) checkQuiet() (hold time.Time) {
 func (f *fixture) checkOperator() {
 	text, _ := f.h.AWS.Secret(harness.SecretName(connection, "credentials"))
 	note := fmt.Sprintf("note %d", f.notes)
-	if parse(text)["note"] != note && !f.leaseDeleted && !f.askedToWriteAgain() {
+	if parse(text)["note"] != note && !f.leaseDeleted && !f.askedToWriteAgain(f.notedAt) {
 		f.violate(5, "a field that an operator wrote is lost", fmt.Sprintf("%v, want %s", parse(text)["note"], note))
 	}
 	for user, refreshToken := range f.given {
@@ -177,16 +177,16 @@ func (f *fixture) checkOperator() {
 		used := slices.ContainsFunc(f.h.Reltio.Requests(), func(r fakereltio.Request) bool { return r.RefreshToken == fingerprint })
 		// No heartbeat reads the credentials where nothing is due. If the lease was
 		// deleted, that a run died is found at the next refresh.
-		if !used && !f.kept(refreshToken, f.leaseDeleted) && !f.askedToWriteAgain() {
+		if !used && !f.kept(refreshToken, f.leaseDeleted) && !f.askedToWriteAgain(f.gaveAt) {
 			f.violate(5, "a refresh token that an operator gave is lost", user)
 		}
 	}
 }
 
-// askedToWriteAgain reports whether the log asks the operator to check the
-// credentials.
-func (f *fixture) askedToWriteAgain() bool {
-	output := f.h.Output()
+// askedToWriteAgain reports whether the log asks the operator to check what was written
+// when the output was so long.
+func (f *fixture) askedToWriteAgain(since int) bool {
+	output := f.h.Output()[since:]
 	return strings.Contains(output, "write them again") || strings.Contains(output, "your last change is there")
 }
 

@@ -38,6 +38,9 @@ type truth struct {
 	// arrived are the last refresh tokens that answers brought, by user; given
 	// those that operators gave.
 	arrived, given map[string]string
+	// notedAt and gaveAt are the lengths of the output when an operator last changed the
+	// note and gave a refresh token.
+	notedAt, gaveAt int
 	// lostAllowed: a refresh token could not be kept. spent: the rotator replaced it.
 	lostAllowed, spent map[string]bool
 	// refused are the users whose password was refused, and the state says so;
@@ -90,7 +93,7 @@ func (f *fixture) changedCredentials() {
 func (f *fixture) gave(user, refreshToken string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.given[user] = refreshToken
+	f.given[user], f.gaveAt = refreshToken, len(f.h.Output())
 	clear(f.arrived) // the sets may have been exchanged before
 }
 
@@ -107,7 +110,7 @@ func (f *fixture) opensAgain() {
 		}
 		delete(f.arrived, user)
 		if ok && f.h.Reltio.RefreshTokenAlive(refreshToken) {
-			f.given[user] = refreshToken
+			f.given[user], f.gaveAt = refreshToken, len(f.h.Output())
 		}
 	}
 }

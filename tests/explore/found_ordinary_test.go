@@ -37,16 +37,15 @@ func TestAnOperatorReturnsToAnEarlierRefreshToken(t *testing.T) {
 		provider: "rotates", credentials: "refresh token", two: false, turns: 1,
 		beats: []beat{
 			{60 * time.Second, ""},
-			{untilDue, ""},
 			{120 * time.Second, ""},
 			{60 * time.Second, ""},
 		},
 		acts: []act{
-			{place{0, "", 1}, "new credentials"},
-			{place{2, "", 1}, "edit the first document"},
+			{place{0, "Lister.List", 1}, "new credentials"},
+			{place{1, "", 1}, "edit the first document"},
 		},
 		faults: []injection{
-			{place{1, "Saver.Save", 1}, "killed after", once},
+			{place{0, "Saver.Save", 1}, "killed after", once},
 		},
 	})
 }
@@ -95,7 +94,7 @@ func TestNoWarningOfARunThatSavedNothing(t *testing.T) {
 		})
 		f.live()
 		if f.askedToWriteAgain(0) {
-			t.Error("an operator is asked to write credentials again that nobody has replaced")
+			t.Error("an operator is asked to write credentials again that no run has replaced")
 		}
 	})
 }

@@ -23,17 +23,17 @@ const clockMargin = 2 * time.Second
 func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	own, last := a.creds.Version, a.listed.CredentialsVersion
 	died := a.c.leaseExpired(a.began)
-	if own == last || !died && a.late == nil && !strings.HasPrefix(own, ownVersion) {
+	if own == last || !died && a.c.Pending.empty() && !strings.HasPrefix(own, ownVersion) {
 		return false
 	}
 	labels, err := a.inheritedLabels(ctx)
 	if !strings.HasPrefix(own, ownVersion) {
-		// An operator wrote after that run read the credentials. If that was during the run
-		// or later, it cannot be found out whether the run saved something before, and which
-		// version that save replaced.
+		// An operator wrote after that run read the credentials. If that was after a save, or
+		// if the run may have saved something before it died, it cannot be found out which
+		// version the save replaced.
 		began := a.c.Lease.Until.Add(-twoSetsTimeout - clockMargin)
-		saved := strings.HasPrefix(labels.Previous, ownVersion) || !died || a.creds.CreatedAt.After(began)
-		if err != nil || labels.Previous != last && saved {
+		saved := strings.HasPrefix(labels.Previous, ownVersion) || a.late != nil || died && a.creds.CreatedAt.After(began)
+		if err != nil && (died || a.late != nil) || err == nil && labels.Previous != last && saved {
 			a.warnOfReplaced(ctx, "")
 		}
 		return false

@@ -218,3 +218,22 @@ func TestPendingDeletedAfterTheNextIsPending(t *testing.T) {
 		},
 	})
 }
+
+// A save takes effect late over an edit, and new credentials are written over it: the
+// operator is told that the edit may be lost.
+func TestSaveThatComesLateBetweenTwoWrites(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(state)", 1}, "a new refresh token"},
+			{place{0, "Saver.Save", 1}, "add a login"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+			{place{0, "Pending.PutPending", 1}, "slow", once},
+		},
+	})
+}

@@ -103,16 +103,27 @@ func (f *fixture) opensAgain() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	clear(f.given)
-	for _, user := range []string{user, other} {
-		refreshToken, ok := setOf(f.opened, user)["refresh_token"].(string)
-		if ok && f.spent[refreshToken] {
+	for _, name := range []string{user, other} {
+		refreshToken := f.refreshTokenOf(name, f.opened)
+		if f.spent[refreshToken] {
 			continue
 		}
-		delete(f.arrived, user)
-		if ok && f.h.Reltio.RefreshTokenAlive(refreshToken) {
-			f.given[user], f.gaveAt = refreshToken, len(f.h.Output())
+		delete(f.arrived, name)
+		if f.h.Reltio.RefreshTokenAlive(refreshToken) {
+			f.given[name], f.gaveAt = refreshToken, len(f.h.Output())
 		}
 	}
+}
+
+// refreshTokenOf returns the refresh token of a user in a document, or "".
+func (f *fixture) refreshTokenOf(name string, document map[string]any) string {
+	alternate, _ := document["alternate"].(map[string]any)
+	for _, set := range []map[string]any{document, alternate} {
+		if refreshToken, _ := set["refresh_token"].(string); slices.Contains(f.h.Reltio.RefreshTokens(name), refreshToken) {
+			return refreshToken
+		}
+	}
+	return ""
 }
 
 // forget drops what is known of a set that an operator takes away.

@@ -21,8 +21,9 @@ const (
 	// twoSetsTimeout, which has time for a second request.
 	attemptTimeout = beforeReserve + requestReserve + storeReserve
 	twoSetsTimeout = attemptTimeout + requestReserve
-	// recordTimeout is how long an attempt may take that writes a record only.
-	recordTimeout = 20 * time.Second
+	// inheritTimeout is how long an attempt may take that leaves the lease open, because
+	// it cannot find out what a run that died has saved.
+	inheritTimeout = 20 * time.Second
 	// recordReserve is the part of storeReserve that only the record may use.
 	recordReserve = 4 * time.Second
 	// callTimeout limits one call of a store. Two tries of the SDK fit.

@@ -70,8 +70,8 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	switch {
 	case s.merges == maxMerges:
 		a.Log.WarnContext(ctx, "the credentials secret was changed several times while a refresh token was saved; check that your last change is there", "connection", a.c.Name)
-	case after:
-		a.Log.WarnContext(ctx, "an operator wrote new credentials right after a refresh token was saved; they are current and are used from now on; if others were written just before them, write them again", "connection", a.c.Name)
+	case after, s.overwritten != "":
+		a.Log.WarnContext(ctx, "an operator wrote new credentials while a refresh token was saved; they are current and are used from now on; if others were written just before them, write them again", "connection", a.c.Name)
 	default:
 		a.Log.WarnContext(ctx, "an operator wrote new credentials while a refresh was under way; they are current and are used from now on", "connection", a.c.Name)
 	}

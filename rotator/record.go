@@ -86,13 +86,17 @@ func (a *attempt) recordUnreadable(ctx context.Context, failure *Error) (Outcome
 		return Failed, failure
 	}
 	a.d.ask = nil // no token request
-	if outcome, err := a.takeLease(ctx, recordTimeout); outcome != "" {
+	timeout, died := attemptTimeout, a.c.leaseExpired(a.began)
+	if died {
+		timeout = inheritTimeout
+	}
+	if outcome, err := a.takeLease(ctx, timeout); outcome != "" {
 		return Failed, errors.Join(failure, err)
 	}
 	ctx, done := context.WithDeadline(context.WithoutCancel(ctx), a.until)
 	defer done()
 	a.inheritLease(time.Now())
-	if a.c.leaseExpired(a.began) {
+	if died {
 		a.leaseVersion = a.listed.LeaseVersion // what that run saved is found out when the credentials can be read
 	}
 	return a.finish(ctx, Failed, failure)

@@ -120,3 +120,39 @@ func TestForcedAfterUnreadableCredentials(t *testing.T) {
 		}
 	})
 }
+
+// While an edit that a save replaced is merged, an operator writes a new refresh token
+// into what was saved: the edit may be lost.
+func TestANewRefreshTokenWhileAnEditIsMerged(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "add an alternate set"},
+			{place{0, "Tokens.Publish", 1}, "a new refresh token"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "slow", thisRun},
+		},
+	})
+}
+
+// The credentials could not be read at once, and the state is lost: an older version is
+// not taken for one that a run has replaced.
+func TestUnreadableCredentialsThenALostState(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "overtake, forced"},
+			{place{0, "", 1}, "delete the state"},
+		},
+		faults: []injection{
+			{place{0, "Credentials.Read", 1}, "timeout", once},
+		},
+	})
+}

@@ -14,60 +14,78 @@ const clockMargin = 2 * time.Second
 
 // verifyInherited verifies which version an earlier run's save replaced, if that
 // run died right after the save or the save took effect late. The state does not
-// name such a save, and does not record whether a run that died had read the
-// replaced version. It had not read it if that version is younger than the run's
-// lease, or if its other fields differ from those that the run saved. Then an
-// operator wrote at the same moment: the attempt completes the save as any other
-// save at such a moment, and ends. The next heartbeat uses the credentials that are
-// current then.
+// name such a save. If it replaced a version of an operator's that its run had not
+// read, the attempt completes the save, and ends. The next heartbeat uses the
+// credentials that are current then.
 func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	own, last := a.creds.Version, a.listed.CredentialsVersion
-	died := a.c.leaseExpired(a.began)
-	if own == last || !died && a.c.Pending.empty() && !strings.HasPrefix(own, ownVersion) {
+	died, byOperator := a.c.leaseExpired(a.began), !strings.HasPrefix(own, ownVersion)
+	if own == last || byOperator && !died && a.c.Pending.empty() {
 		return false
 	}
 	labels, err := a.inheritedLabels(ctx)
-	if !strings.HasPrefix(own, ownVersion) {
-		// An operator wrote after that run read the credentials. If that was after a save, or
-		// if the run may have saved something before it died, it cannot be found out which
-		// version the save replaced.
-		began := a.c.Lease.Until.Add(-twoSetsTimeout - clockMargin)
-		saved := strings.HasPrefix(labels.Previous, ownVersion) || a.late != nil || died && a.creds.CreatedAt.After(began)
-		if err != nil && (died || a.late != nil) || err == nil && labels.Previous != last && saved {
-			a.warnOfReplaced(ctx, "")
-		}
+	if byOperator {
+		a.warnOfEarlierSave(ctx, labels, err)
 		return false
 	}
-	if a.late != nil || died && err == nil && labels.Current == own && labels.Previous == last {
-		a.noteInherited()
-	}
-	if (err != nil || labels.Current != own) && (died || a.late != nil) {
+	known := err == nil && labels.Current == own
+	if !known && (died || a.late != nil) {
 		a.warnOfReplaced(ctx, "")
 	}
-	if err != nil || labels.Current != own || labels.Previous == last || labels.Previous == "" || strings.HasPrefix(labels.Previous, ownVersion) {
+	if a.late != nil || died && known && labels.Previous == last {
+		a.noteInherited()
+	}
+	if !known || labels.Previous == last || labels.Previous == "" || strings.HasPrefix(labels.Previous, ownVersion) {
 		if last != "" { // the rotator's own write is not new credentials: a refused login stays refused
 			a.next = a.next.renamed(last, own)
 		}
 		return false
 	}
-	if a.unsaved && a.late == nil {
+	if a.unsaved && a.late == nil || !a.concurrent(ctx, labels.Previous) {
 		return false
 	}
-	replaced, err := a.Credentials.ReadVersion(ctx, a.c.Name, labels.Previous)
+	a.completeInherited(ctx, labels.Previous)
+	a.otherwise = Deferred
+	return true
+}
+
+// warnOfEarlierSave warns if an operator may have written twice, before and after a
+// save of a run that died or a save that took effect late. It can no longer be found out
+// which version such a save replaced.
+func (a *attempt) warnOfEarlierSave(ctx context.Context, labels VersionLabels, err error) {
+	died := a.c.leaseExpired(a.began)
+	began := a.c.Lease.Until.Add(-twoSetsTimeout - clockMargin)
+	saved := strings.HasPrefix(labels.Previous, ownVersion) || a.late != nil || died && a.creds.CreatedAt.After(began)
+	if err != nil && (died || a.late != nil) || err == nil && labels.Previous != a.listed.CredentialsVersion && saved {
+		a.warnOfReplaced(ctx, "")
+	}
+}
+
+// concurrent reports whether an operator wrote a version while the run was at work
+// whose save replaced it. A run that died had not read the version if it is younger than
+// the run's lease, or if its other fields differ from those that the run saved. If this
+// cannot be found out, the operator is warned.
+func (a *attempt) concurrent(ctx context.Context, versionID string) bool {
+	died := a.c.leaseExpired(a.began)
+	replaced, err := a.Credentials.ReadVersion(ctx, a.c.Name, versionID)
 	var theirs Credentials
 	if err == nil {
 		theirs, err = ParseCredentials(replaced)
 	}
 	leased := a.c.Lease.Until.Add(-attemptTimeout)
 	younger := died && replaced.CreatedAt.After(leased.Add(clockMargin))
-	if concurrent := err == nil && (a.late != nil || younger || !theirs.sameButRefreshTokens(a.creds)); !concurrent {
-		if !died && a.late == nil && err == nil {
-			return false // the state was lost
-		}
-		a.warnOfReplaced(ctx, labels.Previous)
-		return false
+	if err == nil && (a.late != nil || younger || !theirs.sameButRefreshTokens(a.creds)) {
+		return true
 	}
-	s := &saving{creds: a.creds, read: last, versionID: own, saved: true}
+	if lost := err == nil && !died; !lost { // the state was lost, and no run died
+		a.warnOfReplaced(ctx, versionID)
+	}
+	return false
+}
+
+// completeInherited completes a save that replaced an operator's version.
+func (a *attempt) completeInherited(ctx context.Context, theirs string) {
+	s := &saving{creds: a.creds, read: a.listed.CredentialsVersion, versionID: a.creds.Version, saved: true}
 	for _, set := range a.creds.Sets() {
 		if part := a.next.Of(set.Name); set.RefreshToken.Fingerprint() != part.RefreshTokenFingerprint {
 			s.set, s.spent, s.refreshToken = set.Name, part.RefreshTokenFingerprint, set.RefreshToken
@@ -84,10 +102,8 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	case a.late != nil:
 		a.pendingErr = pendingNotSaved(s.err)
 	default:
-		a.warnOfReplaced(ctx, labels.Previous)
+		a.warnOfReplaced(ctx, theirs)
 	}
-	a.otherwise = Deferred
-	return true
 }
 
 // noteInherited notes which refresh tokens the inherited save replaced: those that the

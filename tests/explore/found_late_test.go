@@ -164,7 +164,7 @@ func TestPendingThatComesLateAfterNewCredentials(t *testing.T) {
 	})
 }
 
-// The same where the edit comes while a run verifies a save that came late.
+// An operator adds a set while a run verifies a save that came late.
 func TestEditWhileALateSaveIsVerified(t *testing.T) {
 	holds(t, schedule{
 		provider: "rotates", credentials: "refresh token", two: false, turns: 0,

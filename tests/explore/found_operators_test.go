@@ -40,26 +40,6 @@ func TestOldDocumentSavedDuringTheOtherSetsRefresh(t *testing.T) {
 	})
 }
 
-// What a run that died had replaced is found out although a run between recorded
-// that the credentials could not be read.
-func TestSaveOfARunThatDiedThenUnreadableCredentials(t *testing.T) {
-	holds(t, schedule{
-		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
-		beats: []beat{
-			{untilDue, ""},
-			{60 * time.Second, ""},
-			{60 * time.Second, ""},
-		},
-		acts: []act{
-			{place{0, "Parameters.Put(lease)", 1}, "edit the first document"},
-		},
-		faults: []injection{
-			{place{0, "Saver.Save", 1}, "killed after", once},
-			{place{2, "Credentials.Read", 1}, "refused", once},
-		},
-	})
-}
-
 // The version that holds the newer refresh token stays named until that one is in
 // the secret again.
 func TestOldDocumentThatCannotBePutRight(t *testing.T) {
@@ -78,7 +58,8 @@ func TestOldDocumentThatCannotBePutRight(t *testing.T) {
 	})
 }
 
-// The same where the credentials could not be read and no record could be written.
+// An older document is put right where a run could not read the credentials and
+// another one left no record.
 func TestRunsThatLeaveNoRecordThenUnreadableCredentials(t *testing.T) {
 	holds(t, schedule{
 		provider: "rotates and revokes", credentials: "refresh token and login", two: false, turns: 0,
@@ -94,44 +75,6 @@ func TestRunsThatLeaveNoRecordThenUnreadableCredentials(t *testing.T) {
 		faults: []injection{
 			{place{1, "Parameters.Put(state)", 1}, "timeout", fourMinutes},
 			{place{3, "Credentials.Read", 1}, "timeout", once},
-		},
-	})
-}
-
-// An operator who may have to write credentials again is told so where the version
-// that a dead run replaced cannot be read.
-func TestReplacedVersionThatCannotBeRead(t *testing.T) {
-	holds(t, schedule{
-		provider: "keeps", credentials: "login", two: true, turns: 0,
-		beats: []beat{
-			{60 * time.Second, ""},
-			{60 * time.Second, ""},
-			{60 * time.Second, ""},
-		},
-		acts: []act{
-			{place{0, "Parameters.Put(lease)", 1}, "add a login"},
-		},
-		faults: []injection{
-			{place{0, "Saver.RestorePrevious", 1}, "killed before", once},
-			{place{2, "Credentials.ReadVersion", 2}, "refused", fourMinutes},
-			{place{2, "Credentials.Read", 1}, "timeout", once},
-		},
-	})
-}
-
-// An operator is told where it cannot be verified what a dead run replaced.
-func TestSavesThatCannotBeVerified(t *testing.T) {
-	holds(t, schedule{
-		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
-		beats: []beat{
-			{60 * time.Second, ""},
-		},
-		acts: []act{
-			{place{0, "Parameters.Put(lease)", 1}, "exchange the sets"},
-		},
-		faults: []injection{
-			{place{0, "Saver.Labels", 1}, "timeout", fourMinutes},
-			{place{0, "Tokens.Publish", 1}, "killed before", fourMinutes},
 		},
 	})
 }
@@ -164,26 +107,6 @@ func TestOperatorWritesOnBothSidesOfASave(t *testing.T) {
 		acts: []act{
 			{place{0, "Saver.Labels", 1}, "edit another field"},
 			{place{0, "Parameters.Put(lease)", 1}, "new credentials"},
-		},
-	})
-}
-
-// A run that died had replaced new credentials, and its lease was deleted: nothing is
-// due, so the next refresh finds that out.
-func TestLeaseOfARunThatDiedIsDeleted(t *testing.T) {
-	holds(t, schedule{
-		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
-		beats: []beat{
-			{untilDue, ""},
-			{60 * time.Second, ""},
-			{60 * time.Second, "report"},
-		},
-		acts: []act{
-			{place{2, "Saver.Save", 1}, "new credentials"},
-			{place{2, "Saver.Save", 1}, "delete the lease"},
-		},
-		faults: []injection{
-			{place{2, "Saver.Save", 1}, "killed after", once},
 		},
 	})
 }
@@ -222,24 +145,6 @@ func TestOldDocumentWithARefreshTokenThatWasNotUsed(t *testing.T) {
 	})
 }
 
-// A run that died had replaced new credentials, and an operator edited what it saved:
-// the operator is told that the new credentials may be lost.
-func TestEditOfWhatARunThatDiedSaved(t *testing.T) {
-	holds(t, schedule{
-		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
-		beats: []beat{
-			{60 * time.Second, ""},
-		},
-		acts: []act{
-			{place{0, "Endpoint.RequestToken(refresh_token)", 1}, "new credentials"},
-			{place{0, "", 1}, "edit another field"},
-		},
-		faults: []injection{
-			{place{0, "Saver.RestorePrevious", 1}, "killed before", once},
-		},
-	})
-}
-
 // A refresh token could not be put back into an older document before the request,
 // and its successor is saved after it: no error stays.
 func TestOldDocumentThatIsPutRightByTheNextSave(t *testing.T) {
@@ -259,7 +164,8 @@ func TestOldDocumentThatIsPutRightByTheNextSave(t *testing.T) {
 	})
 }
 
-// The same where the pending refresh token is in the secret already.
+// The sets are exchanged, and the pending refresh token is in the secret already: no
+// error stays.
 func TestExchangedSetsAndAPendingRefreshTokenThatIsSaved(t *testing.T) {
 	holds(t, schedule{
 		provider: "rotates", credentials: "refresh token and login", two: true, turns: 0,
@@ -328,26 +234,6 @@ func TestOperatorsOnBothSidesOfARestore(t *testing.T) {
 	})
 }
 
-// A refresh token that a run replaced before it died is known to have been replaced.
-func TestOldDocumentAfterARunThatDied(t *testing.T) {
-	for _, on := range []string{"Saver.Save", "Saver.Labels", "Parameters.Put(state)"} {
-		holds(t, schedule{
-			provider: "rotates", credentials: "refresh token", two: false, turns: 1,
-			beats: []beat{
-				{untilDue, ""},
-				{120 * time.Second, ""},
-				{untilDue, ""},
-			},
-			acts: []act{
-				{place{2, "", 1}, "edit the first document"},
-			},
-			faults: []injection{
-				{place{0, on, 1}, "killed after", once},
-			},
-		})
-	}
-}
-
 // An operator's document that a save replaced is current again where the refresh token
 // of a login cannot be brought into it.
 func TestOperatorsDocumentWhoseMergeAfterALoginFails(t *testing.T) {
@@ -362,64 +248,6 @@ func TestOperatorsDocumentWhoseMergeAfterALoginFails(t *testing.T) {
 		},
 		faults: []injection{
 			{place{0, "Saver.Save", 2}, "refused", fourMinutes},
-		},
-	})
-}
-
-// A run that died had replaced new credentials, and an operator wrote twice after it:
-// the operator is told that the new credentials may be lost.
-func TestTwoEditsOfWhatARunThatDiedSaved(t *testing.T) {
-	holds(t, schedule{
-		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
-		beats: []beat{
-			{60 * time.Second, ""},
-		},
-		acts: []act{
-			{place{0, "Saver.Save", 1}, "new credentials"},
-			{place{0, "", 1}, "add a login"},
-			{place{0, "", 1}, "edit another field"},
-		},
-		faults: []injection{
-			{place{0, "Saver.RestorePrevious", 1}, "killed before", once},
-		},
-	})
-}
-
-// What a run that died had replaced is current again although a login of unknown
-// outcome forbids token requests for an hour.
-func TestSaveOfARunThatDiedThenAHold(t *testing.T) {
-	holds(t, schedule{
-		provider: "keeps", credentials: "login", two: false, turns: 0,
-		beats: []beat{
-			{untilDue, ""},
-			{untilDue, ""},
-		},
-		acts: []act{
-			{place{1, "Parameters.Put(lease)", 1}, "new credentials"},
-		},
-		faults: []injection{
-			{place{0, "Saver.Save", 1}, "killed before", once},
-			{place{1, "Saver.RestorePrevious", 1}, "killed before", once},
-		},
-	})
-}
-
-// A run that died had replaced new credentials, the next one could not read them, and
-// then an operator edited what was saved: the new credentials may be lost.
-func TestUnreadableCredentialsThenAnEditOfWhatARunThatDiedSaved(t *testing.T) {
-	holds(t, schedule{
-		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
-		beats: []beat{
-			{60 * time.Second, ""},
-			{untilDue, ""},
-		},
-		acts: []act{
-			{place{0, "Saver.Save", 1}, "new credentials"},
-			{place{1, "", 1}, "add an alternate set"},
-		},
-		faults: []injection{
-			{place{0, "Saver.RestorePrevious", 1}, "killed before", once},
-			{place{1, "Credentials.Read", 1}, "refused", once},
 		},
 	})
 }

@@ -1,0 +1,182 @@
+package explore_test
+
+import (
+	"testing"
+	"time"
+)
+
+// Schedules that failed once, in which a run died and an operator writes.
+
+// What a run that died had replaced is found out although a run between recorded
+// that the credentials could not be read.
+func TestSaveOfARunThatDiedThenUnreadableCredentials(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "killed after", once},
+			{place{2, "Credentials.Read", 1}, "refused", once},
+		},
+	})
+}
+
+// An operator who may have to write credentials again is told so where the version
+// that a dead run replaced cannot be read.
+func TestReplacedVersionThatCannotBeRead(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "login", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "add a login"},
+		},
+		faults: []injection{
+			{place{0, "Saver.RestorePrevious", 1}, "killed before", once},
+			{place{2, "Credentials.ReadVersion", 2}, "refused", fourMinutes},
+			{place{2, "Credentials.Read", 1}, "timeout", once},
+		},
+	})
+}
+
+// An operator is told where it cannot be verified what a dead run replaced.
+func TestSavesThatCannotBeVerified(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "exchange the sets"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Labels", 1}, "timeout", fourMinutes},
+			{place{0, "Tokens.Publish", 1}, "killed before", fourMinutes},
+		},
+	})
+}
+
+// A run that died had replaced new credentials, and its lease was deleted: nothing is
+// due, so the next refresh finds that out.
+func TestLeaseOfARunThatDiedIsDeleted(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{60 * time.Second, ""},
+			{60 * time.Second, "report"},
+		},
+		acts: []act{
+			{place{2, "Saver.Save", 1}, "new credentials"},
+			{place{2, "Saver.Save", 1}, "delete the lease"},
+		},
+		faults: []injection{
+			{place{2, "Saver.Save", 1}, "killed after", once},
+		},
+	})
+}
+
+// A run that died had replaced new credentials, and an operator edited what it saved:
+// the operator is told that the new credentials may be lost.
+func TestEditOfWhatARunThatDiedSaved(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Endpoint.RequestToken(refresh_token)", 1}, "new credentials"},
+			{place{0, "", 1}, "edit another field"},
+		},
+		faults: []injection{
+			{place{0, "Saver.RestorePrevious", 1}, "killed before", once},
+		},
+	})
+}
+
+// A refresh token that a run replaced before it died is known to have been replaced.
+func TestOldDocumentAfterARunThatDied(t *testing.T) {
+	for _, on := range []string{"Saver.Save", "Saver.Labels", "Parameters.Put(state)"} {
+		holds(t, schedule{
+			provider: "rotates", credentials: "refresh token", two: false, turns: 1,
+			beats: []beat{
+				{untilDue, ""},
+				{120 * time.Second, ""},
+				{untilDue, ""},
+			},
+			acts: []act{
+				{place{2, "", 1}, "edit the first document"},
+			},
+			faults: []injection{
+				{place{0, on, 1}, "killed after", once},
+			},
+		})
+	}
+}
+
+// A run that died had replaced new credentials, and an operator wrote twice after it:
+// the operator is told that the new credentials may be lost.
+func TestTwoEditsOfWhatARunThatDiedSaved(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Save", 1}, "new credentials"},
+			{place{0, "", 1}, "add a login"},
+			{place{0, "", 1}, "edit another field"},
+		},
+		faults: []injection{
+			{place{0, "Saver.RestorePrevious", 1}, "killed before", once},
+		},
+	})
+}
+
+// What a run that died had replaced is current again although a login of unknown
+// outcome forbids token requests for an hour.
+func TestSaveOfARunThatDiedThenAHold(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "login", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{1, "Parameters.Put(lease)", 1}, "new credentials"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "killed before", once},
+			{place{1, "Saver.RestorePrevious", 1}, "killed before", once},
+		},
+	})
+}
+
+// A run that died had replaced new credentials, the next one could not read them, and
+// then an operator edited what was saved: the new credentials may be lost.
+func TestUnreadableCredentialsThenAnEditOfWhatARunThatDiedSaved(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Save", 1}, "new credentials"},
+			{place{1, "", 1}, "add an alternate set"},
+		},
+		faults: []injection{
+			{place{0, "Saver.RestorePrevious", 1}, "killed before", once},
+			{place{1, "Credentials.Read", 1}, "refused", once},
+		},
+	})
+}

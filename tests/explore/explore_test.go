@@ -104,6 +104,7 @@ func (y *tally) note(t *testing.T, seed uint64, s schedule, got outcome) {
 	f.seeds = append(f.seeds, seed)
 	y.mu.Unlock()
 	if !known {
+		fmt.Printf("seed %d: %v\n", seed, v)
 		shrunk := shrink(t, s, v)
 		y.mu.Lock()
 		f.first = shrunk

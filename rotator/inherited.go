@@ -95,6 +95,7 @@ func (a *attempt) completeInherited(ctx context.Context, theirs string) {
 		s.set, s.spent, s.refreshToken = late.Set, late.Replaces, late.RefreshToken
 	}
 	a.saveOnce(ctx, s)
+	a.unsaved = !s.saved // then a later heartbeat completes it
 	switch {
 	case s.saved:
 		a.noteSaved(ctx, s)

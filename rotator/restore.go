@@ -24,13 +24,16 @@ func (a *attempt) resolve(ctx context.Context) error {
 	}
 	for _, set := range a.creds.Sets() {
 		a.stored[set.Name] = set.RefreshToken
-		if newer, ok := use[set.Name]; ok {
-			set.RefreshToken = newer
-		}
 		pending, ok := a.c.Pending.For(set, maybeLate)
+		if newer, older := use[set.Name]; older {
+			set.RefreshToken = newer
+			if !ok {
+				pending, ok = a.c.Pending.For(set, maybeLate)
+			}
+		}
 		if ok && !a.hasReplaced(pending.RefreshToken) && !a.creds.holds(pending.RefreshToken) {
 			use[set.Name], saved[pending.Set] = pending.RefreshToken, true
-			if pending.Replaces != set.RefreshToken.Fingerprint() {
+			if pending.Replaces != a.stored[set.Name].Fingerprint() && pending.Replaces != set.RefreshToken.Fingerprint() {
 				a.late = &pending
 			}
 		}

@@ -74,6 +74,8 @@ func (c Connection) turn(now time.Time, heartbeat time.Duration) ([]SetName, Rea
 		return []SetName{resting, p.Set}, ReasonTurn
 	case !now.Before(p.ValidUntil):
 		return []SetName{p.Set}, ReasonWindow
+	case !c.Config.RefreshEndsToken && !now.Before(c.turnAt(heartbeat)):
+		return []SetName{resting, p.Set}, ReasonTurn // neither request ends a token
 	case free && !now.Before(c.turnAt(heartbeat)):
 		return []SetName{resting}, ReasonTurn
 	}

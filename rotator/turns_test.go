@@ -43,7 +43,7 @@ func TestTurns(t *testing.T) {
 		{"half of the life, and not yet the spread", 30*minute + time.Second, nil, decision{outcome: NotDue}},
 		{"half of the life and the spread", 28 * minute, nil, decision{ask: only(Alternate), reason: ReasonTurn}},
 		{"its turn, but it is not free", 28 * minute, []change{notFree}, decision{outcome: NotDue}},
-		{"its turn, not free, and tokens live on", 28 * minute, []change{notFree, func(c *Connection, _ *Event) { c.Config.RefreshEndsToken = false }}, decision{ask: only(Alternate), reason: ReasonTurn}},
+		{"its turn, not free, and tokens live on", 28 * minute, []change{notFree, func(c *Connection, _ *Event) { c.Config.RefreshEndsToken = false }}, decision{ask: both(Alternate), reason: ReasonTurn}},
 		{"its turn, and it backs off: the published token serves", 28 * minute, []change{fails(BadResponse, minute)}, decision{outcome: NotDue}},
 		{"its turn, and it is rejected: a look at the credentials", 28 * minute, []change{fails(RefreshTokenRejected, minute)}, decision{reason: ReasonTurn, look: true}},
 		{"rejected, and not its turn: a look all the same", 50 * minute, []change{fails(RefreshTokenRejected, minute)}, decision{look: true}},

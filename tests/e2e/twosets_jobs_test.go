@@ -165,6 +165,18 @@ func TestTokensThatLiveOnAreValidUntilTheyExpire(t *testing.T) {
 	})
 }
 
+// Where a refresh ends no token, the set that works is refreshed at every turn while the
+// other one is rejected.
+func TestTokensThatLiveOnWhileOneSetIsRejected(t *testing.T) {
+	twoSets(t, fakereltio.Options{JWT: true}, func(_ *testing.T, s *fixture) {
+		s.config("default", `{"refresh_ends_token":false}`)
+		primary, alternate := s.sets()
+		alternate["refresh_token"] = "not a refresh token"
+		s.putTwo(primary, alternate)
+		s.live(held{}, 6*60, 26*time.Minute, nil)
+	})
+}
+
 // A forced refresh uses the resting set, so that the published token lives on. A
 // second one ends it.
 func TestForcedRefreshesOfTwoSets(t *testing.T) {

@@ -129,9 +129,6 @@ func parse(text string) map[string]any {
 // checks look for.
 func (f *fixture) putDocument(fields map[string]any) {
 	f.notes++
-	if fields["alternate"] != nil && f.document()["alternate"] == nil {
-		f.alternateAt = time.Now()
-	}
 	fields["note"], f.notedAt = fmt.Sprintf("note %d", f.notes), len(f.h.Output())
 	f.put(fields)
 }

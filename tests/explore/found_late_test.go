@@ -237,3 +237,41 @@ func TestSaveThatComesLateBetweenTwoWrites(t *testing.T) {
 		},
 	})
 }
+
+// A save takes effect late over new credentials, and neither the refresh token can be
+// merged nor can they become current again at once: a later heartbeat tries again.
+func TestSaveThatComesLateIsCompletedLater(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 3,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "new credentials"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+			{place{1, "Saver.Save", 1}, "refused", once},
+			{place{1, "Saver.RestorePrevious", 1}, "timeout", once},
+		},
+	})
+}
+
+// The same where the run saved over the new credentials itself.
+func TestSaveOverNewCredentialsIsCompletedLater(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{1, "Saver.Save", 1}, "new credentials"},
+		},
+		faults: []injection{
+			{place{1, "Saver.Save", 2}, "refused", fourMinutes},
+			{place{1, "Saver.RestorePrevious", 1}, "refused", fourMinutes},
+		},
+	})
+}

@@ -251,3 +251,41 @@ func TestOperatorsDocumentWhoseMergeAfterALoginFails(t *testing.T) {
 		},
 	})
 }
+
+// An older document is saved, and Secrets Manager takes no save for minutes: what is
+// pending is newer than what the state's version holds.
+func TestOldDocumentThenNoSaveForMinutes(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{1, "Credentials.Read", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{1, "Saver.Save", 1}, "refused", fourMinutes},
+		},
+	})
+}
+
+// The same where the server ends every token if a used refresh token comes again.
+func TestOldDocumentThenNoSaveAndReuseDetection(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates and revokes", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{1, "Parameters.Put(state)", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{1, "Credentials.Read", 1}, "timeout", once},
+			{place{2, "Saver.Save", 1}, "refused", once},
+			{place{2, "Saver.Save", 2}, "timeout", once},
+		},
+	})
+}

@@ -104,10 +104,10 @@ func turnOfResting(state rotator.State, creds rotator.Credentials) time.Time {
 func (f *fixture) nextRequest(set rotator.SetName, state rotator.State, creds rotator.Credentials) time.Time {
 	p := state.Published
 	switch {
-	case set != p.Set, creds.Two() && f.alternateAt.After(state.Of(set).FailingSince):
-		return turnOfResting(state, creds) // if another set is added, its turn comes first
+	case set != p.Set:
+		return turnOfResting(state, creds)
 	case creds.Two() && p.UncertainSince.IsZero():
-		return p.ValidUntil // a forced request failed
+		return p.ValidUntil // a forced request failed, or another set was added
 	}
 	return time.Time{}
 }

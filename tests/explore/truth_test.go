@@ -28,9 +28,7 @@ type truth struct {
 	// changes counts that; lostStateAt is when the state was last lost.
 	changedAt, lostStateAt time.Time
 	changes                int
-	// alternateAt is when an operator last added an alternate set.
-	alternateAt  time.Time
-	leaseDeleted bool
+	leaseDeleted           bool
 	// stepped is by how much the clock of the function has stepped in all.
 	stepped time.Duration
 	// passwordChanged: Reltio has another password of the user.
@@ -275,7 +273,7 @@ func (v *invocation) mayEnd(state rotator.State, p published) bool {
 		return true
 	case state.Published.Fingerprint != fingerprint && state.Primary.TokenFingerprint != fingerprint && state.Alternate.TokenFingerprint != fingerprint:
 		return true // its run left no record
-	case v.leaseDeleted:
+	case v.leaseDeleted, v.stepped > time.Minute:
 		return true
 	}
 	return lapsed

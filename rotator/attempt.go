@@ -60,6 +60,9 @@ type attempt struct {
 	// it has replaced, is in the secret. It is not known which version that save
 	// replaced.
 	late *PendingToken
+	// notVerified says that this could not be found out either, so that the refresh token
+	// stays pending.
+	notVerified bool
 	// uncertainSaveID is the version id of a save that failed but may still take
 	// effect. The next save uses the same id, so that only one of the two takes effect
 	// and an older refresh token cannot replace a newer one.

@@ -31,6 +31,7 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	known := err == nil && labels.Current == own
 	if !known && (died || a.late != nil) {
 		a.warnOfReplaced(ctx, "")
+		a.notVerified = true
 	}
 	if a.late != nil || died && known && labels.Previous == last {
 		a.noteInherited()

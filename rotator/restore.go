@@ -112,7 +112,7 @@ func (a *attempt) newerThanSaved(ctx context.Context) (map[SetName]secret.Value,
 // that fails, they are used all the same, and a.pendingErr is the reason.
 func (a *attempt) restore(ctx context.Context) {
 	if !a.unsaved {
-		if !a.c.Pending.empty() {
+		if !a.c.Pending.empty() && !a.notVerified {
 			a.pendingErr = a.deletePending(ctx)
 			a.restored = a.pendingErr == nil
 		}

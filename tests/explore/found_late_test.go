@@ -275,3 +275,23 @@ func TestSaveOverNewCredentialsIsCompletedLater(t *testing.T) {
 		},
 	})
 }
+
+// A save takes effect late over an edit, and the run that cannot verify it dies: the
+// refresh token is still pending, so that it is merged into the edit.
+func TestSaveThatComesLateThenARunThatDies(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Save", 1}, "add an alternate set"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+			{place{1, "Pending.DeletePending", 1}, "killed after", once},
+			{place{1, "Saver.Labels", 1}, "timeout", once},
+		},
+	})
+}

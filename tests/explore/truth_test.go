@@ -220,7 +220,8 @@ func (v *invocation) asking(request rotator.TokenRequest) {
 	if len(recent) >= 2 && !v.leaseDeleted {
 		v.violate(4, "a login of which nothing is known is sent a third time within an hour", name)
 	}
-	if v.writesRead == v.writes { // else it is one of older credentials
+	// Otherwise it is one of older credentials, or its record was lost.
+	if v.writesRead == v.writes && v.lostStateAt.Before(v.began) {
 		v.unknown[name] = append(recent, time.Now())
 	}
 }

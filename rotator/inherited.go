@@ -45,9 +45,7 @@ func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
 	if a.unsaved && a.late == nil || !a.concurrent(ctx, labels.Previous) {
 		return false
 	}
-	a.completeInherited(ctx, labels.Previous)
-	a.otherwise = Deferred
-	return true
+	return a.completeInherited(ctx, labels.Previous)
 }
 
 // warnOfEarlierSave warns if an operator may have written twice, before and after a
@@ -84,8 +82,10 @@ func (a *attempt) concurrent(ctx context.Context, versionID string) bool {
 	return false
 }
 
-// completeInherited completes a save that replaced an operator's version.
-func (a *attempt) completeInherited(ctx context.Context, theirs string) {
+// completeInherited completes a save that replaced an operator's version, and ends the
+// attempt. If the state does not say which refresh token was replaced, the refresh token
+// that was saved could be lost, so that the operator is warned instead.
+func (a *attempt) completeInherited(ctx context.Context, theirs string) (ended bool) {
 	s := &saving{creds: a.creds, read: a.listed.CredentialsVersion, versionID: a.creds.Version, saved: true}
 	for _, set := range a.creds.Sets() {
 		if part := a.next.Of(set.Name); set.RefreshToken.Fingerprint() != part.RefreshTokenFingerprint {
@@ -94,6 +94,10 @@ func (a *attempt) completeInherited(ctx context.Context, theirs string) {
 	}
 	if late := a.late; late != nil {
 		s.set, s.spent, s.refreshToken = late.Set, late.Replaces, late.RefreshToken
+	}
+	if s.set != "" && s.spent == "" {
+		a.warnOfReplaced(ctx, theirs)
+		return false
 	}
 	a.saveOnce(ctx, s)
 	a.unsaved = !s.saved // then a later heartbeat completes it
@@ -106,6 +110,8 @@ func (a *attempt) completeInherited(ctx context.Context, theirs string) {
 	default:
 		a.warnOfReplaced(ctx, theirs)
 	}
+	a.otherwise = Deferred
+	return true
 }
 
 // noteInherited notes which refresh tokens the inherited save replaced: those that the

@@ -180,3 +180,20 @@ func TestUnreadableCredentialsThenAnEditOfWhatARunThatDiedSaved(t *testing.T) {
 		},
 	})
 }
+
+// The first run of a connection dies after it saved over an edit: no state says which
+// refresh token it replaced, so the new one stays, and the operator is warned.
+func TestAnEditDuringAFirstRunThatDies(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "edit another field"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Labels", 1}, "killed before", once},
+		},
+	})
+}

@@ -76,7 +76,7 @@ func (a *attempt) concurrent(ctx context.Context, versionID string) bool {
 	if err == nil && (a.late != nil || younger || !theirs.sameButRefreshTokens(a.creds)) {
 		return true
 	}
-	if lost := err == nil && !died; !lost { // the state was lost, and no run died
+	if err != nil || died { // otherwise the state was lost
 		a.warnOfReplaced(ctx, versionID)
 	}
 	return false

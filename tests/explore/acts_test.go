@@ -34,18 +34,14 @@ var acts = map[string]func(*fixture){
 	"new credentials": func(f *fixture) {
 		document := f.document()
 		if document["refresh_token"] != nil {
-			f.logins++
-			f.h.Reltio.AddRefreshToken(f.login())
-			f.give(document)
+			f.logIn(document)
 		}
 		f.changedCredentials()
 		f.putDocument(document)
 	},
 	"a new refresh token": func(f *fixture) {
 		if document := f.document(); document["refresh_token"] != nil {
-			f.logins++
-			f.h.Reltio.AddRefreshToken(f.login())
-			f.give(document)
+			f.logIn(document)
 			f.changedCredentials()
 			f.put(document)
 		}
@@ -151,6 +147,13 @@ var actNames = slices.Sorted(maps.Keys(acts))
 
 // login is the refresh token of the last login by an operator.
 func (f *fixture) login() string { return fmt.Sprintf("login-%d", f.logins) }
+
+// logIn writes the refresh token of a new login into a document.
+func (f *fixture) logIn(document map[string]any) {
+	f.logins++
+	f.h.Reltio.AddRefreshToken(f.login())
+	f.give(document)
+}
 
 // give writes the refresh token of the last login into a document.
 func (f *fixture) give(document map[string]any) {

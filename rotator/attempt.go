@@ -63,6 +63,21 @@ type attempt struct {
 	// notVerified says that this could not be found out either, so that the refresh token
 	// stays pending.
 	notVerified bool
+	// looked says that labels and labelsErr are what a look at the secret's labels found.
+	looked    bool
+	labels    VersionLabels
+	labelsErr error
+	// caughtUp says that the state was brought to what a run saved right before it died,
+	// and that an operator has saved an older document over that. This attempt puts that
+	// right and does nothing else.
+	caughtUp bool
+	// inherited is an earlier run's save that replaced inheritedOver, an operator's version
+	// which that run had not read. This attempt completes it and does nothing else.
+	inherited     *saving
+	inheritedOver string
+	// saveID is the version id that the lease names for the save of a changed refresh
+	// token.
+	saveID string
 	// uncertainSaveID is the version id of a save that failed but may still take
 	// effect. The next save uses the same id, so that only one of the two takes effect
 	// and an older refresh token cannot replace a newer one.

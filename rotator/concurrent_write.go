@@ -14,9 +14,10 @@ import (
 
 // verifyWrite checks which version the write replaced. If that is not the version
 // that was read, or if another version is current by now, an operator wrote at the
-// same moment. If their document holds the refresh token that was just spent, they
-// changed something else, and the new refresh token is written into their document.
-// Otherwise they wrote other credentials, which stay current or become current again.
+// same moment. If their document holds the refresh token that was just spent, or an
+// older one, they changed something else, and the new refresh token is written into
+// their document. Otherwise they wrote other credentials, which stay current or become
+// current again.
 func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -40,14 +41,17 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	// the save replaced.
 	after := labels.Current != s.versionID
 	document, err := ParseCredentials(version)
-	if _, ok := document.holding(s, s.refreshToken.Fingerprint()); err == nil && ok && after {
+	if _, ok := document.holding(s, s.refreshToken.Equal); err == nil && ok && after {
 		// The operator edited the document that was just saved.
 		s.noteChanges(a.creds, document)
 		s.creds, s.versionID, s.verified = document, labels.Current, true
 		a.warnNotVerified(ctx)
 		return nil
 	}
-	if set, ok := document.holding(s, s.spent); err == nil && ok && s.merges < maxMerges {
+	spent := func(refreshToken secret.Value) bool {
+		return refreshToken.Fingerprint() == s.spent || a.next.Of(s.set).hasReplaced(refreshToken)
+	}
+	if set, ok := document.holding(s, spent); err == nil && ok && s.merges < maxMerges {
 		if after {
 			a.warnNotVerified(ctx)
 		}
@@ -110,16 +114,15 @@ func (a *attempt) restoreTheirs(ctx context.Context, s *saving) bool {
 }
 
 // holding returns the set of a document that has the client of a saving and a refresh
-// token with this fingerprint: the one that its request spent, or the one that it
-// saved. A restored pending refresh token has spent none, so that no set is returned.
-// The next heartbeat finds out in resolve whether the document holds the refresh token
-// that it replaces.
-func (c Credentials) holding(s *saving, fingerprint string) (SetName, bool) {
-	if s.set == "" || fingerprint == "" {
+// token that matches: one that was spent, or the one that was saved. A restored pending
+// refresh token has spent none, so that no set is returned. The next heartbeat finds out
+// in resolve whether the document holds the refresh token that it replaces.
+func (c Credentials) holding(s *saving, matches func(secret.Value) bool) (SetName, bool) {
+	if s.set == "" {
 		return "", false
 	}
 	for _, set := range c.Sets() {
-		if set.RefreshToken.Fingerprint() == fingerprint && set.ClientID == s.creds.Of(s.set).ClientID {
+		if !set.RefreshToken.Empty() && matches(set.RefreshToken) && set.ClientID == s.creds.Of(s.set).ClientID {
 			return set.Name, true
 		}
 	}

@@ -255,7 +255,7 @@ func FuzzLease(f *testing.F) {
 		if version < 0 || version > 1<<60 {
 			return // Parameter Store counts from 1
 		}
-		own := Lease{Run: "request/RANDOM", From: version, Until: noon.Add(attemptTimeout), Set: Alternate}
+		own := Lease{Run: "request/RANDOM", From: version, Until: noon.Add(attemptTimeout), Set: Alternate, CredentialsVersion: "v", Save: newVersionID()}
 		if back := parseLease(own.document()); back != own {
 			t.Errorf("comes back as %+v", back)
 		}

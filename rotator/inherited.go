@@ -2,140 +2,196 @@ package rotator
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
-
-	"reltio-token-rotator/rotator/secret"
 )
 
-// clockMargin is how far the clocks of AWS and of a run may differ, and the fraction of
-// a second that recorded times leave out.
-const clockMargin = 2 * time.Second
+// This file says what an attempt does about an earlier run that died right after it saved
+// the credentials, or whose save took effect late: the state does not name that save. The
+// lease says which version the run had read.
 
-// verifyInherited verifies which version an earlier run's save replaced, if that
-// run died right after the save or the save took effect late. The state does not
-// name such a save. If it replaced a version of an operator's that its run had not
-// read, the attempt completes the save, and ends. The next heartbeat uses the
-// credentials that are current then.
-func (a *attempt) verifyInherited(ctx context.Context) (ended bool) {
-	own, last := a.creds.Version, a.listed.CredentialsVersion
-	died, byOperator := a.c.leaseExpired(a.began), !strings.HasPrefix(own, ownVersion)
-	if own == last || byOperator && !died && a.c.Pending.empty() {
-		return false
+// lookAtLabels reads which versions are current and previous, if a save that the state
+// does not name may have happened.
+func (a *attempt) lookAtLabels(ctx context.Context) {
+	died, byOperator := a.c.leaseExpired(a.began), isOperators(a.creds.Version)
+	if a.creds.Version == a.listed.CredentialsVersion || byOperator && !died && a.c.Pending.empty() {
+		return
 	}
-	labels, err := a.inheritedLabels(ctx)
-	if byOperator {
-		a.warnOfEarlierSave(ctx, labels, err)
-		return false
+	a.looked = true
+	a.labelsErr = a.look(ctx, func(ctx context.Context) (err error) {
+		a.labels, err = a.Saver.Labels(ctx, a.c.Name)
+		return err
+	})
+}
+
+// catchUp brings the state to what a run saved right before it died, if an operator has
+// saved another document over that: it may be an older one.
+func (a *attempt) catchUp(ctx context.Context) error {
+	read, last := a.c.Lease.CredentialsVersion, a.listed.CredentialsVersion
+	if !a.looked || !a.c.leaseExpired(a.began) || !isOperators(a.creds.Version) || a.creds.Version == read {
+		return nil
 	}
-	known := err == nil && labels.Current == own
-	if !known && (died || a.late != nil) {
+	saved := a.c.Lease.Save
+	if previous := a.labels.Previous; strings.HasPrefix(previous, ownVersion) && previous != read && previous != last {
+		saved = previous // the run may have merged what it saved into an operator's document
+	}
+	if saved == "" {
+		return nil
+	}
+	newer, err := a.readVersion(ctx, saved)
+	switch {
+	case errors.Is(err, ErrNotFound) || CodeOf(err) != "":
+		return nil
+	case err != nil:
+		return &Error{Code: CredentialsUnread, Cause: err, Message: "a run ended right after it saved a changed refresh token, and what it saved could not be read (" + err.Error() + "); the next heartbeat tries again"}
+	}
+	spent := newer.spent(a.usedBy(ctx, read))
+	if len(spent) > 0 {
+		a.c.State = a.c.State.AlignedWith(newer)
+	}
+	a.caughtUp = true
+	a.c.State.CredentialsVersion = saved
+	for set, fingerprint := range spent {
+		part := a.c.State.Of(set)
+		*part = part.replacing(fingerprint)
+		part.RefreshTokenFingerprint = newer.Of(set).RefreshToken.Fingerprint()
+	}
+	return nil
+}
+
+// judgeInherited decides what to do about a save that the state does not name. If it
+// replaced a version of an operator's that its run had not read, the attempt completes
+// it, once it holds the lease.
+func (a *attempt) judgeInherited(ctx context.Context) {
+	if !a.looked {
+		return
+	}
+	if isOperators(a.creds.Version) {
+		a.warnOfEarlierSave(ctx)
+		return
+	}
+	last, replaced, died := a.listed.CredentialsVersion, a.labels.Previous, a.c.leaseExpired(a.began)
+	if a.labelsErr != nil && (died || a.late != nil) {
 		a.warnOfReplaced(ctx, "")
 		a.notVerified = true
 	}
-	if a.late != nil || died && known && labels.Previous == last {
-		a.noteInherited()
-	}
-	if !known || labels.Previous == last || labels.Previous == "" || strings.HasPrefix(labels.Previous, ownVersion) {
-		if last != "" { // the rotator's own write is not new credentials: a refused login stays refused
-			a.next = a.next.renamed(last, own)
+	spent, unread := a.inheritedSave(ctx)
+	certain := replaced == last || replaced == a.c.Lease.CredentialsVersion || len(spent) == 1 // otherwise an operator may have replaced one
+	for set, fingerprint := range spent {
+		if died && certain {
+			a.noteReplaced(set, fingerprint)
 		}
-		return false
 	}
-	if a.unsaved && a.late == nil || !a.concurrent(ctx, labels.Previous) {
-		return false
+	if a.late != nil {
+		a.noteReplaced(a.late.Set, a.late.Replaces)
 	}
-	return a.completeInherited(ctx, labels.Previous)
+	if unread && a.inherit(ctx, replaced, spent) {
+		return
+	}
+	// The rotator's own write is not new credentials: a refused login stays refused.
+	for _, tried := range []string{last, replaced} {
+		if tried != "" {
+			a.next = a.next.renamed(tried, a.creds.Version)
+		}
+	}
+}
+
+// inheritedSave returns which refresh tokens the save replaced that is current now, and
+// whether it replaced a version of an operator's that its run had not read.
+func (a *attempt) inheritedSave(ctx context.Context) (spent map[SetName]string, unread bool) {
+	last, read, replaced := a.listed.CredentialsVersion, a.c.Lease.CredentialsVersion, a.labels.Previous
+	died, byOperator := a.c.leaseExpired(a.began), isOperators(replaced)
+	switch {
+	case a.labelsErr != nil, a.unsaved && a.late == nil:
+		return nil, false
+	case a.late != nil:
+		return nil, byOperator && replaced != last
+	case died && replaced == last:
+		return a.creds.spent(a.usedBy(ctx, last)), false
+	case died && read == a.creds.Version: // that run saved nothing over what it had read
+		return nil, false
+	case died:
+		return a.creds.spent(a.usedBy(ctx, read)), byOperator && replaced != read
+	}
+	// Every run since that save has left a record, so that it took effect late.
+	spent = a.notRecorded(ctx)
+	if replaced == last { // it was made from an older version
+		return nil, byOperator && len(spent) > 0
+	}
+	return spent, byOperator
+}
+
+// isOperators reports whether an operator wrote the version with this id.
+func isOperators(version string) bool {
+	return version != "" && !strings.HasPrefix(version, ownVersion)
+}
+
+// look repeats a read that fails, as long as beforeReserve allows it.
+func (a *attempt) look(ctx context.Context, read func(context.Context) error) error {
+	last := time.Now().Add(beforeReserve - callTimeout)
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		err := read(ctx)
+		if err == nil || errors.Is(err, ErrNotFound) || time.Now().After(last) || !sleep(ctx, pause) {
+			return err
+		}
+	}
 }
 
 // warnOfEarlierSave warns if an operator may have written twice, before and after a
 // save of a run that died or a save that took effect late. It can no longer be found out
 // which version such a save replaced.
-func (a *attempt) warnOfEarlierSave(ctx context.Context, labels VersionLabels, err error) {
+func (a *attempt) warnOfEarlierSave(ctx context.Context) {
+	last, read, previous := a.listed.CredentialsVersion, a.c.Lease.CredentialsVersion, a.labels.Previous
 	died := a.c.leaseExpired(a.began)
-	began := a.c.Lease.Until.Add(-twoSetsTimeout - clockMargin)
-	saved := strings.HasPrefix(labels.Previous, ownVersion) || a.late != nil || died && a.creds.CreatedAt.After(began)
-	if err != nil && (died || a.late != nil) || err == nil && labels.Previous != a.listed.CredentialsVersion && saved {
+	if died && a.late == nil && a.creds.Version == read {
+		return // that run saved nothing
+	}
+	saved := died || a.late != nil
+	if a.labelsErr != nil && saved ||
+		a.labelsErr == nil && previous != last && previous != read && (saved || strings.HasPrefix(previous, ownVersion)) {
 		a.warnOfReplaced(ctx, "")
 	}
 }
 
-// concurrent reports whether an operator wrote a version while the run was at work
-// whose save replaced it. A run that died had not read the version if it is younger than
-// the run's lease, or if its other fields differ from those that the run saved. If this
-// cannot be found out, the operator is warned.
-func (a *attempt) concurrent(ctx context.Context, versionID string) bool {
-	died := a.c.leaseExpired(a.began)
-	replaced, err := a.Credentials.ReadVersion(ctx, a.c.Name, versionID)
-	var theirs Credentials
-	if err == nil {
-		theirs, err = ParseCredentials(replaced)
-	}
-	leased := a.c.Lease.Until.Add(-attemptTimeout)
-	younger := died && replaced.CreatedAt.After(leased.Add(clockMargin))
-	if err == nil && (a.late != nil || younger || !theirs.sameButRefreshTokens(a.creds)) {
-		return true
-	}
-	if err != nil || died { // otherwise the state was lost
-		a.warnOfReplaced(ctx, versionID)
-	}
-	return false
-}
-
-// completeInherited completes a save that replaced an operator's version, and ends the
-// attempt. If the state does not say which refresh token was replaced, the refresh token
-// that was saved could be lost, so that the operator is warned instead.
-func (a *attempt) completeInherited(ctx context.Context, theirs string) (ended bool) {
-	s := &saving{creds: a.creds, read: a.listed.CredentialsVersion, versionID: a.creds.Version, saved: true}
+// inherit notes the save of an earlier run that replaced an operator's version, so that
+// the attempt completes it. If it is not known which refresh token a run that died had
+// used, its new one could be lost. Then the operator is warned instead, and it returns
+// false.
+func (a *attempt) inherit(ctx context.Context, theirs string, spent map[SetName]string) bool {
+	s := &saving{creds: a.creds, versionID: a.creds.Version, saved: true}
 	for _, set := range a.creds.Sets() {
-		if part := a.next.Of(set.Name); set.RefreshToken.Fingerprint() != part.RefreshTokenFingerprint {
-			s.set, s.spent, s.refreshToken = set.Name, part.RefreshTokenFingerprint, set.RefreshToken
+		if spent[set.Name] != "" {
+			s.set, s.spent, s.refreshToken = set.Name, spent[set.Name], set.RefreshToken
 		}
 	}
 	if late := a.late; late != nil {
 		s.set, s.spent, s.refreshToken = late.Set, late.Replaces, late.RefreshToken
 	}
-	if s.set != "" && s.spent == "" {
+	if s.set == "" && a.c.leaseExpired(a.began) {
 		a.warnOfReplaced(ctx, theirs)
 		return false
 	}
+	a.inherited, a.inheritedOver = s, theirs
+	return true
+}
+
+// completeInherited completes the save of an earlier run, and ends the attempt. The next
+// heartbeat uses the credentials that are current then.
+func (a *attempt) completeInherited(ctx context.Context) {
+	s := a.inherited
 	a.saveOnce(ctx, s)
-	a.unsaved = !s.saved // then a later heartbeat completes it
+	a.unsaved = !s.verified // then a later heartbeat completes it
 	switch {
-	case s.saved:
+	case s.verified:
 		a.noteSaved(ctx, s)
 	case a.late != nil && a.restoreTheirs(ctx, s): // the next heartbeat saves what is pending into it
 	case a.late != nil:
 		a.pendingErr = pendingNotSaved(s.err)
 	default:
-		a.warnOfReplaced(ctx, theirs)
+		a.warnOfReplaced(ctx, a.inheritedOver)
 	}
 	a.otherwise = Deferred
-	return true
-}
-
-// noteInherited notes which refresh tokens the inherited save replaced: those that the
-// state names, or that a late save was to replace.
-func (a *attempt) noteInherited() {
-	if a.late != nil {
-		a.noteReplaced(a.late.Set, a.late.Replaces)
-	}
-	for _, set := range a.creds.Sets() {
-		if !a.unsaved {
-			a.noteReplaced(set.Name, a.next.Of(set.Name).RefreshTokenFingerprint)
-		}
-	}
-}
-
-// inheritedLabels reads which versions are current and previous. It repeats a read that
-// fails, as long as there is time for a token request afterwards.
-func (a *attempt) inheritedLabels(ctx context.Context) (VersionLabels, error) {
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		labels, err := a.Saver.Labels(ctx, a.c.Name)
-		if err == nil || time.Until(a.until) < requestReserve+storeReserve+callTimeout || !sleep(ctx, pause) {
-			return labels, err
-		}
-	}
 }
 
 // warnOfReplaced asks the operator to check whether a run that ended without a record
@@ -143,11 +199,4 @@ func (a *attempt) inheritedLabels(ctx context.Context) (VersionLabels, error) {
 func (a *attempt) warnOfReplaced(ctx context.Context, version string) {
 	a.Log.WarnContext(ctx, "a run ended right after it saved a changed refresh token; if you wrote new credentials during that run, the save replaced them: write them again",
 		"connection", a.c.Name, "died_by", a.c.Lease.Until.Format(time.RFC3339), "replaced_version", version)
-}
-
-// sameButRefreshTokens reports whether all other fields of the documents are
-// equal, known or not.
-func (c Credentials) sameButRefreshTokens(other Credentials) bool {
-	refreshTokens := map[SetName]secret.Value{Primary: c.Primary.RefreshToken, Alternate: c.Alternate.RefreshToken}
-	return c.with(refreshTokens).document.Equal(other.with(refreshTokens).document)
 }

@@ -26,6 +26,13 @@ type Lease struct {
 	// the one that obtained the published token. It is empty if the run makes no
 	// token request.
 	Set SetName `json:"set,omitempty"`
+	// CredentialsVersion is the version of the credentials secret that the run read. If
+	// the run ends without a record, it shows whether the run's save replaced another
+	// one. It is empty if the run could not read the secret.
+	CredentialsVersion string `json:"credentials_version,omitempty"`
+	// Save is the id of the version as which the run saves a changed refresh token, so
+	// that what it saved is found although an operator has written since.
+	Save string `json:"save,omitempty"`
 }
 
 func parseLease(document string) Lease {
@@ -33,6 +40,7 @@ func parseLease(document string) Lease {
 	if err := json.Unmarshal([]byte(document), &l); err != nil {
 		return Lease{}
 	}
+	shorten(&l.CredentialsVersion, &l.Save)
 	return l
 }
 
@@ -79,7 +87,7 @@ func (a *attempt) takeLease(ctx context.Context, timeout time.Duration) (Outcome
 	}
 	a.until = wholeSeconds(earlier(time.Now().Add(timeout), a.deadline))
 	seen := a.c.LeaseVersion
-	mine := Lease{Run: a.run, From: seen, Until: a.until, Set: a.leaseSet()}.document()
+	mine := a.newLease(seen).document()
 
 	ctx, cancel = context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -104,6 +112,17 @@ func (a *attempt) takeLease(ctx context.Context, timeout time.Duration) (Outcome
 	return Failed, &Error{Code: StateUnavailable, Cause: err, Message: "the lease could not be written (" + err.Error() + "); " + writeRemedy(err, "the connection's lease parameter")}
 }
 
+// newLease returns the lease that the run writes over version seen.
+func (a *attempt) newLease(seen int64) Lease {
+	a.saveID = newVersionID()
+	l := Lease{Run: a.run, From: seen, Until: a.until, Set: a.leaseSet(), CredentialsVersion: a.creds.Version, Save: a.saveID}
+	if a.inherited != nil || a.caughtUp || a.creds.Version == "" {
+		// What an earlier run saved is not settled yet.
+		l.CredentialsVersion, l.Save = a.c.Lease.CredentialsVersion, a.c.Lease.Save
+	}
+	return l
+}
+
 // timeout returns how long the attempt may take after it took the lease.
 func (a *attempt) timeout() time.Duration {
 	if len(a.d.ask) > 1 {
@@ -126,6 +145,28 @@ func (a *attempt) leaseSet() SetName {
 		return a.c.Lease.Set // until this run's record, it is not known what that lease's run did
 	}
 	return ""
+}
+
+// findHolder finds the lease of the run that held it, if another run wrote the lease at
+// the same moment and lost: the listing shows that one's lease, which may end earlier. It
+// reports whether that run may still be at work.
+func (a *attempt) findHolder(ctx context.Context) (held bool) {
+	version := a.c.Lease.From + 1
+	if a.c.LeaseVersion == version || !a.c.leaseExpired(a.began) {
+		return false
+	}
+	var document string
+	err := a.look(ctx, func(ctx context.Context) (err error) {
+		document, err = a.Parameters.At(ctx, a.c.Name, KindLease, version)
+		return err
+	})
+	if err != nil {
+		return !errors.Is(err, ErrNotFound)
+	}
+	if holder := parseLease(document); holder.From+1 == version && holder.Run != a.c.Lease.Run {
+		a.c.Lease = holder
+	}
+	return a.c.LeaseHeld(a.began)
 }
 
 // inheritLease marks the published token as uncertain if a run that ended without a

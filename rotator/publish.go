@@ -141,8 +141,8 @@ func (a *attempt) publish(ctx context.Context, o *obtained) error {
 	return a.Tokens.Publish(ctx, a.c.Name, o.tokenID, o.token.document())
 }
 
-// saveUntilDone tries to save a changed refresh token, and to make it pending if that
-// fails, until one of them works or ctx ends. It closes firstTry after the first try
+// saveUntilDone tries to save a changed refresh token and, if that fails, to make it
+// pending, until one of them works or ctx ends. It closes firstTry after the first try
 // at both.
 func (a *attempt) saveUntilDone(ctx context.Context, s *saving, firstTry chan struct{}) {
 	if s == nil {
@@ -151,7 +151,7 @@ func (a *attempt) saveUntilDone(ctx context.Context, s *saving, firstTry chan st
 	}
 	for pause, first := firstPause, true; ; pause, first = min(2*pause, longestPause), false {
 		a.saveOnce(ctx, s)
-		if !s.saved && !s.login {
+		if !s.saved && (!s.login || s.overwritten != "") {
 			s.pendingErr = a.putPending(ctx, s)
 			s.pending = s.pendingErr == nil
 		}
@@ -160,7 +160,7 @@ func (a *attempt) saveUntilDone(ctx context.Context, s *saving, firstTry chan st
 		}
 		done := s.verified
 		if !done && (s.pending || s.login && s.overwritten != "") {
-			done = a.restoreTheirs(ctx, s) && time.Since(a.notDeletedAt) >= saveSettles
+			done = a.restoreTheirs(ctx, s) && s.pending && time.Since(a.notDeletedAt) >= saveSettles
 		}
 		if done || !sleep(ctx, pause) {
 			return

@@ -174,16 +174,14 @@ func (a *attempt) noteTried(ctx context.Context, o *obtained, now time.Time) {
 	if s == nil {
 		return
 	}
-	if s.login && !s.saved {
+	if s.login && !s.saved && !s.pending {
 		a.Log.WarnContext(ctx, "the refresh token of a login could not be saved ("+s.err.Error()+"); the next refresh logs in again; check that the function may write the secret", "connection", a.c.Name)
 	}
 	part := a.next.Of(s.set)
-	if !s.theirs {
-		o.set.RefreshToken = s.refreshToken
-		a.describe(o.set, o.response.SentAt)
-	}
+	o.set.RefreshToken = s.refreshToken
+	a.describe(o.set, o.response.SentAt)
+	*part = part.replacing(a.stored[s.set].Fingerprint()).replacing(s.spent)
 	if s.saved {
-		*part = part.replacing(a.stored[s.set].Fingerprint()).replacing(s.spent)
 		a.noteSaved(ctx, s)
 	}
 	if s.saved && !s.theirs {

@@ -15,6 +15,9 @@ func (a *attempt) refresh(ctx context.Context) (Outcome, error) {
 	if !sleepUntil(ctx, a.d.waitUntil) {
 		return Deferred, nil
 	}
+	if a.findHolder(ctx) {
+		return Busy, nil
+	}
 	if outcome, err := a.read(ctx); outcome != "" {
 		return outcome, err
 	}
@@ -28,12 +31,13 @@ func (a *attempt) refresh(ctx context.Context) (Outcome, error) {
 	defer done()
 
 	a.inheritLease(time.Now())
-	if a.verifyInherited(leased) {
+	if a.inherited != nil {
+		a.completeInherited(leased)
 		return a.recordNothingAsked(leased)
 	}
 	a.restore(leased)
 	a.leaveOutForPending()
-	if len(a.d.ask) > 0 && !a.timeForRequest() {
+	if a.caughtUp || len(a.d.ask) > 0 && !a.timeForRequest() {
 		a.d.ask, a.otherwise = nil, Deferred
 	}
 	if len(a.d.ask) == 0 {
@@ -58,15 +62,24 @@ func (a *attempt) read(ctx context.Context) (Outcome, error) {
 	if a.c.Pending.settling(time.Now()) {
 		return Deferred, nil
 	}
+	a.lookAtLabels(ctx)
+	if a.looked && a.labelsErr == nil && a.labels.Current != a.creds.Version {
+		return Deferred, nil // an operator is writing
+	}
+	if failure := a.catchUp(ctx); failure != nil {
+		return Failed, failure
+	}
 	if failure := a.resolve(ctx); failure != nil {
 		return Failed, failure
 	}
 	if set := a.event.Set; set != "" && a.creds.Of(set).Name == "" {
 		return Failed, &Error{Code: CredentialsUnread, Message: "the credentials secret has no set " + string(set) + `; leave out "set", or add it`}
 	}
+	a.caughtUp = a.caughtUp && a.unsaved
 	a.c.State = a.c.State.AlignedWith(a.creds)
 	a.noteReadable()
 	a.next = a.c.State
+	a.judgeInherited(ctx)
 	return a.decideAgain()
 }
 
@@ -132,8 +145,8 @@ func (a *attempt) decideAgain() (Outcome, error) {
 	if failure != nil && (a.otherwise != NotDue || a.event.Force) {
 		a.otherwise, broken = Failed, failure
 	}
-	news := a.c.State.document() != a.listed.document()
-	if a.unsaved || news || !a.c.Pending.empty() || a.c.unknownResult(a.began) && a.creds.Version != a.listed.CredentialsVersion {
+	news := a.next.document() != a.listed.document()
+	if a.unsaved || a.inherited != nil || news || !a.c.Pending.empty() || a.c.leaseExpired(a.began) && a.creds.Version != a.listed.CredentialsVersion {
 		return "", nil
 	}
 	return a.otherwise, broken

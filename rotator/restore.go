@@ -75,6 +75,9 @@ func (a *attempt) newerThanSaved(ctx context.Context) (map[SetName]secret.Value,
 	}
 	parts := map[SetName]SetState{}
 	for _, set := range a.creds.Sets() {
+		if pending, ok := a.c.Pending.For(set, ""); ok && !a.hasReplaced(pending.RefreshToken) {
+			continue // that is the newer one
+		}
 		for _, part := range []SetState{state.Primary, state.Alternate} {
 			if part.hasReplaced(set.RefreshToken) {
 				parts[set.Name] = part
@@ -84,23 +87,22 @@ func (a *attempt) newerThanSaved(ctx context.Context) (map[SetName]secret.Value,
 	if len(parts) == 0 {
 		return use, nil
 	}
-	version, err := a.Credentials.ReadVersion(ctx, a.c.Name, state.CredentialsVersion)
-	if errors.Is(err, ErrNotFound) {
-		return use, nil // it was deleted, so no newer refresh token can be found
-	}
-	if err != nil {
+	newer, err := a.readVersion(ctx, state.CredentialsVersion)
+	switch {
+	case errors.Is(err, ErrNotFound), CodeOf(err) != "":
+		return use, nil // it was deleted or is broken, so no newer refresh token can be found
+	case err != nil:
 		return nil, &Error{Code: CredentialsUnread, Cause: err, Message: "an operator saved an older document over the credentials secret, and the newer version could not be read (" + err.Error() + "); the next heartbeat tries again"}
-	}
-	newer, err := ParseCredentials(version)
-	if err != nil {
-		return use, nil
 	}
 	for name, part := range parts {
 		for _, set := range newer.Sets() {
-			pending, _ := a.c.Pending.For(set, version.ID)
+			pending, _ := a.c.Pending.For(set, newer.Version)
 			newest := []string{set.RefreshToken.Fingerprint(), pending.RefreshToken.Fingerprint()}
 			if part.RefreshTokenFingerprint != "" && slices.Contains(newest, part.RefreshTokenFingerprint) {
 				use[name] = set.RefreshToken
+				if pending.Replaces != set.RefreshToken.Fingerprint() && pending.RefreshToken.Fingerprint() == part.RefreshTokenFingerprint {
+					use[name] = pending.RefreshToken // it replaces a refresh token that was saved late
+				}
 				a.Log.WarnContext(ctx, "an older document was saved over the credentials secret; the newer refresh token is written back to it", "connection", a.c.Name, "set", name)
 			}
 		}
@@ -130,6 +132,7 @@ func (a *attempt) restore(ctx context.Context) {
 	if !s.saved {
 		a.uncertainSaveID = s.versionID
 		a.pendingErr = pendingNotSaved(s.err)
+		a.settleAgain(ctx)
 		return
 	}
 	if s.theirs { // the next heartbeat uses the operator's credentials and what is pending
@@ -147,6 +150,23 @@ func (a *attempt) restore(ctx context.Context) {
 	a.restored = true
 	if !a.c.Pending.empty() {
 		a.pendingErr = a.deletePending(ctx)
+	}
+}
+
+// settleAgain gives what is pending the current time, because a save that has just failed
+// may still take effect. Until then no run discards it.
+func (a *attempt) settleAgain(ctx context.Context) {
+	p := PendingTokens{slices.Clone(a.c.Pending.Tokens)}
+	if p.empty() {
+		return
+	}
+	for i := range p.Tokens {
+		p.Tokens[i].SavedAt = time.Now()
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if a.Pending.PutPending(ctx, a.c.Name, p.document()) == nil {
+		a.c.Pending = p
 	}
 }
 

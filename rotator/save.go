@@ -1,6 +1,7 @@
 package rotator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -25,7 +26,8 @@ type saving struct {
 	read      string
 	versionID string
 	// login says that a login brought the refresh token, so that another login can
-	// replace it.
+	// replace it. It becomes pending only if it must still be written into an operator's
+	// document, because a write of it may take effect late and replace that document.
 	login bool
 
 	saved    bool // it is in the secret
@@ -46,17 +48,13 @@ type saving struct {
 }
 
 func (a *attempt) newSaving(set CredentialSet, response TokenResponse) *saving {
-	s := &saving{
+	return &saving{
 		set: set.Name, spent: set.RefreshToken.Fingerprint(), refreshToken: response.RefreshToken,
 		creds:     a.creds.with(map[SetName]secret.Value{set.Name: response.RefreshToken}),
 		read:      a.creds.Version,
-		versionID: a.uncertainSaveID,
+		versionID: cmp.Or(a.uncertainSaveID, a.saveID),
 		login:     a.grantType == GrantTypePassword,
 	}
-	if s.versionID == "" {
-		s.versionID = newVersionID()
-	}
-	return s
 }
 
 // saveOnce tries once to write the document and to verify which version that write
@@ -87,11 +85,11 @@ func (a *attempt) write(ctx context.Context, s *saving) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	labels, lookErr := a.Saver.Labels(ctx, a.c.Name)
-	if lookErr != nil || labels.Current != s.versionID {
+	if lookErr != nil || labels.Current != s.versionID && labels.Previous != s.versionID {
 		return err
 	}
 	if s.versionID != a.uncertainSaveID {
-		return nil // the write happened, and its answer was lost
+		return nil // the write happened, and its answer was lost; an operator may have written after it
 	}
 	// An earlier save had the same id. The version shows which of the two took effect.
 	version, lookErr := a.Credentials.ReadVersion(ctx, a.c.Name, s.versionID)
@@ -129,8 +127,13 @@ func (a *attempt) warnNotVerified(ctx context.Context) {
 // noteReplaced notes that the rotator replaced the refresh token with this fingerprint,
 // if the secret holds another one now.
 func (a *attempt) noteReplaced(set SetName, fingerprint string) {
-	if fingerprint != a.stored[set].Fingerprint() {
-		*a.next.Of(set) = a.next.Of(set).replacing(fingerprint)
+	stored, part := a.stored[set].Fingerprint(), a.next.Of(set)
+	if fingerprint == stored {
+		return
+	}
+	*part = part.replacing(fingerprint)
+	if part.RefreshTokenFingerprint == fingerprint {
+		part.RefreshTokenFingerprint = stored
 	}
 }
 
@@ -148,7 +151,7 @@ func (s SetState) hasReplaced(refreshToken secret.Value) bool {
 // notSaved returns the failure of a changed refresh token that is not in the secret,
 // or nil if it is there.
 func (a *attempt) notSaved(s *saving) *Error {
-	if s == nil || s.saved || s.login {
+	if s == nil || s.saved || s.login && !s.pending {
 		return nil
 	}
 	cause := "(" + s.err.Error() + ")"

@@ -3,6 +3,7 @@ package rotator
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -100,7 +101,7 @@ func (a *attempt) send(ctx context.Context, set CredentialSet, grantType GrantTy
 	}
 	// A server that detects the reuse of a refresh token ends the access token too. The
 	// refresh token that was sent is a used one if its successor was lost.
-	reused := failure.Code == RefreshTokenRejected && part.Version == a.creds.Version && part.RefreshTokenFingerprint != set.RefreshToken.Fingerprint()
+	reused := failure.Code == RefreshTokenRejected && slices.Contains(part.Replaced, set.RefreshToken.Fingerprint())
 	if (failure.TokenEnded || reused) && set.Name == a.next.Published.Set {
 		a.next.Published = a.next.Published.uncertainAt(now)
 	}

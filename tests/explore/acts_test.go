@@ -55,19 +55,18 @@ var acts = map[string]func(*fixture){
 	},
 	"edit another field": func(f *fixture) { f.putDocument(f.document()) },
 	"edit the first document": func(f *fixture) {
-		f.changedCredentials()
 		f.savedOld = true
 		if f.document()["alternate"] != nil && f.opened["alternate"] == nil {
 			f.forget()
 		}
-		f.opensAgain()
-		_, open := f.lease()
-		f.unrecorded = f.unrecorded || open
+		if f.opensAgain() || !maps.Equal(withoutTokens(f.document()), withoutTokens(f.opened)) {
+			f.changedCredentials()
+		}
 		f.putDocument(maps.Clone(f.opened))
 	},
 	"add a login": func(f *fixture) {
 		document := f.document()
-		if set := setOf(document, user); set["refresh_token"] != nil {
+		if set := f.setOf(document, user); set["refresh_token"] != nil {
 			set["username"], set["password"] = user, passwordOf(user)
 		}
 		f.changedCredentials()
@@ -157,14 +156,17 @@ func (f *fixture) logIn(document map[string]any) {
 
 // give writes the refresh token of the last login into a document.
 func (f *fixture) give(document map[string]any) {
-	setOf(document, user)["refresh_token"] = f.login()
+	f.setOf(document, user)["refresh_token"] = f.login()
 	f.gave(user, f.login())
 }
 
 // setOf returns the set of a user in a document: the one with that username, or the
 // one whose refresh token is the user's.
-func setOf(document map[string]any, user string) map[string]any {
-	if alternate, ok := document["alternate"].(map[string]any); ok && alternate["username"] == user {
+func (f *fixture) setOf(document map[string]any, user string) map[string]any {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	alternate, ok := document["alternate"].(map[string]any)
+	if ok && (alternate["username"] == user || f.refreshTokenOf(user, alternate) != "") {
 		return alternate
 	}
 	return document

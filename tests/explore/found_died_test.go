@@ -197,3 +197,81 @@ func TestAnEditDuringAFirstRunThatDies(t *testing.T) {
 		},
 	})
 }
+
+// New credentials were used by no run yet, and an operator edits them during the run that
+// uses them first and dies after its save: the edit is merged.
+func TestAnEditOfNewCredentialsDuringARunThatDies(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Save", 1}, "new credentials"},
+			{place{1, "Parameters.Put(lease)", 1}, "edit another field"},
+		},
+		faults: []injection{
+			{place{1, "Saver.Save", 1}, "killed after", once},
+		},
+	})
+}
+
+// A run that died had replaced new credentials, an operator wrote twice after it, and the
+// runs that look at that die too: the operator is told all the same.
+func TestTwoEditsAndRunsThatDieAtTheirLook(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "new credentials"},
+			{place{0, "Saver.Labels", 1}, "edit another field"},
+			{place{0, "Saver.Labels", 1}, "edit another field"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Labels", 1}, "killed before", fourMinutes},
+		},
+	})
+}
+
+// Two runs write the lease at the same moment, and the one that holds it dies after its
+// save: the listing shows what the other one had read.
+func TestTheHolderOfTheLeaseDies(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "edit another field"},
+			{place{0, "Parameters.Put(lease)", 1}, "beside, forced"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 2}, "refused", once},
+			{place{0, "Pending.PutPending", 1}, "killed before", fourMinutes},
+		},
+	})
+}
+
+// An operator exchanges the sets during a save, and the run dies before its write into
+// that document takes effect: the refresh tokens are told apart by what they are.
+func TestExchangedSetsThenARunThatDies(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, "force"},
+		},
+		acts: []act{
+			{place{1, "Saver.Save", 1}, "exchange the sets"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+			{place{1, "Pending.DeletePending", 1}, "late effect", once},
+			{place{1, "Saver.Save", 2}, "late effect", thisRun},
+			{place{1, "Pending.PutPending", 2}, "killed after", once},
+		},
+	})
+}

@@ -110,3 +110,124 @@ func TestLostRefreshTokenOfOneOfTwoSets(t *testing.T) {
 		},
 	})
 }
+
+// An older document is put right by a save that takes effect late. That version is the
+// rotator's own, so that a password that was refused with the document is not sent again.
+func TestRefusedPasswordThenAnOldDocumentThatIsPutRightLate(t *testing.T) {
+	for _, at := range []place{{1, "Parameters.Put(lease)", 1}, {0, "", 1}} {
+		holds(t, schedule{
+			provider: "keeps", credentials: "refresh token and login", two: true, turns: 1,
+			beats: []beat{
+				{60 * time.Second, ""},
+				{untilDue, ""},
+				{60 * time.Second, ""},
+			},
+			acts: []act{
+				{place{0, "Lister.List", 1}, "the password changes"},
+				{place{0, "Lister.List", 1}, "the refresh tokens expire"},
+				{at, "edit the first document"},
+			},
+			faults: []injection{
+				{place{2, "Saver.Save", 1}, "late effect", once},
+			},
+		})
+	}
+}
+
+// The same where an operator returns to a refresh token that the rotator has replaced.
+func TestRefusedPasswordThenAnEarlierRefreshTokenThatIsPutRightLate(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token and login", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{60 * time.Second, ""},
+			{untilDue, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Lister.List", 1}, "the password changes"},
+			{place{0, "Lister.List", 1}, "the refresh tokens expire"},
+			{place{2, "", 1}, "the last refresh token again"},
+			{place{0, "", 1}, "new credentials"},
+		},
+		faults: []injection{
+			{place{3, "Saver.Save", 1}, "late effect", once},
+			{place{2, "Parameters.Put(state)", 1}, "killed before", once},
+		},
+	})
+}
+
+// A login's refresh token is merged into an older document by a save that takes effect
+// late, over an edit: the edit is current again although nothing is due.
+func TestMergeAfterALoginThatComesLate(t *testing.T) {
+	for _, faults := range [][]injection{
+		{{place{0, "Saver.Save", 2}, "late effect", once}},
+		{{place{0, "Saver.Save", 2}, "late effect", once}, {place{0, "Pending.PutPending", 1}, "refused", once}},
+	} {
+		holds(t, schedule{
+			provider: "keeps", credentials: "refresh token and login", two: false, turns: 0,
+			beats: []beat{
+				{60 * time.Second, ""},
+			},
+			acts: []act{
+				{place{0, "", 1}, "add an alternate set"},
+				{place{0, "Parameters.Put(lease)", 1}, "the refresh tokens expire"},
+				{place{0, "Parameters.Put(lease)", 1}, "edit the first document"},
+			},
+			faults: faults,
+		})
+	}
+}
+
+// Two runs were at work, because the lease was deleted. One of them got a refresh token,
+// the other one's login was refused: the refresh token is used.
+func TestRefusedLoginBesideANewRefreshToken(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "login", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "delete the lease"},
+			{place{0, "Parameters.Put(lease)", 1}, "overtake, forced"},
+			{place{0, "Endpoint.RequestToken(password)", 1}, "the password changes"},
+		},
+	})
+}
+
+// The answers to the saves of a login's refresh token are lost, and an operator writes
+// before and after one of them: the operator is told that the first write may be lost.
+func TestOperatorWritesOnBothSidesOfALoginsSave(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "login", two: true, turns: 1,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Save", 1}, "a new refresh token"},
+			{place{0, "Saver.Labels", 1}, "exchange the sets"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "answer lost", fourMinutes},
+		},
+	})
+}
+
+// A refresh token could be kept nowhere. The one before it is used again, and the server
+// that detects that ends the published token: it is uncertain, although a login follows.
+func TestLostRefreshTokenThenARefusedLogin(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates and revokes", credentials: "refresh token and login", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Lister.List", 1}, "the password changes"},
+		},
+		faults: []injection{
+			{place{1, "Saver.Save", 1}, "timeout", fourMinutes},
+			{place{1, "Pending.PutPending", 1}, "timeout", fourMinutes},
+		},
+	})
+}

@@ -156,3 +156,23 @@ func TestUnreadableCredentialsThenALostState(t *testing.T) {
 		},
 	})
 }
+
+// The restore of a pending refresh token takes effect late over new credentials, right
+// after another run has read them and discarded what was pending.
+func TestRestoreThatComesLateAfterItsPendingIsDiscarded(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+			{1 * time.Second, ""},
+		},
+		acts: []act{
+			{place{1, "Saver.Save", 1}, "new credentials"},
+		},
+		faults: []injection{
+			{place{1, "Saver.Save", 1}, "late effect", once},
+			{place{0, "Saver.Save", 1}, "timeout", once},
+		},
+	})
+}

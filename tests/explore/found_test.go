@@ -104,3 +104,43 @@ func TestForcedPublishingSetInTheOtherSetsTurn(t *testing.T) {
 		},
 	})
 }
+
+// A run that died had obtained a token that the server returns until it expires. When the
+// hold ends, that token lives for less than a heartbeat: the next one replaces it.
+func TestTokenOfARunThatDiedDuringAHold(t *testing.T) {
+	holds(t, schedule{
+		provider: "same until expired", credentials: "refresh token", two: false, turns: 3,
+		beats: []beat{
+			{untilDue, ""},
+			{untilDue, ""},
+			{1 * time.Second, ""},
+			{60 * time.Second, "force"},
+		},
+		faults: []injection{
+			{place{1, "Endpoint.RequestToken(refresh_token)", 1}, "invalid_client", once},
+			{place{3, "Endpoint.RequestToken(refresh_token)", 1}, "killed after", once},
+		},
+	})
+}
+
+// Two runs write the lease at the same moment, and the lease of the one that lost ends
+// first: the one that holds it is still at work.
+func TestTheLeaseOfTheRunThatLostEndsFirst(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "refresh token and login", two: false, turns: 1,
+		beats: []beat{
+			{untilDue, ""},
+			{60 * time.Second, ""},
+			{untilDue, "force"},
+		},
+		acts: []act{
+			{place{0, "Lister.List", 1}, "the password changes"},
+			{place{0, "Endpoint.RequestToken(refresh_token)", 1}, "add an alternate set"},
+			{place{0, "Endpoint.RequestToken(refresh_token)", 1}, "the refresh tokens expire"},
+			{place{2, "Credentials.Read", 1}, "beside"},
+		},
+		faults: []injection{
+			{place{2, "Tokens.Publish", 1}, "timeout", fourMinutes},
+		},
+	})
+}

@@ -2,6 +2,7 @@ package explore_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -21,9 +22,6 @@ type truth struct {
 	opened map[string]any
 	// savedOld: an operator saved an old document.
 	savedOld bool
-	// unrecorded: when that happened, a run had left no record yet of the refresh
-	// token that it had changed.
-	unrecorded bool
 	// changedAt is when an operator last changed a field of a credential set, and
 	// changes counts that; lostStateAt is when the state was last lost.
 	changedAt, lostStateAt time.Time
@@ -39,8 +37,10 @@ type truth struct {
 	// notedAt and gaveAt are the lengths of the output when an operator last changed the
 	// note and gave a refresh token.
 	notedAt, gaveAt int
-	// lostAllowed: a refresh token could not be kept. spent: the rotator replaced it.
-	lostAllowed, spent map[string]bool
+	// lostAllowed: a refresh token could not be kept. spent are the users of those that
+	// the rotator replaced, successor what it replaced them with.
+	lostAllowed      map[string]bool
+	spent, successor map[string]string
 	// refused are the users whose password was refused, and the state says so;
 	// unknown are the times of logins of which nothing is known.
 	refused map[string]bool
@@ -52,7 +52,7 @@ type truth struct {
 func newTruth() truth {
 	return truth{
 		config: map[string]any{}, arrived: map[string]string{}, given: map[string]string{}, lostAllowed: map[string]bool{},
-		spent: map[string]bool{}, refused: map[string]bool{}, unknown: map[string][]time.Time{}, delivered: map[rotator.Code]int{},
+		spent: map[string]string{}, successor: map[string]string{}, refused: map[string]bool{}, unknown: map[string][]time.Time{}, delivered: map[rotator.Code]int{},
 	}
 }
 
@@ -91,33 +91,49 @@ func (f *fixture) changedCredentials() {
 func (f *fixture) gave(user, refreshToken string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.given[user], f.gaveAt = refreshToken, len(f.h.Output())
 	clear(f.arrived) // the sets may have been exchanged before
+	clear(f.given)
+	f.given[user], f.gaveAt = refreshToken, len(f.h.Output())
 }
 
 // opensAgain drops what the document that the console still shows takes away: it has
-// no refresh token, or one that the rotator has not replaced.
-func (f *fixture) opensAgain() {
+// no refresh token, or one that the rotator has not replaced. It reports whether the
+// document is news.
+func (f *fixture) opensAgain() (news bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	clear(f.given)
 	for _, name := range []string{user, other} {
 		refreshToken := f.refreshTokenOf(name, f.opened)
-		if f.spent[refreshToken] {
+		if f.spent[refreshToken] != "" && !f.lostAllowed[f.successor[refreshToken]] {
 			continue
 		}
+		news = news || refreshToken != f.refreshTokenOf(name, f.document())
 		delete(f.arrived, name)
 		if f.h.Reltio.RefreshTokenAlive(refreshToken) {
 			f.given[name], f.gaveAt = refreshToken, len(f.h.Output())
 		}
 	}
+	return news
+}
+
+// withoutTokens returns a document without its note and its refresh tokens.
+func withoutTokens(document map[string]any) map[string]any {
+	fields := maps.Clone(document)
+	delete(fields, "note")
+	delete(fields, "refresh_token")
+	if alternate, ok := fields["alternate"].(map[string]any); ok {
+		fields["alternate"] = fmt.Sprint(withoutTokens(alternate))
+	}
+	return fields
 }
 
 // refreshTokenOf returns the refresh token of a user in a document, or "".
 func (f *fixture) refreshTokenOf(name string, document map[string]any) string {
 	alternate, _ := document["alternate"].(map[string]any)
 	for _, set := range []map[string]any{document, alternate} {
-		if refreshToken, _ := set["refresh_token"].(string); slices.Contains(f.h.Reltio.RefreshTokens(name), refreshToken) {
+		refreshToken, _ := set["refresh_token"].(string)
+		if f.spent[refreshToken] == name || slices.Contains(f.h.Reltio.RefreshTokens(name), refreshToken) {
 			return refreshToken
 		}
 	}
@@ -192,6 +208,13 @@ func (f *fixture) userOf(request rotator.TokenRequest) string {
 	return request.ClientID
 }
 
+// mustKeep reports whether a refresh token that arrived must be kept. It need not if
+// nothing says that it replaced another one, or if two runs were at work.
+func (f *fixture) mustKeep(refreshToken string) bool {
+	return f.h.Reltio.RefreshTokenAlive(refreshToken) && !f.lostAllowed[refreshToken] &&
+		(!f.savedOld || f.lostStateAt.IsZero()) && !f.leaseDeleted
+}
+
 // asking checks what a token request is about to do.
 func (v *invocation) asking(request rotator.TokenRequest) {
 	state := v.state()
@@ -200,6 +223,9 @@ func (v *invocation) asking(request rotator.TokenRequest) {
 	defer v.mu.Unlock()
 	v.requests++
 	v.protected = protected
+	if newer := v.arrived[v.spent[request.RefreshToken.Reveal()]]; v.spent[request.RefreshToken.Reveal()] != "" && v.mustKeep(newer) {
+		v.violate(2, "a refresh token is used that the rotator has replaced", v.spent[request.RefreshToken.Reveal()])
+	}
 	if request.GrantType != rotator.GrantTypePassword {
 		return
 	}
@@ -308,7 +334,7 @@ func (v *invocation) answered(request rotator.TokenRequest, response rotator.Tok
 	if response.RefreshToken.Empty() || response.RefreshToken.Equal(request.RefreshToken) {
 		return
 	}
-	v.spent[request.RefreshToken.Reveal()] = true
+	v.spent[request.RefreshToken.Reveal()], v.successor[request.RefreshToken.Reveal()] = name, response.RefreshToken.Reveal()
 	if v.changesRead != v.changes {
 		return
 	}

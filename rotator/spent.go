@@ -1,0 +1,83 @@
+package rotator
+
+import (
+	"context"
+	"maps"
+)
+
+// This file says which refresh tokens a save replaced, if the state does not say so. It
+// compares the version that was saved with the one that its run had read.
+
+// spent returns, by the name of the set that has a new refresh token, the fingerprints of
+// the refresh tokens that a save of these credentials replaced. It compares them with
+// those of the version from which they were made, in which an operator may have exchanged
+// the sets.
+func (c Credentials) spent(before map[SetName]string) map[SetName]string {
+	gone, changed := maps.Clone(before), map[SetName]bool{}
+	for _, set := range c.Sets() {
+		fingerprint := set.RefreshToken.Fingerprint()
+		changed[set.Name] = fingerprint != before[Primary] && fingerprint != before[Alternate]
+		maps.DeleteFunc(gone, func(_ SetName, replaced string) bool { return replaced == "" || replaced == fingerprint })
+	}
+	spent := map[SetName]string{}
+	match := func(set, from SetName) {
+		if changed[set] && spent[set] == "" && gone[from] != "" {
+			spent[set] = gone[from]
+			delete(gone, from)
+		}
+	}
+	for _, set := range c.Sets() {
+		match(set.Name, set.Name)
+	}
+	for _, set := range c.Sets() {
+		match(set.Name, set.Name.Other())
+	}
+	return spent
+}
+
+// usedBy returns the fingerprints of the refresh tokens that a run used which read this
+// version of the credentials, or nil if they are not known.
+func (a *attempt) usedBy(ctx context.Context, versionID string) map[SetName]string {
+	if versionID == "" {
+		return nil
+	}
+	creds, err := a.readVersion(ctx, versionID)
+	if err != nil {
+		return nil
+	}
+	used := map[SetName]string{}
+	for _, set := range creds.Sets() {
+		used[set.Name] = set.RefreshToken.Fingerprint()
+		for _, part := range []SetState{a.next.Primary, a.next.Alternate} {
+			if part.hasReplaced(set.RefreshToken) {
+				used[set.Name] = part.RefreshTokenFingerprint // an older document: that run used the newer one
+			}
+		}
+	}
+	return used
+}
+
+// notRecorded returns what the current version replaced, without the refresh tokens that
+// a run obtained with the version that the state names and recorded.
+func (a *attempt) notRecorded(ctx context.Context) map[SetName]string {
+	last := a.listed.CredentialsVersion
+	spent := a.creds.spent(a.usedBy(ctx, last))
+	maps.DeleteFunc(spent, func(set SetName, _ string) bool {
+		part := a.next.Of(set)
+		return part.Version == last && a.creds.Of(set).RefreshToken.Fingerprint() == part.RefreshTokenFingerprint
+	})
+	return spent
+}
+
+// readVersion reads the credentials of this version. An error of what is in it has a code.
+func (a *attempt) readVersion(ctx context.Context, versionID string) (Credentials, error) {
+	var version SecretVersion
+	err := a.look(ctx, func(ctx context.Context) (err error) {
+		version, err = a.Credentials.ReadVersion(ctx, a.c.Name, versionID)
+		return err
+	})
+	if err != nil {
+		return Credentials{}, err
+	}
+	return ParseCredentials(version)
+}

@@ -82,6 +82,8 @@ type attempt struct {
 	// effect. The next save uses the same id, so that only one of the two takes effect
 	// and an older refresh token cannot replace a newer one.
 	uncertainSaveID string
+	// settledAt is until when that save may take effect, if nothing is pending.
+	settledAt time.Time
 	// notDeletedAt is when the pending parameter could not be deleted. The deletion may
 	// still take effect.
 	notDeletedAt time.Time

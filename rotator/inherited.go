@@ -3,6 +3,7 @@ package rotator
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"time"
 )
@@ -115,9 +116,14 @@ func (a *attempt) inheritedSave(ctx context.Context) (spent map[SetName]string, 
 		return a.creds.spent(a.usedBy(ctx, read)), byOperator && replaced != read
 	}
 	// Every run since that save has left a record, so that it took effect late.
-	spent = a.notRecorded(ctx)
-	if replaced == last { // it was made from an older version
-		return nil, byOperator && len(spent) > 0
+	used := a.usedBy(ctx, last)
+	if used == nil {
+		return nil, false
+	}
+	spent = a.creds.spent(used)
+	if replaced == last {
+		maps.DeleteFunc(spent, a.recorded)
+		return nil, byOperator && len(spent) > 0 // it was made from an older version
 	}
 	return spent, byOperator
 }

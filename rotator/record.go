@@ -106,6 +106,7 @@ func (a *attempt) recordUnreadable(ctx context.Context, failure *Error) (Outcome
 // attempt. connection is the failure that belongs to no credential set, or nil.
 func (a *attempt) finish(ctx context.Context, outcome Outcome, connection *Error) (Outcome, error) {
 	a.next.Error, a.next.Failures = a.next.Error.following(a.next.Failures, connection)
+	sleepUntil(ctx, earlier(a.settledAt, a.until.Add(-recordReserve)))
 	err := a.record(ctx)
 	failure := connection
 	if failure == nil {
@@ -182,6 +183,7 @@ func (a *attempt) noteTried(ctx context.Context, o *obtained, now time.Time) {
 	a.describe(o.set, o.response.SentAt)
 	*part = part.replacing(a.stored[s.set].Fingerprint()).replacing(s.spent)
 	if s.saved {
+		a.settledAt = time.Time{}
 		a.noteSaved(ctx, s)
 	}
 	if s.saved && !s.theirs {

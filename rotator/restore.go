@@ -154,10 +154,12 @@ func (a *attempt) restore(ctx context.Context) {
 }
 
 // settleAgain gives what is pending the current time, because a save that has just failed
-// may still take effect. Until then no run discards it.
+// may still take effect. Until then no other run does anything. If nothing is pending,
+// this run ends after that.
 func (a *attempt) settleAgain(ctx context.Context) {
 	p := PendingTokens{slices.Clone(a.c.Pending.Tokens)}
 	if p.empty() {
+		a.settledAt = time.Now().Add(saveSettles)
 		return
 	}
 	for i := range p.Tokens {

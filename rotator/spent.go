@@ -57,16 +57,11 @@ func (a *attempt) usedBy(ctx context.Context, versionID string) map[SetName]stri
 	return used
 }
 
-// notRecorded returns what the current version replaced, without the refresh tokens that
-// a run obtained with the version that the state names and recorded.
-func (a *attempt) notRecorded(ctx context.Context) map[SetName]string {
-	last := a.listed.CredentialsVersion
-	spent := a.creds.spent(a.usedBy(ctx, last))
-	maps.DeleteFunc(spent, func(set SetName, _ string) bool {
-		part := a.next.Of(set)
-		return part.Version == last && a.creds.Of(set).RefreshToken.Fingerprint() == part.RefreshTokenFingerprint
-	})
-	return spent
+// recorded reports whether a run obtained the refresh token of this set with the version
+// that the state names.
+func (a *attempt) recorded(set SetName, _ string) bool {
+	part := a.next.Of(set)
+	return part.Version == a.listed.CredentialsVersion && a.creds.Of(set).RefreshToken.Fingerprint() == part.RefreshTokenFingerprint
 }
 
 // readVersion reads the credentials of this version. An error of what is in it has a code.

@@ -40,6 +40,20 @@ func TestARecreatedConnection(t *testing.T) {
 		}
 	}
 
+	// Nothing says any more that the rotator wrote the current version.
+	t.Run("after a refresh", func(t *testing.T) {
+		simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+			s.seeded("emea", s.credentials())
+			before := s.refreshToken("emea")
+			added(s)
+			s.beat().want("emea", rotator.Refreshed)
+			s.wantWorking("emea")
+			if s.refreshToken("emea") == before {
+				t.Error("the new refresh token was not saved")
+			}
+		})
+	})
+
 	// With CreateSecrets=false, only the pending refresh token is valid.
 	t.Run("with the secrets that were kept", func(t *testing.T) {
 		simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {

@@ -109,6 +109,14 @@ var acts = map[string]func(*fixture){
 		f.lostState()
 		f.h.AWS.PutParameter(harness.ParameterName(connection, "state"), "{}")
 	},
+	"recreate the connection": func(f *fixture) {
+		_, open := f.lease()
+		f.leaseDeleted = f.leaseDeleted || open
+		f.lostState()
+		for _, kind := range []string{"state", "lease"} {
+			f.h.AWS.PutParameter(harness.ParameterName(connection, kind), "{}")
+		}
+	},
 	"delete the lease": func(f *fixture) {
 		f.leaseDeleted = true
 		f.h.AWS.DeleteParameter(harness.ParameterName(connection, "lease"))

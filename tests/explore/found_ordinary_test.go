@@ -176,3 +176,25 @@ func TestRestoreThatComesLateAfterItsPendingIsDiscarded(t *testing.T) {
 		},
 	})
 }
+
+// An older document is put right by a save that takes effect late, and an operator saves
+// another one meanwhile: the run goes on until then, so that no other run puts that one
+// right before.
+func TestTwoOldDocumentsAndARestoreThatComesLate(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "the refresh tokens expire"},
+			{place{0, "", 1}, "edit the first document"},
+			{place{1, "", 1}, "beside"},
+			{place{1, "Saver.Save", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{1, "Saver.Save", 1}, "late effect", once},
+		},
+	})
+}

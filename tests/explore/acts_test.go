@@ -111,7 +111,7 @@ var acts = map[string]func(*fixture){
 	},
 	"recreate the connection": func(f *fixture) {
 		_, open := f.lease()
-		f.leaseDeleted = f.leaseDeleted || open
+		f.leaseDeleted, f.recreatedAt = f.leaseDeleted || open, time.Now()
 		f.lostState()
 		for _, kind := range []string{"state", "lease"} {
 			f.h.AWS.PutParameter(harness.ParameterName(connection, kind), "{}")

@@ -23,8 +23,9 @@ type truth struct {
 	// savedOld: an operator saved an old document.
 	savedOld bool
 	// changedAt is when an operator last changed a field of a credential set, and
-	// changes counts that; lostStateAt is when the state was last lost.
-	changedAt, lostStateAt time.Time
+	// changes counts that; lostStateAt is when the state was last lost, and recreatedAt
+	// when the lease was lost with it.
+	changedAt, lostStateAt, recreatedAt time.Time
 	changes                int
 	leaseDeleted           bool
 	// stepped is by how much the clock of the function has stepped in all.

@@ -26,8 +26,8 @@ type truth struct {
 	// changes counts that; lostStateAt is when the state was last lost, and recreatedAt
 	// when the lease was lost with it.
 	changedAt, lostStateAt, recreatedAt time.Time
-	changes                int
-	leaseDeleted           bool
+	changes                             int
+	leaseDeleted                        bool
 	// stepped is by how much the clock of the function has stepped in all.
 	stepped time.Duration
 	// passwordChanged: Reltio has another password of the user.

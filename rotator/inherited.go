@@ -33,32 +33,39 @@ func (a *attempt) catchUp(ctx context.Context) error {
 	if !a.looked || !a.c.leaseExpired(a.began) || !isOperators(a.creds.Version) || a.creds.Version == read {
 		return nil
 	}
-	saved := a.c.Lease.Save
-	if previous := a.labels.Previous; strings.HasPrefix(previous, ownVersion) && previous != read && previous != last {
-		saved = previous // the run may have merged what it saved into an operator's document
-	}
-	if saved == "" {
+	// The run may have merged what it saved into an operator's document. It may also have
+	// saved nothing, and what it had read was not recorded.
+	for _, saved := range []string{a.labels.Previous, a.c.Lease.Save, read} {
+		if !strings.HasPrefix(saved, ownVersion) || saved == last {
+			continue
+		}
+		newer, err := a.readVersion(ctx, saved)
+		switch {
+		case errors.Is(err, ErrNotFound) || CodeOf(err) != "":
+			continue
+		case err != nil:
+			return &Error{Code: CredentialsUnread, Cause: err, Message: "a run ended right after it saved a changed refresh token, and what it saved could not be read (" + err.Error() + "); the next heartbeat tries again"}
+		}
+		a.catchUpTo(newer, a.usedBy(ctx, read))
 		return nil
 	}
-	newer, err := a.readVersion(ctx, saved)
-	switch {
-	case errors.Is(err, ErrNotFound) || CodeOf(err) != "":
-		return nil
-	case err != nil:
-		return &Error{Code: CredentialsUnread, Cause: err, Message: "a run ended right after it saved a changed refresh token, and what it saved could not be read (" + err.Error() + "); the next heartbeat tries again"}
-	}
-	spent := newer.spent(a.usedBy(ctx, read))
+	return nil
+}
+
+// catchUpTo brings the state to this version, which a run saved that had used these
+// refresh tokens.
+func (a *attempt) catchUpTo(newer Credentials, used map[SetName]string) {
+	spent := newer.spent(used)
 	if len(spent) > 0 {
 		a.c.State = a.c.State.AlignedWith(newer)
 	}
 	a.caughtUp = true
-	a.c.State.CredentialsVersion = saved
+	a.c.State.CredentialsVersion = newer.Version
 	for set, fingerprint := range spent {
 		part := a.c.State.Of(set)
 		*part = part.replacing(fingerprint)
 		part.RefreshTokenFingerprint = newer.Of(set).RefreshToken.Fingerprint()
 	}
-	return nil
 }
 
 // judgeInherited decides what to do about a save that the state does not name. If it

@@ -144,3 +144,24 @@ func TestTheLeaseOfTheRunThatLostEndsFirst(t *testing.T) {
 		},
 	})
 }
+
+// A save takes effect late, the run that finds that dies, and an operator saves an older
+// document: what that run had read is named by its lease alone.
+func TestOldDocumentAfterALateSaveAndARunThatDied(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Save", 1}, "new credentials"},
+			{place{2, "", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{1, "Saver.Save", 1}, "late effect", once},
+			{place{2, "Pending.DeletePending", 1}, "killed after", once},
+		},
+	})
+}

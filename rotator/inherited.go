@@ -111,7 +111,7 @@ func (a *attempt) inheritedSave(ctx context.Context) (spent map[SetName]string, 
 	last, read, replaced := a.listed.CredentialsVersion, a.c.Lease.CredentialsVersion, a.labels.Previous
 	died, byOperator := a.c.leaseExpired(a.began), isOperators(replaced)
 	switch {
-	case a.labelsErr != nil, a.unsaved && a.late == nil:
+	case a.labelsErr != nil:
 		return nil, false
 	case a.late != nil:
 		return nil, byOperator && replaced != last

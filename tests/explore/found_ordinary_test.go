@@ -198,3 +198,26 @@ func TestTwoOldDocumentsAndARestoreThatComesLate(t *testing.T) {
 		},
 	})
 }
+
+// A late save replaces an older document while the other set's refresh token is pending:
+// the document is current again before that one is saved.
+func TestLateSaveBesideTheOtherSetsPendingRefreshToken(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{2, "Credentials.Read", 1}, "add an alternate set"},
+			{place{2, "Credentials.Read", 1}, "the last refresh token again"},
+			{place{0, "Parameters.Put(lease)", 1}, "new credentials"},
+			{place{2, "Saver.Labels", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{2, "Saver.Save", 1}, "late effect", once},
+			{place{2, "Saver.Save", 2}, "timeout", once},
+		},
+	})
+}

@@ -68,7 +68,7 @@ func (c Connection) validUntil(issued, expires time.Time, two, otherFails bool, 
 	case !c.Config.RefreshEndsToken:
 		return expires
 	case two && !otherFails:
-		return expires.Add(-min(2*heartbeat, life/2))
+		return wholeSeconds(expires.Add(-min(2*heartbeat, life/2)))
 	}
 	w := window(c.Config.RefreshBefore, life, heartbeat)
 	if two {

@@ -165,3 +165,26 @@ func TestOldDocumentAfterALateSaveAndARunThatDied(t *testing.T) {
 		},
 	})
 }
+
+// A token of an odd number of seconds has a valid_until in whole seconds, as the state
+// records it.
+func TestValidUntilOfAShortToken(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "login", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+			{60 * time.Second, "force"},
+		},
+		acts: []act{
+			{place{0, "", 1}, "the refresh tokens expire"},
+			{place{0, "", 1}, "add an alternate set"},
+		},
+		faults: []injection{
+			{place{0, "Lister.List", 1}, "slow", fourMinutes},
+			{place{2, "Endpoint.RequestToken(password)", 1}, "executed, 408", once},
+			{place{2, "Parameters.Put(state)", 2}, "answer lost", once},
+			{place{2, "Saver.Save", 1}, "killed before", once},
+		},
+	})
+}

@@ -61,8 +61,13 @@ func (a *attempt) catchUpTo(newer Credentials, used map[SetName]string) {
 	}
 	a.caughtUp = true
 	a.c.State.CredentialsVersion = newer.Version
+	a.c.State.noteSpent(spent, newer)
+}
+
+// noteSpent notes which refresh tokens a run replaced that left no record, and with what.
+func (s *State) noteSpent(spent map[SetName]string, newer Credentials) {
 	for set, fingerprint := range spent {
-		part := a.c.State.Of(set)
+		part := s.Of(set)
 		*part = part.replacing(fingerprint)
 		part.RefreshTokenFingerprint = newer.Of(set).RefreshToken.Fingerprint()
 	}
@@ -86,10 +91,8 @@ func (a *attempt) judgeInherited(ctx context.Context) {
 	}
 	spent, unread := a.inheritedSave(ctx)
 	certain := replaced == last || replaced == a.c.Lease.CredentialsVersion || len(spent) == 1 // otherwise an operator may have replaced one
-	for set, fingerprint := range spent {
-		if died && certain {
-			a.noteReplaced(set, fingerprint)
-		}
+	if died && certain {
+		a.next.noteSpent(spent, a.creds)
 	}
 	if a.late != nil {
 		a.noteReplaced(a.late.Set, a.late.Replaces)
@@ -113,8 +116,10 @@ func (a *attempt) inheritedSave(ctx context.Context) (spent map[SetName]string, 
 	switch {
 	case a.labelsErr != nil:
 		return nil, false
-	case a.late != nil:
+	case a.late != nil && !died:
 		return nil, byOperator && replaced != last
+	case a.late != nil:
+		return a.creds.spent(a.usedBy(ctx, read)), byOperator && replaced != last
 	case died && replaced == last:
 		return a.creds.spent(a.usedBy(ctx, last)), false
 	case died && read == a.creds.Version: // that run saved nothing over what it had read
@@ -184,6 +189,9 @@ func (a *attempt) inherit(ctx context.Context, theirs string, spent map[SetName]
 	if s.set == "" && a.c.leaseExpired(a.began) {
 		a.warnOfReplaced(ctx, theirs)
 		return false
+	}
+	if a.late != nil && a.c.leaseExpired(a.began) {
+		a.warnOfReplaced(ctx, theirs) // the run that died may have replaced another one before
 	}
 	a.inherited, a.inheritedOver = s, theirs
 	return true

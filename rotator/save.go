@@ -127,13 +127,8 @@ func (a *attempt) warnNotVerified(ctx context.Context) {
 // noteReplaced notes that the rotator replaced the refresh token with this fingerprint,
 // if the secret holds another one now.
 func (a *attempt) noteReplaced(set SetName, fingerprint string) {
-	stored, part := a.stored[set].Fingerprint(), a.next.Of(set)
-	if fingerprint == stored {
-		return
-	}
-	*part = part.replacing(fingerprint)
-	if part.RefreshTokenFingerprint == fingerprint {
-		part.RefreshTokenFingerprint = stored
+	if fingerprint != a.stored[set].Fingerprint() {
+		*a.next.Of(set) = a.next.Of(set).replacing(fingerprint)
 	}
 }
 

@@ -221,3 +221,45 @@ func TestLateSaveBesideTheOtherSetsPendingRefreshToken(t *testing.T) {
 		},
 	})
 }
+
+// A save that came late is completed after runs that left no record: the refresh token of
+// the other set, which one of them replaced, is not taken back.
+func TestLateSaveAfterRunsWithoutARecord(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 3,
+		beats: []beat{
+			{untilDue, ""},
+			{60 * time.Second, ""},
+			{60 * time.Second, "force primary"},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{2, "", 1}, "add a login"},
+		},
+		faults: []injection{
+			{place{0, "Parameters.Put(lease)", 1}, "killed before", once},
+			{place{2, "Saver.Save", 1}, "late effect", once},
+			{place{3, "Pending.DeletePending", 1}, "timeout", fourMinutes},
+			{place{1, "Parameters.Put(state)", 1}, "timeout", fourMinutes},
+		},
+	})
+}
+
+// A run saves over new credentials, its merge comes late over an edit, and it dies: the
+// operator is told that the new credentials may be lost.
+func TestMergeThatComesLateOfARunThatDied(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 3,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Saver.Save", 1}, "new credentials"},
+			{place{0, "", 1}, "edit another field"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 2}, "late effect", once},
+			{place{0, "Saver.RestorePrevious", 1}, "killed before", once},
+		},
+	})
+}

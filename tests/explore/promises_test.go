@@ -115,6 +115,8 @@ func (f *fixture) nextRequest(set rotator.SetName, state rotator.State, creds ro
 		return turnOfResting(state, creds)
 	case creds.Two() && p.UncertainSince.IsZero():
 		return p.ValidUntil // a forced request failed, or another set was added
+	case f.stepped > 0:
+		return p.ValidUntil // its spread is another one now, so that nothing may be due
 	}
 	return time.Time{}
 }

@@ -47,6 +47,7 @@ func (a *attempt) catchUp(ctx context.Context) error {
 			return &Error{Code: CredentialsUnread, Cause: err, Message: "a run ended right after it saved a changed refresh token, and what it saved could not be read (" + err.Error() + "); the next heartbeat tries again"}
 		}
 		a.catchUpTo(newer, a.usedBy(ctx, read))
+		a.c.State.noteSpent(newer.spent(a.usedBefore(ctx)), newer)
 		return nil
 	}
 	return nil
@@ -93,6 +94,9 @@ func (a *attempt) judgeInherited(ctx context.Context) {
 	certain := replaced == last || replaced == a.c.Lease.CredentialsVersion || len(spent) == 1 // otherwise an operator may have replaced one
 	if died && certain {
 		a.next.noteSpent(spent, a.creds)
+	}
+	if died && !a.unsaved {
+		a.next.noteSpent(a.creds.spent(a.usedBefore(ctx)), a.creds)
 	}
 	if a.late != nil {
 		a.noteReplaced(a.late.Set, a.late.Replaces)

@@ -116,8 +116,8 @@ func (a *attempt) takeLease(ctx context.Context, timeout time.Duration) (Outcome
 func (a *attempt) newLease(seen int64) Lease {
 	a.saveID = newVersionID()
 	l := Lease{Run: a.run, From: seen, Until: a.until, Set: a.leaseSet(), CredentialsVersion: a.creds.Version, Save: a.saveID}
-	if a.inherited != nil || a.caughtUp || a.creds.Version == "" {
-		// What an earlier run saved is not settled yet.
+	if a.inherited != nil || a.caughtUp || a.creds.Version == "" && a.c.leaseExpired(a.began) {
+		// What a run saved before it died is not settled yet.
 		l.CredentialsVersion, l.Save = a.c.Lease.CredentialsVersion, a.c.Lease.Save
 	}
 	return l

@@ -3,6 +3,7 @@ package rotator
 import (
 	"context"
 	"maps"
+	"strings"
 )
 
 // This file says which refresh tokens a save replaced, if the state does not say so. It
@@ -55,6 +56,16 @@ func (a *attempt) usedBy(ctx context.Context, versionID string) map[SetName]stri
 		}
 	}
 	return used
+}
+
+// usedBefore returns what usedBy returns for the version that the state names, if the last
+// run had read another one of the rotator's: then the run before it died, too.
+func (a *attempt) usedBefore(ctx context.Context) map[SetName]string {
+	read, last := a.c.Lease.CredentialsVersion, a.listed.CredentialsVersion
+	if !strings.HasPrefix(read, ownVersion) || read == last {
+		return nil
+	}
+	return a.usedBy(ctx, last)
 }
 
 // recorded reports whether a run obtained the refresh token of this set with the version

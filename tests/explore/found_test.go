@@ -188,3 +188,44 @@ func TestValidUntilOfAShortToken(t *testing.T) {
 		},
 	})
 }
+
+// Two runs in a row die after their saves, and an operator saves an older document: what
+// the first one replaced is known, too.
+func TestOldDocumentAfterTwoRunsThatDied(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 1,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{2, "Credentials.Read", 1}, "edit the first document"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Labels", 1}, "killed before", once},
+			{place{1, "Saver.Save", 1}, "killed after", once},
+		},
+	})
+}
+
+// A run that cannot read the credentials dies: its lease names nothing of the run before,
+// which left a record.
+func TestARunThatDiesAfterUnreadableCredentials(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 1,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "add a login"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+			{place{0, "Pending.PutPending", 1}, "answer lost", once},
+			{place{1, "Credentials.Read", 1}, "timeout", once},
+			{place{1, "Parameters.Put(lease)", 1}, "killed after", once},
+		},
+	})
+}

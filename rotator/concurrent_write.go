@@ -110,7 +110,12 @@ func (a *attempt) restoreTheirs(ctx context.Context, s *saving) bool {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	err := a.Saver.RestorePrevious(ctx, a.c.Name, s.overwriting, s.overwritten)
-	return err == nil || errors.Is(err, ErrMoved)
+	if errors.Is(err, ErrMoved) { // an operator has written over what replaced that document
+		a.warnNotVerified(ctx)
+		s.overwritten = ""
+		return true
+	}
+	return err == nil
 }
 
 // holding returns the set of a document that has the client of a saving and a refresh

@@ -263,3 +263,21 @@ func TestMergeThatComesLateOfARunThatDied(t *testing.T) {
 		},
 	})
 }
+
+// An operator writes before a save, and again before that document is current again: the
+// operator is told that the first write may be lost.
+func TestOperatorWritesBeforeADocumentIsCurrentAgain(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Tokens.Publish", 1}, "a new refresh token"},
+			{place{0, "Saver.Save", 1}, "add an alternate set"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 2}, "late effect", once},
+		},
+	})
+}

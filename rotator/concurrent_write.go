@@ -110,12 +110,15 @@ func (a *attempt) restoreTheirs(ctx context.Context, s *saving) bool {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	err := a.Saver.RestorePrevious(ctx, a.c.Name, s.overwriting, s.overwritten)
-	if errors.Is(err, ErrMoved) { // an operator has written over what replaced that document
-		a.warnNotVerified(ctx)
-		s.overwritten = ""
-		return true
+	if !errors.Is(err, ErrMoved) {
+		return err == nil
 	}
-	return err == nil
+	labels, err := a.Saver.Labels(ctx, a.c.Name)
+	if err != nil || labels.Current != s.versionID { // an operator has written over what replaced that document
+		a.warnNotVerified(ctx)
+	}
+	s.overwritten = ""
+	return true
 }
 
 // holding returns the set of a document that has the client of a saving and a refresh

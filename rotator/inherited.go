@@ -40,13 +40,20 @@ func (a *attempt) catchUp(ctx context.Context) error {
 			continue
 		}
 		newer, err := a.readVersion(ctx, saved)
-		switch {
-		case errors.Is(err, ErrNotFound) || CodeOf(err) != "":
+		if errors.Is(err, ErrNotFound) || CodeOf(err) != "" {
 			continue
-		case err != nil:
-			return &Error{Code: CredentialsUnread, Cause: err, Message: "a run ended right after it saved a changed refresh token, and what it saved could not be read (" + err.Error() + "); the next heartbeat tries again"}
 		}
-		a.catchUpTo(newer, a.usedBy(ctx, read))
+		var used map[SetName]string
+		if err == nil {
+			used, err = a.usedBy(ctx, read)
+		}
+		switch {
+		case err != nil && a.began.After(a.c.Lease.Until.Add(maxLease)):
+			continue // it cannot be read for long, so that the operator's document is used
+		case err != nil:
+			return &Error{Code: CredentialsUnread, Cause: err, Message: "a run ended without a record, and what it may have saved to the credentials secret could not be read (" + err.Error() + "); the next heartbeat tries again"}
+		}
+		a.catchUpTo(newer, used)
 		a.c.State.noteSpent(newer.spent(a.usedBefore(ctx)), newer)
 		return nil
 	}
@@ -123,17 +130,20 @@ func (a *attempt) inheritedSave(ctx context.Context) (spent map[SetName]string, 
 	case a.late != nil && !died:
 		return nil, byOperator && replaced != last
 	case a.late != nil:
-		return a.creds.spent(a.usedBy(ctx, read)), byOperator && replaced != last
+		return a.spentSince(ctx, read), byOperator && replaced != last
 	case died && replaced == last:
-		return a.creds.spent(a.usedBy(ctx, last)), false
+		return a.spentSince(ctx, last), false
 	case died && read == a.creds.Version: // that run saved nothing over what it had read
 		return nil, false
 	case died:
-		return a.creds.spent(a.usedBy(ctx, read)), byOperator && replaced != read
+		return a.spentSince(ctx, read), byOperator && replaced != read
 	}
 	// Every run since that save has left a record, so that it took effect late.
-	used := a.usedBy(ctx, last)
+	used, err := a.usedBy(ctx, last)
 	if used == nil {
+		if byOperator && err != nil {
+			a.warnOfReplaced(ctx, replaced)
+		}
 		return nil, false
 	}
 	spent = a.creds.spent(used)

@@ -30,8 +30,8 @@ type Lease struct {
 	// the run ends without a record, it shows whether the run's save replaced another
 	// one. It is empty if the run could not read the secret.
 	CredentialsVersion string `json:"credentials_version,omitempty"`
-	// Save is the id of the version as which the run saves a changed refresh token, so
-	// that what it saved is found although an operator has written since.
+	// Save is the id of the version as which the run first saves a changed refresh token
+	// of a response, so that what it saved is found although an operator has written since.
 	Save string `json:"save,omitempty"`
 }
 

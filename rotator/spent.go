@@ -2,6 +2,7 @@ package rotator
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"strings"
 )
@@ -36,15 +37,27 @@ func (c Credentials) spent(before map[SetName]string) map[SetName]string {
 	return spent
 }
 
+// spentSince returns what the current version replaced since this one.
+func (a *attempt) spentSince(ctx context.Context, versionID string) map[SetName]string {
+	used, _ := a.usedBy(ctx, versionID)
+	return a.creds.spent(used)
+}
+
 // usedBy returns the fingerprints of the refresh tokens that a run used which read this
-// version of the credentials, or nil if they are not known.
-func (a *attempt) usedBy(ctx context.Context, versionID string) map[SetName]string {
+// version of the credentials, or nil if they are not known. The error says that the
+// version could not be read now.
+func (a *attempt) usedBy(ctx context.Context, versionID string) (map[SetName]string, error) {
 	if versionID == "" {
-		return nil
+		return nil, nil
 	}
 	creds, err := a.readVersion(ctx, versionID)
-	if err != nil {
-		return nil
+	switch {
+	case errors.Is(err, ErrNotFound) || CodeOf(err) != "":
+		return nil, nil
+	case err != nil && versionID == a.listed.CredentialsVersion:
+		return map[SetName]string{Primary: a.next.Primary.RefreshTokenFingerprint, Alternate: a.next.Alternate.RefreshTokenFingerprint}, nil
+	case err != nil:
+		return nil, err
 	}
 	used := map[SetName]string{}
 	for _, set := range creds.Sets() {
@@ -55,7 +68,7 @@ func (a *attempt) usedBy(ctx context.Context, versionID string) map[SetName]stri
 			}
 		}
 	}
-	return used
+	return used, nil
 }
 
 // usedBefore returns what usedBy returns for the version that the state names, if the last
@@ -65,7 +78,8 @@ func (a *attempt) usedBefore(ctx context.Context) map[SetName]string {
 	if !strings.HasPrefix(read, ownVersion) || read == last {
 		return nil
 	}
-	return a.usedBy(ctx, last)
+	used, _ := a.usedBy(ctx, last)
+	return used
 }
 
 // recorded reports whether a run obtained the refresh token of this set with the version

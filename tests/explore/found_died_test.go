@@ -275,3 +275,30 @@ func TestExchangedSetsThenARunThatDies(t *testing.T) {
 		},
 	})
 }
+
+// The version that a dead run had read cannot be read in the next run.
+func TestOldDocumentAndAVersionThatCannotBeRead(t *testing.T) {
+	for _, tc := range []struct {
+		beat  int
+		fault injection
+	}{
+		{0, injection{place{1, "Credentials.ReadVersion", 2}, "refused", thisRun}},
+		{1, injection{place{1, "Credentials.ReadVersion", 1}, "refused", thisRun}},
+	} {
+		holds(t, schedule{
+			provider: "rotates", credentials: "refresh token", two: false, turns: 1,
+			beats: []beat{
+				{untilDue, ""},
+				{120 * time.Second, ""},
+				{untilDue, ""},
+			},
+			acts: []act{
+				{place{tc.beat, "", 1}, "edit the first document"},
+			},
+			faults: []injection{
+				{place{0, "Saver.Labels", 1}, "killed before", once},
+				tc.fault,
+			},
+		})
+	}
+}

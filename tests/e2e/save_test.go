@@ -255,3 +255,23 @@ func TestATokenThatCannotBePublishedIsWrittenAgainInTheRun(t *testing.T) {
 		s.wantWorking("default")
 	})
 }
+
+// An operator moves the connection to another client and returns to the document of the
+// first one. Its refresh token was replaced, but not with one of the other client.
+func TestReturnToAnEarlierClient(t *testing.T) {
+	simulate(t, fakereltio.Options{RotateRefreshToken: true}, func(t *testing.T, s *fixture) {
+		first := s.credentials()
+		s.seeded("emea", first)
+		s.Reltio.SetOptions(func(o *fakereltio.Options) { o.ClientID = "client-2" })
+		second := s.credentials()
+		second["client_id"] = "client-2"
+		s.PutCredentials("emea", second)
+		s.beat().want("emea", rotator.Refreshed)
+		time.Sleep(untilWindow)
+		s.PutCredentials("emea", first)
+		s.beat()
+		if got := s.refreshToken("emea"); got != first["refresh_token"] {
+			t.Errorf("the document of the first client holds the refresh token %q", got)
+		}
+	})
+}

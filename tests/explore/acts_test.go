@@ -111,7 +111,9 @@ var acts = map[string]func(*fixture){
 	},
 	"recreate the connection": func(f *fixture) {
 		_, open := f.lease()
-		f.leaseDeleted, f.recreatedAt = f.leaseDeleted || open, time.Now()
+		f.mu.Lock()
+		f.leaseDeleted, f.recreatedAt = f.leaseDeleted || open || f.active > 0, time.Now()
+		f.mu.Unlock()
 		f.lostState()
 		for _, kind := range []string{"state", "lease"} {
 			f.h.AWS.PutParameter(harness.ParameterName(connection, kind), "{}")

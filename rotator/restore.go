@@ -33,6 +33,10 @@ func (a *attempt) resolve(ctx context.Context) error {
 		}
 		if ok && !a.hasReplaced(pending.RefreshToken) && !a.creds.holds(pending.RefreshToken) {
 			use[set.Name], saved[pending.Set] = pending.RefreshToken, true
+			part := a.c.State.Of(pending.Set)
+			if *part = part.replacing(pending.Replaces); part.RefreshTokenFingerprint == pending.Replaces {
+				part.RefreshTokenFingerprint = pending.RefreshToken.Fingerprint() // the run that made it pending left no record
+			}
 			if pending.Replaces != a.stored[set.Name].Fingerprint() && pending.Replaces != set.RefreshToken.Fingerprint() {
 				a.late = &pending
 			}

@@ -288,3 +288,23 @@ func TestOldDocumentDuringALook(t *testing.T) {
 		},
 	})
 }
+
+// A run makes a refresh token pending and dies at its record, the next one cannot save it
+// either, and an operator edits the credentials: what is pending had replaced theirs.
+func TestEditDuringTheRunAfterOneThatMadeARefreshTokenPending(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{1, "Endpoint.RequestToken(refresh_token)", 1}, "edit another field"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "timeout", once},
+			{place{0, "Parameters.Put(state)", 1}, "killed before", once},
+			{place{1, "Saver.Save", 1}, "timeout", once},
+		},
+	})
+}

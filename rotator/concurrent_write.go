@@ -3,7 +3,6 @@ package rotator
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"reltio-token-rotator/rotator/secret"
 )
@@ -28,7 +27,7 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	theirs := labels.Current
 	if labels.Current == s.versionID {
 		theirs = labels.Previous
-		if theirs == s.read || theirs == "" || strings.HasPrefix(theirs, ownVersion) {
+		if theirs == s.read || !isOperators(theirs) {
 			s.verified = true
 			return nil
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"strings"
 	"time"
 )
 
@@ -36,7 +35,7 @@ func (a *attempt) catchUp(ctx context.Context) error {
 	// The run may have merged what it saved into an operator's document. It may also have
 	// saved nothing, and what it had read was not recorded.
 	for _, saved := range []string{a.labels.Previous, a.c.Lease.Save, read} {
-		if !strings.HasPrefix(saved, ownVersion) || saved == last {
+		if !isOwn(saved) || saved == last {
 			continue
 		}
 		newer, err := a.readVersion(ctx, saved)
@@ -154,11 +153,6 @@ func (a *attempt) inheritedSave(ctx context.Context) (spent map[SetName]string, 
 	return spent, byOperator
 }
 
-// isOperators reports whether an operator wrote the version with this id.
-func isOperators(version string) bool {
-	return version != "" && !strings.HasPrefix(version, ownVersion)
-}
-
 // look repeats a read that fails, as long as beforeReserve allows it.
 func (a *attempt) look(ctx context.Context, read func(context.Context) error) error {
 	last := time.Now().Add(beforeReserve - callTimeout)
@@ -181,7 +175,7 @@ func (a *attempt) warnOfEarlierSave(ctx context.Context) {
 	}
 	saved := died || a.late != nil
 	if a.labelsErr != nil && saved ||
-		a.labelsErr == nil && previous != last && previous != read && (saved || strings.HasPrefix(previous, ownVersion)) {
+		a.labelsErr == nil && previous != last && previous != read && (saved || isOwn(previous)) {
 		a.warnOfReplaced(ctx, "")
 	}
 }

@@ -169,11 +169,7 @@ func (a *attempt) settleAgain(ctx context.Context) {
 	for i := range p.Tokens {
 		p.Tokens[i].SavedAt = time.Now()
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	if a.Pending.PutPending(ctx, a.c.Name, p.document()) == nil {
-		a.c.Pending = p
-	}
+	_ = a.writePending(ctx, p)
 }
 
 func pendingNotSaved(err error) *Error {
@@ -207,12 +203,16 @@ func (a *attempt) deletePending(ctx context.Context) *Error {
 
 // putPending adds the changed refresh token of a saving to the pending parameter.
 func (a *attempt) putPending(ctx context.Context, s *saving) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	p := a.withPending(s)
 	if !p.fits() {
 		return errTooLong
 	}
+	return a.writePending(ctx, p)
+}
+
+func (a *attempt) writePending(ctx context.Context, p PendingTokens) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	if err := a.Pending.PutPending(ctx, a.c.Name, p.document()); err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"strings"
 )
 
 // This file says which refresh tokens a save replaced, if the state does not say so. It
@@ -75,7 +74,7 @@ func (a *attempt) usedBy(ctx context.Context, versionID string) (map[SetName]str
 // run had read another one of the rotator's: then the run before it died, too.
 func (a *attempt) usedBefore(ctx context.Context) map[SetName]string {
 	read, last := a.c.Lease.CredentialsVersion, a.listed.CredentialsVersion
-	if !strings.HasPrefix(read, ownVersion) || read == last {
+	if !isOwn(read) || read == last {
 		return nil
 	}
 	used, _ := a.usedBy(ctx, last)

@@ -12,6 +12,13 @@ import (
 // writes, so that an operator who lists the versions can recognize them.
 const ownVersion = "rotator-"
 
+// isOwn reports whether the rotator wrote the version with this id.
+func isOwn(version string) bool { return strings.HasPrefix(version, ownVersion) }
+
+// isOperators reports whether an operator wrote the version with this id. It is false
+// for an empty id.
+func isOperators(version string) bool { return version != "" && !isOwn(version) }
+
 // ownBefore reports whether the rotator chose this version id before t, or in the same
 // second.
 func ownBefore(versionID string, t time.Time) bool {

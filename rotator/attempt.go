@@ -63,14 +63,15 @@ type attempt struct {
 	// notVerified says that this could not be found out either, so that the refresh token
 	// stays pending.
 	notVerified bool
-	// looked says that labels and labelsErr are what a look at the secret's labels found.
-	looked    bool
-	labels    VersionLabels
-	labelsErr error
-	// caughtUp says that the state was brought to what a run saved right before it died,
-	// and that an operator has saved an older document over that. This attempt puts that
-	// right and does nothing else.
-	caughtUp bool
+	// labelsRead says that the labels of the credentials secret were read. labels or
+	// labelsErr is the result.
+	labelsRead bool
+	labels     VersionLabels
+	labelsErr  error
+	// unrecorded says that a run died right after its save, that an operator has saved an
+	// older document over that one, and that the state names the save now. This attempt
+	// writes the newer refresh token into the document and does nothing else.
+	unrecorded bool
 	// inherited is an earlier run's save that replaced inheritedOver, an operator's version
 	// which that run had not read. This attempt completes it and does nothing else.
 	inherited     *saving

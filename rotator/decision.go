@@ -16,10 +16,10 @@ type decision struct {
 	// is used only if the first one fails. If there is none, the run only saves a
 	// pending refresh token or reads the credentials.
 	ask []SetName
-	// look says that the run reads the credentials and then decides again, because new
+	// read says that the run reads the credentials and then decides again, because new
 	// credentials would make the connection due or end its error, or because a run that
 	// died may have replaced an operator's credentials.
-	look bool
+	read bool
 	// tooManyReports says that a job's report was refused because reports have
 	// already caused too many refreshes.
 	tooManyReports bool
@@ -44,16 +44,16 @@ func (c Connection) decide(now time.Time, event Event, heartbeat time.Duration, 
 		d = c.withoutBackedOff(d, now, event, creds)
 	}
 	if len(d.ask) == 0 && creds == nil {
-		d.look = d.look || c.waitsForCredentials(now) || c.unknownResult(now)
+		d.read = d.read || c.waitsForCredentials(now) || c.unknownResult(now)
 	}
 	switch {
-	case !wanted && !d.look && c.Pending.empty():
+	case !wanted && !d.read && c.Pending.empty():
 		return decision{outcome: NotDue}
 	case c.LeaseHeld(now):
 		return decision{outcome: Busy, reason: d.reason}
 	case len(d.ask) > 0 && event.DeadToken != "" && c.TooManyReports(now):
 		return decision{outcome: BackingOff, reason: d.reason, tooManyReports: true}
-	case len(d.ask) > 0 || d.look:
+	case len(d.ask) > 0 || d.read:
 		return d
 	case !c.Pending.empty():
 		return decision{reason: ReasonPending}
@@ -126,7 +126,7 @@ func (c Connection) withoutBackedOff(d decision, now time.Time, event Event, cre
 		case !s.backedOff(now):
 			return false
 		case creds == nil:
-			d.look = d.look || s.waitsForNewCredentials()
+			d.read = d.read || s.waitsForNewCredentials()
 			return true
 		case c.corrected(set, creds):
 			d.reason = ReasonNewCredentials

@@ -11,25 +11,25 @@ import (
 // the credentials, or whose save took effect late: the state does not name that save. The
 // lease says which version the run had read.
 
-// lookAtLabels reads which versions are current and previous, if a save that the state
+// readLabels reads which versions are current and previous, if a save that the state
 // does not name may have happened.
-func (a *attempt) lookAtLabels(ctx context.Context) {
+func (a *attempt) readLabels(ctx context.Context) {
 	died, byOperator := a.c.leaseExpired(a.began), isOperators(a.creds.Version)
 	if a.creds.Version == a.listed.CredentialsVersion || byOperator && !died && a.c.Pending.empty() {
 		return
 	}
-	a.looked = true
-	a.labelsErr = a.look(ctx, func(ctx context.Context) (err error) {
+	a.labelsRead = true
+	a.labelsErr = a.repeatRead(ctx, func(ctx context.Context) (err error) {
 		a.labels, err = a.Saver.Labels(ctx, a.c.Name)
 		return err
 	})
 }
 
-// catchUp brings the state to what a run saved right before it died, if an operator has
-// saved another document over that: it may be an older one.
-func (a *attempt) catchUp(ctx context.Context) error {
+// alignWithUnrecorded brings the state to what a run saved right before it died, if an
+// operator has saved another document over that: it may be an older one.
+func (a *attempt) alignWithUnrecorded(ctx context.Context) error {
 	read, last := a.c.Lease.CredentialsVersion, a.listed.CredentialsVersion
-	if !a.looked || !a.c.leaseExpired(a.began) || !isOperators(a.creds.Version) || a.creds.Version == read {
+	if !a.labelsRead || !a.c.leaseExpired(a.began) || !isOperators(a.creds.Version) || a.creds.Version == read {
 		return nil
 	}
 	// The run may have merged what it saved into an operator's document. It may also have
@@ -52,21 +52,21 @@ func (a *attempt) catchUp(ctx context.Context) error {
 		case err != nil:
 			return &Error{Code: CredentialsUnread, Cause: err, Message: "a run ended without a record, and what it may have saved to the credentials secret could not be read (" + err.Error() + "); the next heartbeat tries again"}
 		}
-		a.catchUpTo(newer, used)
+		a.noteUnrecorded(newer, used)
 		a.c.State.noteSpent(newer.spent(a.usedBefore(ctx)), newer)
 		return nil
 	}
 	return nil
 }
 
-// catchUpTo brings the state to this version, which a run saved that had used these
+// noteUnrecorded brings the state to this version, which a run saved that had used these
 // refresh tokens.
-func (a *attempt) catchUpTo(newer Credentials, used map[SetName]string) {
+func (a *attempt) noteUnrecorded(newer Credentials, used map[SetName]string) {
 	spent := newer.spent(used)
 	if len(spent) > 0 {
 		a.c.State = a.c.State.AlignedWith(newer)
 	}
-	a.caughtUp = true
+	a.unrecorded = true
 	a.c.State.CredentialsVersion = newer.Version
 	a.c.State.noteSpent(spent, newer)
 }
@@ -84,7 +84,7 @@ func (s *State) noteSpent(spent map[SetName]string, newer Credentials) {
 // replaced a version of an operator's that its run had not read, the attempt completes
 // it, once it holds the lease.
 func (a *attempt) judgeInherited(ctx context.Context) {
-	if !a.looked {
+	if !a.labelsRead {
 		return
 	}
 	if isOperators(a.creds.Version) {
@@ -147,14 +147,14 @@ func (a *attempt) inheritedSave(ctx context.Context) (spent map[SetName]string, 
 	}
 	spent = a.creds.spent(used)
 	if replaced == last {
-		maps.DeleteFunc(spent, a.recorded)
+		maps.DeleteFunc(spent, func(set SetName, _ string) bool { return a.recorded(set) })
 		return nil, byOperator && len(spent) > 0 // it was made from an older version
 	}
 	return spent, byOperator
 }
 
-// look repeats a read that fails, as long as beforeReserve allows it.
-func (a *attempt) look(ctx context.Context, read func(context.Context) error) error {
+// repeatRead repeats a read that fails, as long as beforeReserve allows it.
+func (a *attempt) repeatRead(ctx context.Context, read func(context.Context) error) error {
 	last := time.Now().Add(beforeReserve - callTimeout)
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := read(ctx)

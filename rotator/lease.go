@@ -116,7 +116,7 @@ func (a *attempt) takeLease(ctx context.Context, timeout time.Duration) (Outcome
 func (a *attempt) newLease(seen int64) Lease {
 	a.saveID = newVersionID()
 	l := Lease{Run: a.run, From: seen, Until: a.until, Set: a.leaseSet(), CredentialsVersion: a.creds.Version, Save: a.saveID}
-	if a.inherited != nil || a.caughtUp || a.creds.Version == "" && a.c.leaseExpired(a.began) {
+	if a.inherited != nil || a.unrecorded || a.creds.Version == "" && a.c.leaseExpired(a.began) {
 		// What a run saved before it died is not settled yet.
 		l.CredentialsVersion, l.Save = a.c.Lease.CredentialsVersion, a.c.Lease.Save
 	}
@@ -156,7 +156,7 @@ func (a *attempt) findHolder(ctx context.Context) (held bool) {
 		return false
 	}
 	var document string
-	err := a.look(ctx, func(ctx context.Context) (err error) {
+	err := a.repeatRead(ctx, func(ctx context.Context) (err error) {
 		document, err = a.Parameters.At(ctx, a.c.Name, KindLease, version)
 		return err
 	})

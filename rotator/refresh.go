@@ -37,7 +37,7 @@ func (a *attempt) refresh(ctx context.Context) (Outcome, error) {
 	}
 	a.restore(leased)
 	a.leaveOutForPending()
-	if a.caughtUp || len(a.d.ask) > 0 && !a.timeForRequest() {
+	if a.unrecorded || len(a.d.ask) > 0 && !a.timeForRequest() {
 		a.d.ask, a.otherwise = nil, Deferred
 	}
 	if len(a.d.ask) == 0 {
@@ -62,11 +62,11 @@ func (a *attempt) read(ctx context.Context) (Outcome, error) {
 	if a.c.Pending.settling(time.Now()) {
 		return Deferred, nil
 	}
-	a.lookAtLabels(ctx)
-	if a.looked && a.labelsErr == nil && a.labels.Current != a.creds.Version {
+	a.readLabels(ctx)
+	if a.labelsRead && a.labelsErr == nil && a.labels.Current != a.creds.Version {
 		return Deferred, nil // an operator is writing
 	}
-	if failure := a.catchUp(ctx); failure != nil {
+	if failure := a.alignWithUnrecorded(ctx); failure != nil {
 		return Failed, failure
 	}
 	if failure := a.resolve(ctx); failure != nil {
@@ -75,7 +75,7 @@ func (a *attempt) read(ctx context.Context) (Outcome, error) {
 	if set := a.event.Set; set != "" && a.creds.Of(set).Name == "" {
 		return Failed, &Error{Code: CredentialsUnread, Message: "the credentials secret has no set " + string(set) + `; leave out "set", or add it`}
 	}
-	a.caughtUp = a.caughtUp && a.unsaved
+	a.unrecorded = a.unrecorded && a.unsaved
 	a.c.State = a.c.State.AlignedWith(a.creds)
 	a.noteReadable()
 	a.next = a.c.State

@@ -106,7 +106,7 @@ func wellWithTwo(d time.Duration) Connection {
 }
 
 func (d decision) String() string {
-	return fmt.Sprintf("{%s %s ask %v look %v wait %v}", d.outcome, d.reason, d.ask, d.look, d.waitUntil)
+	return fmt.Sprintf("{%s %s ask %v read %v wait %v}", d.outcome, d.reason, d.ask, d.read, d.waitUntil)
 }
 
 func TestDecide(t *testing.T) {
@@ -177,13 +177,13 @@ func TestDecide(t *testing.T) {
 		{"backing off", with(window, fails(BadResponse, minute)), decision{outcome: BackingOff, reason: ReasonWindow}},
 		{"the backoff is over", with(window, fails(BadResponse, 0)), decision{ask: one, reason: ReasonWindow}},
 		{"the server asked to wait", with(window, state(func(s *State) { s.NotBefore, s.Primary.Error = noon.Add(minute), Throttled })), decision{outcome: BackingOff, reason: ReasonWindow}},
-		{"rejected: only new credentials help", with(window, fails(RefreshTokenRejected, minute)), decision{reason: ReasonWindow, look: true}},
-		{"a rejected login waits without an end", with(window, set(func(s *SetState) { s.Error, s.RefreshTokenFingerprint = LoginRejected, "" })), decision{reason: ReasonWindow, look: true}},
+		{"rejected: only new credentials help", with(window, fails(RefreshTokenRejected, minute)), decision{reason: ReasonWindow, read: true}},
+		{"a rejected login waits without an end", with(window, set(func(s *SetState) { s.Error, s.RefreshTokenFingerprint = LoginRejected, "" })), decision{reason: ReasonWindow, read: true}},
 		{"a refresh token beside a rejected login is tried", with(window, fails(LoginRejected, 0)), decision{ask: one, reason: ReasonWindow}},
-		{"unreadable credentials are read again, due or not", with(state(func(s *State) { s.Error = CredentialsUnread })), decision{look: true}},
+		{"unreadable credentials are read again, due or not", with(state(func(s *State) { s.Error = CredentialsUnread })), decision{read: true}},
 		{"forced in spite of a backoff", with(force, fails(LoginRejected, minute)), decision{ask: one, reason: ReasonForced}},
-		{"no record, but a backoff", with(lease(7, 8, -time.Second), state(func(s *State) { s.NotBefore, s.Primary.Error = noon.Add(minute), Throttled })), decision{look: true, reason: ReasonLeaseExpired}},
-		{"new credentials allow a login before its time", with(window, fails(AnswerLost, minute), set(func(s *SetState) { s.Login.Outcome = LoginUnknown })), decision{look: true, reason: ReasonWindow}},
+		{"no record, but a backoff", with(lease(7, 8, -time.Second), state(func(s *State) { s.NotBefore, s.Primary.Error = noon.Add(minute), Throttled })), decision{read: true, reason: ReasonLeaseExpired}},
+		{"new credentials allow a login before its time", with(window, fails(AnswerLost, minute), set(func(s *SetState) { s.Login.Outcome = LoginUnknown })), decision{read: true, reason: ReasonWindow}},
 
 		{"same token: not before its expiry", with(expireIn(5*minute), unchanged), decision{outcome: NotDue}},
 		{"same token: its expiry is near", with(expireIn(40*time.Second), unchanged), decision{ask: one, reason: ReasonExpiry, waitUntil: noon.Add(41 * time.Second)}},

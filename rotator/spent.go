@@ -83,7 +83,7 @@ func (a *attempt) usedBefore(ctx context.Context) map[SetName]string {
 
 // recorded reports whether a run obtained the refresh token of this set with the version
 // that the state names.
-func (a *attempt) recorded(set SetName, _ string) bool {
+func (a *attempt) recorded(set SetName) bool {
 	part := a.next.Of(set)
 	return part.Version == a.listed.CredentialsVersion && a.creds.Of(set).RefreshToken.Fingerprint() == part.RefreshTokenFingerprint
 }
@@ -91,7 +91,7 @@ func (a *attempt) recorded(set SetName, _ string) bool {
 // readVersion reads the credentials of this version. An error of what is in it has a code.
 func (a *attempt) readVersion(ctx context.Context, versionID string) (Credentials, error) {
 	var version SecretVersion
-	err := a.look(ctx, func(ctx context.Context) (err error) {
+	err := a.repeatRead(ctx, func(ctx context.Context) (err error) {
 		version, err = a.Credentials.ReadVersion(ctx, a.c.Name, versionID)
 		return err
 	})

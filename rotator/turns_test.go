@@ -45,12 +45,12 @@ func TestTurns(t *testing.T) {
 		{"its turn, but it is not free", 28 * minute, []change{notFree}, decision{outcome: NotDue}},
 		{"its turn, not free, and tokens live on", 28 * minute, []change{notFree, func(c *Connection, _ *Event) { c.Config.RefreshEndsToken = false }}, decision{ask: both(Alternate), reason: ReasonTurn}},
 		{"its turn, and it backs off: the published token serves", 28 * minute, []change{fails(BadResponse, minute)}, decision{outcome: NotDue}},
-		{"its turn, and it is rejected: a look at the credentials", 28 * minute, []change{fails(RefreshTokenRejected, minute)}, decision{reason: ReasonTurn, look: true}},
-		{"rejected, and not its turn: a look all the same", 50 * minute, []change{fails(RefreshTokenRejected, minute)}, decision{look: true}},
+		{"its turn, and it is rejected: the credentials are read", 28 * minute, []change{fails(RefreshTokenRejected, minute)}, decision{reason: ReasonTurn, read: true}},
+		{"rejected, and not its turn: the credentials are read all the same", 50 * minute, []change{fails(RefreshTokenRejected, minute)}, decision{read: true}},
 		{"from valid_until on, free: the other one too", 2 * minute, nil, decision{ask: both(Alternate), reason: ReasonTurn}},
 		{"from valid_until on, not free: the publishing one", 2 * minute, []change{notFree}, decision{ask: only(Primary), reason: ReasonWindow}},
 		{"from valid_until on, backing off: the publishing one", 2 * minute, []change{fails(BadResponse, minute)}, decision{ask: only(Primary), reason: ReasonTurn}},
-		{"a failing set: valid_until comes earlier, as with one set", 10 * minute, []change{failsBefore}, decision{ask: only(Primary), reason: ReasonTurn, look: true}},
+		{"a failing set: valid_until comes earlier, as with one set", 10 * minute, []change{failsBefore}, decision{ask: only(Primary), reason: ReasonTurn, read: true}},
 		{"the server holds both", 2 * minute, []change{func(c *Connection, _ *Event) {
 			c.State.NotBefore, c.State.Primary.Error, c.State.Alternate.Error = noon.Add(minute), Throttled, Throttled
 		}}, decision{outcome: BackingOff, reason: ReasonTurn}},

@@ -173,7 +173,7 @@ func (a *attempt) warnOfEarlierSave(ctx context.Context) {
 	if died && a.late == nil && a.creds.Version == read {
 		return // that run saved nothing
 	}
-	saved := died || a.late != nil
+	saved := died || !a.c.Pending.empty()
 	if a.labelsErr != nil && saved ||
 		a.labelsErr == nil && previous != last && previous != read && (saved || isOwn(previous)) {
 		a.warnOfReplaced(ctx, "")
@@ -198,7 +198,7 @@ func (a *attempt) inherit(ctx context.Context, theirs string, spent map[SetName]
 		a.warnOfReplaced(ctx, theirs)
 		return false
 	}
-	if a.late != nil && a.c.leaseExpired(a.began) {
+	if a.c.leaseExpired(a.began) && (a.late != nil || a.creds.Version != a.c.Lease.Save) {
 		a.warnOfReplaced(ctx, theirs) // the run that died may have replaced another one before
 	}
 	a.inherited, a.inheritedOver = s, theirs

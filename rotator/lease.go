@@ -10,6 +10,9 @@ import (
 // maxLease is how far ahead a lease may end. A lease that ends later is ignored.
 const maxLease = 15 * time.Minute
 
+// maxRaces is how many versions of the lease findHolder reads at most.
+const maxRaces = 4
+
 // Lease says which run refreshes a connection. Parameter Store's version numbers
 // decide which run holds it, so that no lock service is needed. They count a
 // parameter's writes: if a run saw version From and its write became version
@@ -147,24 +150,27 @@ func (a *attempt) leaseSet() SetName {
 	return ""
 }
 
-// findHolder finds the lease of the run that held it, if another run wrote the lease at
-// the same moment and lost: the listing shows that one's lease, which may end earlier. It
-// reports whether that run may still be at work.
+// findHolder reads the lease of the last run that held it, if a run that did not get it
+// wrote over it: the listing shows only the later document, which may end earlier. It
+// reports whether the holder may still be running.
 func (a *attempt) findHolder(ctx context.Context) (held bool) {
-	version := a.c.Lease.From + 1
-	if a.c.LeaseVersion == version || !a.c.leaseExpired(a.began) {
+	first, last := a.c.Lease.From+1, a.c.LeaseVersion-1
+	if last < first || !a.c.leaseExpired(a.began) {
 		return false
 	}
-	var document string
-	err := a.repeatRead(ctx, func(ctx context.Context) (err error) {
-		document, err = a.Parameters.At(ctx, a.c.Name, KindLease, version)
-		return err
-	})
-	if err != nil {
-		return !errors.Is(err, ErrNotFound)
-	}
-	if holder := parseLease(document); holder.From+1 == version && holder.Run != a.c.Lease.Run {
-		a.c.Lease = holder
+	for version := last; version >= max(first, last-maxRaces+1); version-- {
+		var document string
+		err := a.repeatRead(ctx, func(ctx context.Context) (err error) {
+			document, err = a.Parameters.At(ctx, a.c.Name, KindLease, version)
+			return err
+		})
+		if err != nil {
+			return !errors.Is(err, ErrNotFound)
+		}
+		if holder := parseLease(document); holder.From+1 == version && holder.Run != a.c.Lease.Run {
+			a.c.Lease = holder
+			break
+		}
 	}
 	return a.c.LeaseHeld(a.began)
 }

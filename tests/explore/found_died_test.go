@@ -302,3 +302,21 @@ func TestOldDocumentAndAVersionThatCannotBeRead(t *testing.T) {
 		})
 	}
 }
+
+// Two runs refresh between the listing and the lease of a third one, and an operator
+// resets the state: the last lease before that one says what the current version replaced.
+func TestTwoRunsBeforeTheLeaseOfAThird(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Lister.List", 1}, "the refresh tokens expire"},
+			{place{0, "Parameters.Put(lease)", 1}, "new credentials"},
+			{place{0, "", 1}, "reset the state"},
+			{place{0, "Parameters.Put(lease)", 1}, "overtake"},
+			{place{0, "Credentials.Read", 1}, "overtake"},
+		},
+	})
+}

@@ -295,3 +295,43 @@ func TestSaveThatComesLateThenARunThatDies(t *testing.T) {
 		},
 	})
 }
+
+// A save takes effect late over an added login, and an operator writes twice before the
+// next run: the operator is told that the login may be lost.
+func TestLateSaveHiddenByTwoWrites(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "add a login"},
+			{place{1, "Saver.Labels", 1}, "a new refresh token"},
+			{place{1, "Saver.Labels", 1}, "the last refresh token again"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "late effect", once},
+		},
+	})
+}
+
+// A run saves over new credentials, an operator edits what it saved, the merge takes
+// effect late over the edit, and the run dies: the operator is told that the new
+// credentials may be lost.
+func TestLateMergeOverAnEditOfTheSave(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 3,
+		beats: []beat{
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "new credentials"},
+			{place{0, "", 1}, "edit another field"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 2}, "late effect", once},
+			{place{0, "Pending.PutPending", 1}, "killed before", once},
+		},
+	})
+}

@@ -223,9 +223,9 @@ func (a *attempt) completeInherited(ctx context.Context) {
 	a.otherwise = Deferred
 }
 
-// warnOfReplaced asks the operator to check whether a run that ended without a record
-// replaced the operator's version. An empty version is not known.
+// warnOfReplaced asks the operator to check whether an earlier run's save replaced the
+// operator's version. An empty version is not known.
 func (a *attempt) warnOfReplaced(ctx context.Context, version string) {
-	a.Log.WarnContext(ctx, "a run ended right after it saved a changed refresh token; if you wrote new credentials during that run, the save replaced them: write them again",
-		"connection", a.c.Name, "died_by", a.c.Lease.Until.Format(time.RFC3339), "replaced_version", version)
+	a.Log.WarnContext(ctx, "an earlier run's save of a changed refresh token may have replaced credentials that an operator had just written; if they are not in the secret, write them again",
+		"connection", a.c.Name, "lease_until", a.c.Lease.Until.Format(time.RFC3339), "replaced_version", version)
 }

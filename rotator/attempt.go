@@ -53,15 +53,15 @@ type attempt struct {
 	listed, next State
 	creds        Credentials
 	// stored are the refresh tokens in the secret. unsaved says that other ones are
-	// in use and must be saved, and restored that they were.
+	// in use and must be saved, and restored says that they were saved.
 	stored            map[SetName]secret.Value
 	unsaved, restored bool
 	// late is a pending refresh token of which a save took effect late: it, or one that
 	// it has replaced, is in the secret. It is not known which version that save
 	// replaced.
 	late *PendingToken
-	// notVerified says that this could not be found out either, so that the refresh token
-	// stays pending.
+	// notVerified says that the labels could not be read, so that the refresh token stays
+	// pending.
 	notVerified bool
 	// labelsRead says that the labels of the credentials secret were read. labels or
 	// labelsErr is the result.

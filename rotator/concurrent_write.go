@@ -13,10 +13,10 @@ import (
 
 // verifyWrite checks which version the write replaced. If that is not the version
 // that was read, or if another version is current by now, an operator wrote at the
-// same moment. If their document holds the refresh token that was just spent, or an
-// older one, they changed something else, and the new refresh token is written into
-// their document. Otherwise they wrote other credentials, which stay current or become
-// current again.
+// same moment. If their document holds the refresh token that this run's request used,
+// or an older one, they changed something else, and the new refresh token is written
+// into their document. Otherwise they wrote other credentials, which stay current or
+// become current again.
 func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// This file says what an attempt does about an earlier run that died right after it saved
-// the credentials, or whose save took effect late: the state does not name that save. The
-// lease says which version the run had read.
+// This file says what an attempt does about a save that the state does not name: a run died
+// between its save and its record, or its save took effect late. The lease names the
+// version that the run had read.
 
 // readLabels reads which versions are current and previous, if a save that the state
 // does not name may have happened.
@@ -25,8 +25,8 @@ func (a *attempt) readLabels(ctx context.Context) {
 	})
 }
 
-// alignWithUnrecorded brings the state to what a run saved right before it died, if an
-// operator has saved another document over that: it may be an older one.
+// alignWithUnrecorded notes in the state what a run saved right before it died, if an
+// operator has saved another document since, which may be an older one.
 func (a *attempt) alignWithUnrecorded(ctx context.Context) error {
 	read, last := a.c.Lease.CredentialsVersion, a.listed.CredentialsVersion
 	if !a.labelsRead || !a.c.leaseExpired(a.began) || !isOperators(a.creds.Version) || a.creds.Version == read {
@@ -59,7 +59,7 @@ func (a *attempt) alignWithUnrecorded(ctx context.Context) error {
 	return nil
 }
 
-// noteUnrecorded brings the state to this version, which a run saved that had used these
+// noteUnrecorded notes the version "newer" in the state. A run saved it that had used these
 // refresh tokens.
 func (a *attempt) noteUnrecorded(newer Credentials, used map[SetName]string) {
 	spent := newer.spent(used)
@@ -71,7 +71,8 @@ func (a *attempt) noteUnrecorded(newer Credentials, used map[SetName]string) {
 	a.c.State.noteSpent(spent, newer)
 }
 
-// noteSpent notes which refresh tokens a run replaced that left no record, and with what.
+// noteSpent notes the refresh tokens that a run without a record replaced, and their
+// successors.
 func (s *State) noteSpent(spent map[SetName]string, newer Credentials) {
 	for set, fingerprint := range spent {
 		part := s.Of(set)
@@ -81,8 +82,8 @@ func (s *State) noteSpent(spent map[SetName]string, newer Credentials) {
 }
 
 // judgeInherited decides what to do about a save that the state does not name. If it
-// replaced a version of an operator's that its run had not read, the attempt completes
-// it, once it holds the lease.
+// replaced an operator's version that its run had not read, the attempt completes it, once
+// it holds the lease.
 func (a *attempt) judgeInherited(ctx context.Context) {
 	if !a.labelsRead {
 		return
@@ -118,8 +119,9 @@ func (a *attempt) judgeInherited(ctx context.Context) {
 	}
 }
 
-// inheritedSave returns which refresh tokens the save replaced that is current now, and
-// whether it replaced a version of an operator's that its run had not read.
+// inheritedSave returns the refresh tokens that the save of the current version replaced.
+// It also reports whether that save replaced an operator's version that its run had not
+// read.
 func (a *attempt) inheritedSave(ctx context.Context) (spent map[SetName]string, unread bool) {
 	last, read, replaced := a.listed.CredentialsVersion, a.c.Lease.CredentialsVersion, a.labels.Previous
 	died, byOperator := a.c.leaseExpired(a.began), isOperators(replaced)
@@ -137,7 +139,7 @@ func (a *attempt) inheritedSave(ctx context.Context) (spent map[SetName]string, 
 	case died:
 		return a.spentSince(ctx, read), byOperator && replaced != read
 	}
-	// Every run since that save has left a record, so that it took effect late.
+	// Every run since that save has left a record, so it took effect late.
 	used, err := a.usedBy(ctx, last)
 	if used == nil {
 		if byOperator && err != nil {
@@ -153,7 +155,8 @@ func (a *attempt) inheritedSave(ctx context.Context) (spent map[SetName]string, 
 	return spent, byOperator
 }
 
-// repeatRead repeats a read that fails, as long as beforeReserve allows it.
+// repeatRead repeats a failed read for as long as beforeReserve allows. It does not repeat
+// ErrNotFound.
 func (a *attempt) repeatRead(ctx context.Context, read func(context.Context) error) error {
 	last := time.Now().Add(beforeReserve - callTimeout)
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
@@ -181,9 +184,8 @@ func (a *attempt) warnOfEarlierSave(ctx context.Context) {
 }
 
 // inherit notes the save of an earlier run that replaced an operator's version, so that
-// the attempt completes it. If it is not known which refresh token a run that died had
-// used, its new one could be lost. Then the operator is warned instead, and it returns
-// false.
+// the attempt completes it. If the refresh token that a run used before it died is not
+// known, its new one could be lost. Then inherit warns the operator and returns false.
 func (a *attempt) inherit(ctx context.Context, theirs string, spent map[SetName]string) bool {
 	s := &saving{creds: a.creds, versionID: a.creds.Version, saved: true}
 	for _, set := range a.creds.Sets() {

@@ -34,7 +34,7 @@ type Lease struct {
 	// one. It is empty if the run could not read the secret.
 	CredentialsVersion string `json:"credentials_version,omitempty"`
 	// Save is the id of the version as which the run first saves a changed refresh token
-	// of a response, so that what it saved is found although an operator has written since.
+	// of a response, so that what it saved can be found even if an operator has written since.
 	Save string `json:"save,omitempty"`
 }
 
@@ -54,7 +54,7 @@ func (l Lease) document() string {
 
 // leaseOpen reports whether the run that wrote the lease has not recorded a state.
 // It compares From and not the parameter's version. Otherwise a run that wrote
-// second and lost would leave an open lease after the winner's record.
+// second and lost would leave an open lease after the other run's record.
 func (c Connection) leaseOpen(now time.Time) bool {
 	recorded := c.State.LeaseVersion
 	if recorded > c.LeaseVersion {

@@ -115,7 +115,7 @@ func (a *attempt) newerThanSaved(ctx context.Context) (map[SetName]secret.Value,
 }
 
 // restore saves the refresh tokens that resolve found, before any token request. If
-// that fails, they are used all the same, and a.pendingErr is the reason.
+// that fails, they are used anyway, and a.pendingErr is the reason.
 func (a *attempt) restore(ctx context.Context) {
 	if !a.unsaved {
 		if !a.c.Pending.empty() && !a.notVerified {
@@ -157,9 +157,9 @@ func (a *attempt) restore(ctx context.Context) {
 	}
 }
 
-// settleAgain gives what is pending the current time, because a save that has just failed
-// may still take effect. Until then no other run does anything. If nothing is pending,
-// this run ends after that.
+// settleAgain sets the time of what is pending to now, because a save that has just failed
+// may still take effect within saveSettles. Until then no other run refreshes the
+// connection. If nothing is pending, this run waits for that time before its record.
 func (a *attempt) settleAgain(ctx context.Context) {
 	p := PendingTokens{slices.Clone(a.c.Pending.Tokens)}
 	if p.empty() {

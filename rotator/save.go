@@ -42,8 +42,8 @@ type saving struct {
 	// count as new credentials.
 	theirs  bool
 	changed map[SetName]bool
-	// err is why the last write to the secret failed, pendingErr why that to the
-	// pending parameter did.
+	// err is why the last write to the secret failed, and pendingErr why the last write
+	// to the pending parameter failed.
 	err, pendingErr error
 }
 
@@ -124,8 +124,8 @@ func (a *attempt) warnNotVerified(ctx context.Context) {
 	a.Log.WarnContext(ctx, "a changed refresh token was saved, but it could not be verified which version that write replaced; if you wrote new credentials at this moment, write them again", "connection", a.c.Name)
 }
 
-// noteReplaced notes that the rotator replaced the refresh token with this fingerprint,
-// if the secret holds another one now.
+// noteReplaced notes the refresh token that has this fingerprint as replaced, if the
+// secret holds another one now.
 func (a *attempt) noteReplaced(set SetName, fingerprint string) {
 	if fingerprint != a.stored[set].Fingerprint() {
 		*a.next.Of(set) = a.next.Of(set).replacing(fingerprint)

@@ -36,14 +36,14 @@ func (c Credentials) spent(before map[SetName]string) map[SetName]string {
 	return spent
 }
 
-// spentSince returns what the current version replaced since this one.
+// spentSince returns the refresh tokens of this version that the current one replaced.
 func (a *attempt) spentSince(ctx context.Context, versionID string) map[SetName]string {
 	used, _ := a.usedBy(ctx, versionID)
 	return a.creds.spent(used)
 }
 
-// usedBy returns the fingerprints of the refresh tokens that a run used which read this
-// version of the credentials, or nil if they are not known. The error says that the
+// usedBy returns the fingerprints of the refresh tokens that a run uses after it has read
+// this version of the credentials, or nil if they are not known. An error means that the
 // version could not be read now.
 func (a *attempt) usedBy(ctx context.Context, versionID string) (map[SetName]string, error) {
 	if versionID == "" {
@@ -70,8 +70,9 @@ func (a *attempt) usedBy(ctx context.Context, versionID string) (map[SetName]str
 	return used, nil
 }
 
-// usedBefore returns what usedBy returns for the version that the state names, if the last
-// run had read another one of the rotator's: then the run before it died, too.
+// usedBefore is usedBy for the version that the state names, if the last run had read
+// another version that the rotator wrote: then the run before it died, too. Otherwise it
+// returns nil.
 func (a *attempt) usedBefore(ctx context.Context) map[SetName]string {
 	read, last := a.c.Lease.CredentialsVersion, a.listed.CredentialsVersion
 	if !isOwn(read) || read == last {
@@ -88,7 +89,7 @@ func (a *attempt) recorded(set SetName) bool {
 	return part.Version == a.listed.CredentialsVersion && a.creds.Of(set).RefreshToken.Fingerprint() == part.RefreshTokenFingerprint
 }
 
-// readVersion reads the credentials of this version. An error of what is in it has a code.
+// readVersion reads the credentials of this version. An error of the document itself has a code.
 func (a *attempt) readVersion(ctx context.Context, versionID string) (Credentials, error) {
 	var version SecretVersion
 	err := a.repeatRead(ctx, func(ctx context.Context) (err error) {

@@ -14,7 +14,7 @@ import (
 type finding = doctor.Check
 
 // check is rotatorctl check: the doctor inside the function, and what only an
-// operator outside it can see. It changes nothing.
+// operator outside it can see. It changes no value that is in use.
 func (o *operator) check(ctx context.Context) error {
 	s, err := o.deployed(ctx)
 	if err != nil {

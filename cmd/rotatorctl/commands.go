@@ -30,7 +30,7 @@ func commands() []command {
 		{name: "delete", summary: "delete the stack; its secrets are kept", flags: yesFlag, run: (*operator).delete},
 		{name: "seed", summary: "write Reltio credentials and prove them", flags: seedFlags, before: (*operator).checkSeed, run: (*operator).seed},
 		{name: "status", summary: "show how each connection is", flags: jsonFlag, run: (*operator).status},
-		{name: "check", summary: "find out what is wrong; changes nothing", flags: checkFlags, run: (*operator).check},
+		{name: "check", summary: "find out what is wrong; changes no value in use", flags: checkFlags, run: (*operator).check},
 		{name: "refresh", summary: "get new tokens now; the old ones may end", flags: refreshFlags, run: (*operator).refresh},
 		{name: "logs", summary: "show what the function logged", flags: logsFlags, run: (*operator).logs},
 		{name: "add-connection", summary: "add a connection, or update one", flags: addFlags, before: (*operator).checkAdd, run: (*operator).addConnection},

@@ -149,8 +149,10 @@ func (o *operator) outcome(r result) string {
 		return `its config says "enabled": false`
 	case rotator.NoCredentials:
 		return "it has no credentials: " + o.like("seed", "connection", r.Name)
-	case rotator.Busy, rotator.Deferred:
-		return "another run is still refreshing it; look again in a minute: " + o.like("status")
+	case rotator.Busy:
+		return "another run is still refreshing it; for the result, in a minute: " + o.like("status")
+	case rotator.Deferred:
+		return "it is not refreshed yet; for the result, in a minute: " + o.like("status")
 	default:
 		return string(r.Outcome) + " " + o.failure(r)
 	}

@@ -82,7 +82,7 @@ func TestProve(t *testing.T) {
 		{name: "unreachable", before: good, changed: []rotator.SetName{rotator.Primary}, reports: []string{result(`"failed","error":"unreachable"`)}, asked: []string{"force"}},
 		{name: "backing off after a rejection", before: good, changed: []rotator.SetName{rotator.Primary}, reports: []string{result(`"backing_off","error":"client_rejected"`)}, asked: []string{"force"}},
 		{name: "busy, then a new token", before: good, changed: []rotator.SetName{rotator.Primary}, reports: []string{result(`"busy"`), refreshed}, asked: []string{"force", "force"}, well: true, says: "another run is refreshing it"},
-		{name: "deferred for ever", before: good, changed: []rotator.SetName{rotator.Primary}, reports: []string{result(`"deferred"`)}, says: "another run is still refreshing it"},
+		{name: "deferred for ever", before: good, changed: []rotator.SetName{rotator.Primary}, reports: []string{result(`"deferred"`)}, says: "it is not refreshed yet"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			f, s, out := &fakeFunction{reports: test.reports}, &fakeSecrets{fails: test.fails}, &bytes.Buffer{}

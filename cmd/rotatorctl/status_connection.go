@@ -106,7 +106,7 @@ func (o *operator) connectionStatus(c rotator.Connection, all listing) connectio
 		problem("A changed refresh token is pending: the credentials secret could not be written. See %s", rotator.CredentialsNotSaved.Runbook())
 	}
 	if !p.UncertainSince.IsZero() {
-		problem("The published token is uncertain since %s: the next heartbeat refreshes it, unless a backoff forbids it.", o.when(p.UncertainSince))
+		problem("The published token has been uncertain since %s: the next heartbeat refreshes it, unless a backoff forbids it.", o.when(p.UncertainSince))
 	}
 	if c.TooManyReports(o.now()) {
 		problem("%s", o.sentence(rotator.TooManyReports, rotator.TooManyReports.Advice(), time.Time{}))
@@ -144,7 +144,7 @@ func (o *operator) setStatuses(c *connectionStatus, state rotator.State) {
 			c.Problems = append(c.Problems, whose+text)
 		}
 		if !s.CanLogIn && s.RefreshTokenFingerprint != "" && !s.RefreshTokenSince.IsZero() && o.now().Sub(s.RefreshTokenSince) >= refreshTokenWarning {
-			c.Problems = append(c.Problems, fmt.Sprintf("%sThe refresh token ends on %s, 28 days after its login. See %s",
+			c.Problems = append(c.Problems, fmt.Sprintf("%sThe refresh token expires on %s, 28 days after its login. See %s",
 				whose, s.RefreshTokenSince.Add(rotator.RefreshTokenLife).In(o.zone).Format("Jan 2 15:04"), page("refresh-token-expiring")))
 		}
 	}

@@ -100,7 +100,7 @@ func cut(grantType rotator.GrantType, host string, err error) *rotator.Error {
 func answerLost(grantType rotator.GrantType, what string, cause error) *rotator.Error {
 	advice := "the next heartbeat tries again"
 	if mayEndToken(grantType) {
-		advice = "the published token may have expired; the next heartbeat requests another"
+		advice = "the published token may no longer be accepted; the next heartbeat requests another"
 	}
 	return &rotator.Error{
 		Code: rotator.AnswerLost, TokenEnded: mayEndToken(grantType), Cause: cause,

@@ -204,8 +204,11 @@ func (f *fixture) end(v *invocation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.active--
+	// A failed deletion of the pending parameter may still take effect. A run that goes on
+	// for long enough then writes the parameter again.
+	maybeDeleted := v.dead.Load() && v.failed["Pending.DeletePending"]
 	for _, refreshToken := range v.delivering {
-		if !v.couldKeep() && !f.kept(refreshToken, false) {
+		if !v.couldKeep() && (maybeDeleted || !f.kept(refreshToken, false)) {
 			f.lostAllowed[refreshToken] = true
 		}
 	}

@@ -335,3 +335,26 @@ func TestLateMergeOverAnEditOfTheSave(t *testing.T) {
 		},
 	})
 }
+
+// A deletion of the pending parameter takes effect late, after a run has written the next
+// refresh token to it and died. No run could have prevented that.
+func TestLateDeletionAfterARunDied(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: true, turns: 2,
+		beats: []beat{
+			{untilDue, ""},
+			{60 * time.Second, ""},
+			{60 * time.Second, "force alternate"},
+		},
+		acts: []act{
+			{place{0, "", 1}, "a new refresh token"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "refused", once},
+			{place{1, "Credentials.Read", 1}, "timeout", once},
+			{place{2, "Pending.DeletePending", 1}, "late effect", once},
+			{place{2, "Saver.Save", 1}, "refused", once},
+			{place{2, "Pending.PutPending", 1}, "killed after", once},
+		},
+	})
+}

@@ -214,7 +214,11 @@ func (f *fixture) actAt(v *invocation, at place) {
 		if a.place != at {
 			continue
 		}
-		acts[a.do](f)
+		do, drawn := acts[a.do]
+		if !drawn {
+			do = rareActs[a.do]
+		}
+		do(f)
 		f.mu.Lock()
 		f.lastTrouble = later(f.lastTrouble, time.Now())
 		f.mu.Unlock()

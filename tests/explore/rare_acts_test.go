@@ -1,0 +1,32 @@
+package explore_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+)
+
+// rareActs are acts of named schedules that no random schedule has.
+var rareActs = map[string]func(*fixture){
+	// The runbook's "Restore earlier credentials", and a seeding that is taken back.
+	"roll back": func(f *fixture) {
+		p := f.h.Process()
+		labels, _ := p.Saver.Labels(context.Background(), connection)
+		if labels.Previous == "" {
+			return
+		}
+		before := f.document()
+		if err := p.Saver.RestorePrevious(context.Background(), connection, labels.Current, labels.Previous); err != nil {
+			panic(err)
+		}
+		f.operatorWrote()
+		f.notedAt = len(f.h.Output())
+		_, _ = fmt.Sscanf(fmt.Sprint(f.document()["note"]), "note %d", &f.notes)
+		opened := f.opened
+		f.opened = f.document()
+		if f.opensAgain() || !maps.Equal(withoutTokens(before), withoutTokens(f.document())) {
+			f.changedCredentials()
+		}
+		f.opened = opened
+	},
+}

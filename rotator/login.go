@@ -63,8 +63,20 @@ func (l Login) after(before Login, failure *Error) Login {
 	return l
 }
 
+// outweighs reports whether l is what counts of two histories of one user's logins with
+// the same credentials. Their times are whole seconds and may be equal.
+func (l Login) outweighs(other Login) bool {
+	switch {
+	case (l.Outcome == LoginRefused) != (other.Outcome == LoginRefused):
+		return l.Outcome == LoginRefused
+	case l.Tries != other.Tries:
+		return l.Tries > other.Tries
+	}
+	return l.At.After(other.At)
+}
+
 // login returns the login history that applies to a set. If both sets have the same
-// username, it is the later history of the two.
+// username, they share one.
 func (a *attempt) login(set CredentialSet) Login {
 	own := a.next.Of(set.Name).Login
 	other := a.creds.Of(set.Name.Other())
@@ -72,7 +84,7 @@ func (a *attempt) login(set CredentialSet) Login {
 		return own
 	}
 	shared := a.next.Of(other.Name).Login
-	if own.Version != a.creds.Version || shared.Version == own.Version && shared.At.After(own.At) {
+	if own.Version != a.creds.Version || shared.Version == own.Version && shared.outweighs(own) {
 		return shared
 	}
 	return own

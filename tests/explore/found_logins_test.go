@@ -231,3 +231,38 @@ func TestLostRefreshTokenThenARefusedLogin(t *testing.T) {
 		},
 	})
 }
+
+// Two sets share one user. The first login has no known outcome, and the second one, in
+// the same second, is refused: the password is not sent again.
+func TestRefusedPasswordOfTheUserOfBothSets(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "login", two: true, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Lister.List", 1}, "the alternate set is of the same user"},
+			{place{0, "Lister.List", 1}, "the password changes"},
+		},
+		faults: []injection{
+			{place{0, "Endpoint.RequestToken(password)", 1}, "firewall page", once},
+		},
+	})
+}
+
+// Two sets share one user, and the outcome of no login is known: both sets together send
+// the password once more, and then once an hour.
+func TestUnknownLoginsOfTheUserOfBothSets(t *testing.T) {
+	holds(t, schedule{
+		provider: "keeps", credentials: "login", two: true, turns: 0,
+		beats: []beat{
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "Lister.List", 1}, "the alternate set is of the same user"},
+		},
+		faults: []injection{
+			{place{0, "Endpoint.RequestToken(password)", 1}, "firewall page", fourMinutes},
+		},
+	})
+}

@@ -8,6 +8,13 @@ import (
 
 // rareActs are acts of named schedules that no random schedule has.
 var rareActs = map[string]func(*fixture){
+	// Two clients of one user, which the contract allows.
+	"the alternate set is of the same user": func(f *fixture) {
+		document := f.document()
+		document["alternate"] = map[string]any{"client_id": "client-2", "client_secret": clientSecret, "username": user, "password": passwordOf(user)}
+		f.changedCredentials()
+		f.putDocument(document)
+	},
 	// The runbook's "Restore earlier credentials", and a seeding that is taken back.
 	"roll back": func(f *fixture) {
 		p := f.h.Process()

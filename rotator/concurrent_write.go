@@ -90,7 +90,7 @@ func (a *attempt) newerThanTheirs(document Credentials, set SetName, changed sec
 	for _, theirs := range document.Sets() {
 		for _, own := range a.creds.Sets() {
 			part := a.next.Of(own.Name)
-			if theirs.Name != set && part.hasReplaced(theirs.RefreshToken) && part.RefreshTokenFingerprint == own.RefreshToken.Fingerprint() {
+			if theirs.Name != set && theirs.sameUser(own) && part.hasReplaced(theirs.RefreshToken) && part.RefreshTokenFingerprint == own.RefreshToken.Fingerprint() {
 				newer[theirs.Name] = own.RefreshToken
 			}
 		}
@@ -120,16 +120,16 @@ func (a *attempt) restoreTheirs(ctx context.Context, s *saving) bool {
 	return true
 }
 
-// holding returns the set of a document that has the client of a saving and a refresh
-// token that matches: one that was spent, or the one that was saved. A restored pending
-// refresh token has spent none, so that no set is returned. The next heartbeat finds out
-// in resolve whether the document holds the refresh token that it replaces.
+// holding returns the set of a document that has the client and user of a saving and a
+// refresh token that matches: one that was spent, or the one that was saved. A restored
+// pending refresh token has spent none, so that no set is returned. The next heartbeat
+// finds out in resolve whether the document holds the refresh token that it replaces.
 func (c Credentials) holding(s *saving, matches func(secret.Value) bool) (SetName, bool) {
 	if s.set == "" {
 		return "", false
 	}
 	for _, set := range c.Sets() {
-		if !set.RefreshToken.Empty() && matches(set.RefreshToken) && set.ClientID == s.creds.Of(s.set).ClientID {
+		if !set.RefreshToken.Empty() && matches(set.RefreshToken) && set.sameUser(s.creds.Of(s.set)) {
 			return set.Name, true
 		}
 	}

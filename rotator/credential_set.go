@@ -80,6 +80,12 @@ func (s CredentialSet) sameAs(other CredentialSet) bool {
 	return s.RefreshToken.Empty() && other.RefreshToken.Empty()
 }
 
+// sameUser reports whether two sets have the same client and, as far as it is known, the
+// same user. An operator may add a username to a set that had none.
+func (s CredentialSet) sameUser(other CredentialSet) bool {
+	return s.ClientID == other.ClientID && (!s.CanLogIn() || !other.CanLogIn() || s.Username.Equal(other.Username))
+}
+
 // identity returns the fingerprint that identifies a set without a refresh token.
 func (s CredentialSet) identity() string { return identity(s.ClientID, s.Username) }
 

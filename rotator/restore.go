@@ -102,7 +102,7 @@ func (a *attempt) newerThanSaved(ctx context.Context) (map[SetName]secret.Value,
 		for _, set := range newer.Sets() {
 			pending, _ := a.c.Pending.For(set, newer.Version)
 			newest := []string{set.RefreshToken.Fingerprint(), pending.RefreshToken.Fingerprint()}
-			if part.RefreshTokenFingerprint != "" && slices.Contains(newest, part.RefreshTokenFingerprint) && set.ClientID == a.creds.Of(name).ClientID {
+			if part.RefreshTokenFingerprint != "" && slices.Contains(newest, part.RefreshTokenFingerprint) && set.sameUser(a.creds.Of(name)) {
 				use[name] = set.RefreshToken
 				if pending.Replaces != set.RefreshToken.Fingerprint() && pending.RefreshToken.Fingerprint() == part.RefreshTokenFingerprint {
 					use[name] = pending.RefreshToken // it replaces a refresh token that was saved late

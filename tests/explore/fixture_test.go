@@ -21,6 +21,7 @@ const (
 	clientSecret = "client's secret"
 	user         = "user"
 	other        = "other user"
+	third        = "third user" // of rare acts; the checks know little of it
 )
 
 // providers are modes of the token endpoint.
@@ -75,7 +76,7 @@ func (v violation) String() string {
 func newFixture(t *testing.T, s schedule) *fixture {
 	o := providers[s.provider]
 	o.Latency, o.TokenFormat, o.ClientSecret, o.MultiToken = 100*time.Millisecond, fakereltio.Counted, clientSecret, true
-	o.Users = map[string]string{other: passwordOf(other)}
+	o.Users = map[string]string{other: passwordOf(other), third: passwordOf(third)}
 	o.Username, o.Password = user, passwordOf(user)
 	o.Clients = map[string]string{"client-2": clientSecret}
 	f := &fixture{t: t, s: s, began: map[int]time.Time{}, truth: newTruth()}

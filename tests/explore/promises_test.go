@@ -92,6 +92,17 @@ func (f *fixture) checkKept() {
 	}
 }
 
+// checkUsers checks that no set holds a refresh token of another user.
+func (f *fixture) checkUsers(creds rotator.Credentials) {
+	for _, set := range creds.Sets() {
+		for _, name := range []string{user, other, third} {
+			if set.CanLogIn() && set.Username.Reveal() != name && slices.Contains(f.h.Reltio.RefreshTokens(name), set.RefreshToken.Reveal()) {
+				f.violate(2, "a set holds another user's refresh token", name)
+			}
+		}
+	}
+}
+
 // turnOfResting is the latest time at which the set is used that did not obtain the
 // published token.
 func turnOfResting(state rotator.State, creds rotator.Credentials) time.Time {
@@ -141,6 +152,7 @@ func (f *fixture) checkQuiet() (hold time.Time) {
 	}
 	f.checkKept()
 	f.checkOperator()
+	f.checkUsers(creds)
 	usable, unusable := false, false
 	for _, set := range creds.Sets() {
 		part := state.Of(set.Name)

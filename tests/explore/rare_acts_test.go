@@ -15,6 +15,13 @@ var rareActs = map[string]func(*fixture){
 		f.changedCredentials()
 		f.putDocument(document)
 	},
+	"another user of the same client": func(f *fixture) {
+		f.forget()
+		f.changedCredentials()
+		document := f.document()
+		maps.Copy(document, f.set(third, "client"))
+		f.putDocument(document)
+	},
 	// The runbook's "Restore earlier credentials", and a seeding that is taken back.
 	"roll back": func(f *fixture) {
 		p := f.h.Process()

@@ -351,7 +351,7 @@ func (v *invocation) answered(request rotator.TokenRequest, response rotator.Tok
 		return
 	}
 	v.spent[request.RefreshToken.Reveal()], v.successor[request.RefreshToken.Reveal()] = name, response.RefreshToken.Reveal()
-	if v.changesRead != v.changes {
+	if v.changesRead != v.changes || name == "" {
 		return
 	}
 	v.arrived[name] = response.RefreshToken.Reveal()

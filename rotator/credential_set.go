@@ -80,10 +80,12 @@ func (s CredentialSet) sameAs(other CredentialSet) bool {
 	return s.RefreshToken.Empty() && other.RefreshToken.Empty()
 }
 
-// sameUser reports whether two sets have the same client and, as far as it is known, the
-// same user. An operator may add a username to a set that had none.
+// sameUser reports whether two sets have, as far as it is known, the same client and the
+// same user. An operator may add a username to a set that had none, and may leave out
+// client_id by mistake.
 func (s CredentialSet) sameUser(other CredentialSet) bool {
-	return s.ClientID == other.ClientID && (!s.CanLogIn() || !other.CanLogIn() || s.Username.Equal(other.Username))
+	return (s.ClientID == other.ClientID || s.ClientID == "" || other.ClientID == "") &&
+		(!s.CanLogIn() || !other.CanLogIn() || s.Username.Equal(other.Username))
 }
 
 // identity returns the fingerprint that identifies a set without a refresh token.

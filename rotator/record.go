@@ -196,9 +196,10 @@ func (a *attempt) noteTried(ctx context.Context, o *obtained, now time.Time) {
 
 // noteVersion notes the credentials version that was used. If an operator saved an
 // older document, the state continues to name the version with the newer refresh
-// token until that token is saved again.
+// token until that token is saved again. The same applies if no set of an operator's
+// document can be used, because the operator may correct it with an older one.
 func (a *attempt) noteVersion() {
-	if !a.unsaved {
+	if !a.unsaved && a.creds.Broken() == nil {
 		a.next.CredentialsVersion = a.creds.Version
 	}
 }

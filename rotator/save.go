@@ -110,6 +110,7 @@ func (a *attempt) noteSaved(ctx context.Context, s *saving) {
 		a.warnNotVerified(ctx)
 	}
 	if s.theirs {
+		a.next.CredentialsVersion = s.versionID // their document, or a correction of it, may hold the replaced refresh token
 		return
 	}
 	before := a.next

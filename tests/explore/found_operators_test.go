@@ -1,6 +1,7 @@
 package explore_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -324,4 +325,50 @@ func TestReturnToAnEarlierUserDuringTheOtherSetsRefresh(t *testing.T) {
 			{place{2, "Saver.Save", 1}, "edit the first document"},
 		},
 	})
+}
+
+// An operator saves an unusable document during a save and corrects it a minute later
+// with the document of before: it gets the refresh token that the run had saved.
+func TestUnusableDocumentDuringASave(t *testing.T) {
+	for document, sets := range map[string][]bool{
+		"a document that is not JSON":            {false, true},
+		"a document without client_id":           {false, true},
+		"a document whose refresh_token is null": {false}, // the other set could be used
+	} {
+		for _, at := range []string{"Saver.Save", "Saver.Labels", ""} {
+			for _, two := range sets {
+				t.Run(fmt.Sprintf("%s %s %v", document, at, two), func(t *testing.T) {
+					holds(t, schedule{
+						provider: "rotates", credentials: "refresh token", two: two, turns: 1,
+						beats: []beat{
+							{untilDue, ""},
+							{60 * time.Second, ""},
+						},
+						acts: []act{
+							{place{0, at, 1}, document},
+							{place{1, "", 1}, "correct the document"},
+						},
+					})
+				})
+			}
+		}
+	}
+}
+
+// An operator's program saves its document again and again during a save: the next
+// heartbeat writes the newer refresh token into it.
+func TestDocumentThatIsSavedThreeTimesDuringASave(t *testing.T) {
+	for _, two := range []bool{false, true} {
+		holds(t, schedule{
+			provider: "rotates", credentials: "refresh token", two: two, turns: 0,
+			beats: []beat{
+				{60 * time.Second, ""},
+			},
+			acts: []act{
+				{place{0, "Saver.Save", 1}, "edit the first document"},
+				{place{0, "Saver.Save", 2}, "edit the first document"},
+				{place{0, "Saver.Save", 3}, "edit the first document"},
+			},
+		})
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+
+	"reltio-token-rotator/tests/harness"
 )
 
 // rareActs are acts of named schedules that no random schedule has.
@@ -43,4 +45,21 @@ var rareActs = map[string]func(*fixture){
 		}
 		f.opened = opened
 	},
+	// Mistakes of an operator, and their correction with the document that the console
+	// showed.
+	"a document that is not JSON": func(f *fixture) {
+		f.h.AWS.PutSecret(harness.SecretName(connection, "credentials"), "{ broken")
+		f.operatorWrote()
+	},
+	"a document without client_id": func(f *fixture) {
+		document := f.document()
+		delete(document, "client_id")
+		f.putDocument(document)
+	},
+	"a document whose refresh_token is null": func(f *fixture) {
+		document := f.document()
+		document["refresh_token"] = nil
+		f.putDocument(document)
+	},
+	"correct the document": func(f *fixture) { f.putDocument(maps.Clone(f.opened)) },
 }

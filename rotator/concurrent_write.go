@@ -27,6 +27,13 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	theirs := labels.Current
 	if labels.Current == s.versionID {
 		theirs = labels.Previous
+		switch {
+		case s.lateOver != "" && theirs == s.read:
+			theirs = s.lateOver
+		case s.lateOver != "": // another operator has written since
+			s.lateOver = ""
+			a.warnNotVerified(ctx)
+		}
 		if theirs == s.read || !isOperators(theirs) {
 			s.verified = true
 			return nil
@@ -60,7 +67,7 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 		if !after {
 			s.overwritten, s.overwriting = theirs, s.versionID
 		}
-		s.read, s.versionID, s.saved = labels.Current, newVersionID(), false
+		s.read, s.versionID, s.saved, s.lateOver = labels.Current, newVersionID(), false, ""
 		return nil
 	}
 	s.verified = true

@@ -37,6 +37,9 @@ type saving struct {
 	// overwritten is an operator's version that the version "overwriting" of this
 	// saving replaced. Both are set while the operator's fields are not in the secret.
 	overwritten, overwriting string
+	// lateOver is an operator's version that an earlier save of this run replaced, because
+	// it took effect late. "read" is the version of that save then.
+	lateOver string
 	// theirs says that an operator's credentials are current and not those of this
 	// saving. changed are the sets in which an operator changed a field meanwhile. Both
 	// count as new credentials.
@@ -98,6 +101,12 @@ func (a *attempt) write(ctx context.Context, s *saving) error {
 		return err
 	case version.Document.Equal(s.creds.document):
 		return nil
+	}
+	switch {
+	case labels.Current != s.versionID: // an operator has written since; what that save replaced cannot be found out
+		a.warnNotVerified(ctx)
+	case labels.Previous != s.read && isOperators(labels.Previous):
+		s.lateOver = labels.Previous
 	}
 	s.read, s.versionID = s.versionID, newVersionID()
 	return err

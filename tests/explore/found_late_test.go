@@ -1,6 +1,7 @@
 package explore_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -357,4 +358,32 @@ func TestLateDeletionAfterARunDied(t *testing.T) {
 			{place{2, "Pending.PutPending", 1}, "killed after", once},
 		},
 	})
+}
+
+// A save of a pending refresh token takes effect late, over what an operator wrote during
+// the next request. The next save has the same id, so that it finds that out.
+func TestLateRestoreOverAnEditDuringARequest(t *testing.T) {
+	for _, do := range []string{"edit another field", "new credentials", "add an alternate set"} {
+		for _, again := range []int{0, 2, 3} { // before which save an operator writes a second time, if any
+			t.Run(fmt.Sprint(do, again), func(t *testing.T) {
+				holds(t, schedule{
+					provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+					beats: []beat{
+						{60 * time.Second, ""},
+						{60 * time.Second, "force"},
+					},
+					acts: []act{
+						{place{1, "Endpoint.RequestToken(refresh_token)", 1}, do},
+						{place{1, "Saver.Save", again}, "edit another field"},
+					},
+					faults: []injection{
+						{place{0, "Saver.Save", 1}, "refused", once},
+						{place{1, "Saver.Save", 1}, "late effect", once},
+						{place{1, "Endpoint.RequestToken(refresh_token)", 1}, "slow answer", once},
+						{place{1, "Pending.PutPending", 2}, "refused", once},
+					},
+				})
+			})
+		}
+	}
 }

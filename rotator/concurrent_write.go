@@ -47,23 +47,24 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 	// the save replaced.
 	after := labels.Current != s.versionID
 	document, err := ParseCredentials(version)
-	if _, ok := document.holding(s, s.refreshToken.Equal); err == nil && ok && after {
+	spent := func(refreshToken secret.Value) bool {
+		return refreshToken.Fingerprint() == s.spent || a.next.Of(s.set).hasReplaced(refreshToken)
+	}
+	set, older := document.holding(s, spent)
+	if _, ok := document.holding(s, s.refreshToken.Equal); err == nil && ok && !older && after {
 		// The operator edited the document that was just saved.
 		s.noteChanges(a.creds, document)
 		s.creds, s.versionID, s.verified = document, labels.Current, true
 		a.warnNotVerified(ctx)
 		return nil
 	}
-	spent := func(refreshToken secret.Value) bool {
-		return refreshToken.Fingerprint() == s.spent || a.next.Of(s.set).hasReplaced(refreshToken)
-	}
-	if set, ok := document.holding(s, spent); err == nil && ok && s.merges < maxMerges {
+	if err == nil && older && s.merges < maxMerges {
 		if after {
 			a.warnNotVerified(ctx)
 		}
 		s.merges++
 		s.noteChanges(a.creds, document)
-		s.creds = document.with(a.newerThanTheirs(document, set, s.refreshToken))
+		s.creds = document.with(a.newerThanTheirs(document, set, s))
 		if !after {
 			s.overwritten, s.overwriting = theirs, s.versionID
 		}
@@ -91,13 +92,20 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 
 // newerThanTheirs returns the refresh tokens to write into an operator's document. They
 // are the changed one and, if the document holds a refresh token of the other set that
-// the rotator has replaced, the current one of that set.
-func (a *attempt) newerThanTheirs(document Credentials, set SetName, changed secret.Value) map[SetName]secret.Value {
-	newer := map[SetName]secret.Value{set: changed}
+// the rotator has replaced, the current one of that set. A copy of the set that was used
+// gets the changed one, too, so that it is found to be one.
+func (a *attempt) newerThanTheirs(document Credentials, set SetName, s *saving) map[SetName]secret.Value {
+	newer := map[SetName]secret.Value{set: s.refreshToken}
 	for _, theirs := range document.Sets() {
 		for _, own := range a.creds.Sets() {
 			part := a.next.Of(own.Name)
-			if theirs.Name != set && theirs.sameUser(own) && part.hasReplaced(theirs.RefreshToken) && part.RefreshTokenFingerprint == own.RefreshToken.Fingerprint() {
+			replaced := theirs.sameUser(own) && part.hasReplaced(theirs.RefreshToken)
+			spent := own.Name == s.set && !theirs.RefreshToken.Empty() && theirs.RefreshToken.Fingerprint() == s.spent
+			switch {
+			case theirs.Name == set:
+			case own.Name == s.set && (spent || replaced):
+				newer[theirs.Name] = s.refreshToken
+			case replaced && part.RefreshTokenFingerprint == own.RefreshToken.Fingerprint():
 				newer[theirs.Name] = own.RefreshToken
 			}
 		}

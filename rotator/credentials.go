@@ -48,10 +48,16 @@ func ParseCredentials(v SecretVersion) (Credentials, error) {
 			c.Alternate = parseSet(Alternate, alternate)
 		}
 	}
+	return c.compared(), nil
+}
+
+// compared returns the credentials with an error of the alternate set if both sets are the
+// same login.
+func (c Credentials) compared() Credentials {
 	if c.Alternate.Err == nil && c.Two() && c.Primary.sameAs(c.Alternate) {
 		c.Alternate.Err = unreadable("field alternate is the same login as the fields beside it; use another Reltio user")
 	}
-	return c, nil
+	return c
 }
 
 // CheckCredentials returns the credential sets of a document that is not in a
@@ -114,7 +120,7 @@ func (c Credentials) with(refreshTokens map[SetName]secret.Value) Credentials {
 		}
 	}
 	c.document = jsonSecret(fields)
-	return c
+	return c.compared()
 }
 
 func rawString(value secret.Value) json.RawMessage {

@@ -51,9 +51,13 @@ type saving struct {
 }
 
 func (a *attempt) newSaving(set CredentialSet, response TokenResponse) *saving {
+	changed := map[SetName]secret.Value{set.Name: response.RefreshToken}
+	if other := a.creds.Of(set.Name.Other()); !set.RefreshToken.Empty() && other.RefreshToken.Equal(set.RefreshToken) {
+		changed[other.Name] = response.RefreshToken // a copy remains one, so that it is not used
+	}
 	return &saving{
 		set: set.Name, spent: set.RefreshToken.Fingerprint(), refreshToken: response.RefreshToken,
-		creds:     a.creds.with(map[SetName]secret.Value{set.Name: response.RefreshToken}),
+		creds:     a.creds.with(changed),
 		read:      a.creds.Version,
 		versionID: cmp.Or(a.uncertainSaveID, a.saveID),
 		login:     a.grantType == GrantTypePassword,

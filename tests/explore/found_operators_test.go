@@ -291,42 +291,6 @@ func TestOldDocumentThenNoSaveAndReuseDetection(t *testing.T) {
 	})
 }
 
-// An operator changes to another user of the same client, and returns to the first one
-// with the document of before: it does not get the other user's refresh token.
-func TestReturnToAnEarlierUser(t *testing.T) {
-	for _, back := range []place{{2, "Lister.List", 1}, {2, "Saver.Save", 1}, {2, "Saver.Labels", 1}} {
-		holds(t, schedule{
-			provider: "rotates", credentials: "refresh token and login", two: false, turns: 0,
-			beats: []beat{
-				{60 * time.Second, ""},
-				{60 * time.Second, "force"},
-				{60 * time.Second, "force"},
-			},
-			acts: []act{
-				{place{1, "Lister.List", 1}, "another user of the same client"},
-				{back, "edit the first document"},
-			},
-		})
-	}
-}
-
-// The same during a refresh of the other set, whose new refresh token is written into the
-// document of before.
-func TestReturnToAnEarlierUserDuringTheOtherSetsRefresh(t *testing.T) {
-	holds(t, schedule{
-		provider: "rotates", credentials: "refresh token and login", two: true, turns: 0,
-		beats: []beat{
-			{60 * time.Second, ""},
-			{60 * time.Second, "force primary"},
-			{60 * time.Second, "force alternate"},
-		},
-		acts: []act{
-			{place{1, "Lister.List", 1}, "another user of the same client"},
-			{place{2, "Saver.Save", 1}, "edit the first document"},
-		},
-	})
-}
-
 // An operator saves an unusable document during a save and corrects it a minute later
 // with the document of before: it gets the refresh token that the run had saved.
 func TestUnusableDocumentDuringASave(t *testing.T) {

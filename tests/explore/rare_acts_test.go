@@ -17,6 +17,9 @@ var rareActs = map[string]func(*fixture){
 		f.changedCredentials()
 		f.putDocument(document)
 	},
+	// An operator copies the fields of the primary set and forgets to change them.
+	"the alternate set is a copy":                       func(f *fixture) { f.copyToAlternate(f.document()) },
+	"the alternate set is a copy of the first document": func(f *fixture) { f.copyToAlternate(f.opened) },
 	"another user of the same client": func(f *fixture) {
 		f.forget()
 		f.changedCredentials()
@@ -62,4 +65,13 @@ var rareActs = map[string]func(*fixture){
 		f.putDocument(document)
 	},
 	"correct the document": func(f *fixture) { f.putDocument(maps.Clone(f.opened)) },
+}
+
+func (f *fixture) copyToAlternate(from map[string]any) {
+	document, alternate := f.document(), maps.Clone(from)
+	delete(alternate, "note")
+	delete(alternate, "alternate")
+	document["alternate"] = alternate
+	f.changedCredentials()
+	f.putDocument(document)
 }

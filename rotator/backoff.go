@@ -2,6 +2,24 @@ package rotator
 
 import "time"
 
+// While the state cannot be recorded, each heartbeat finds a lease without a record and
+// requests a token, so that the secrets soon have more versions than Secrets Manager
+// accepts in a day. After maxRunsWithoutRecord such runs in a row, unrecordedBackoff passes
+// before each request.
+const (
+	maxRunsWithoutRecord = 10
+	unrecordedBackoff    = 30 * time.Minute
+)
+
+// unrecordedUntil returns when the next token may be requested if too many runs in a row
+// left no record, or the zero time if they did not.
+func (c Connection) unrecordedUntil(now time.Time) time.Time {
+	if !c.leaseExpired(now) || c.Lease.RunsWithoutRecord+1 < maxRunsWithoutRecord {
+		return time.Time{}
+	}
+	return c.Lease.Until.Add(unrecordedBackoff)
+}
+
 // failed returns the state of a set after one more failure. "began" is when the
 // run began. The backoff counts from there, so that a backoff of one minute ends
 // before the next heartbeat.

@@ -23,6 +23,9 @@ type decision struct {
 	// tooManyReports says that a job's report was refused because reports have
 	// already caused too many refreshes.
 	tooManyReports bool
+	// notRecorded says that nothing is done because too many runs in a row could not
+	// record the state.
+	notRecorded bool
 }
 
 // decide says what a run does about the connection. It has no side effect and reads
@@ -51,6 +54,8 @@ func (c Connection) decide(now time.Time, event Event, heartbeat time.Duration, 
 		return decision{outcome: NotDue}
 	case c.LeaseHeld(now):
 		return decision{outcome: Busy, reason: d.reason}
+	case !event.Force && now.Before(c.unrecordedUntil(now)):
+		return decision{outcome: BackingOff, reason: d.reason, notRecorded: true}
 	case len(d.ask) > 0 && event.DeadToken != "" && c.TooManyReports(now):
 		return decision{outcome: BackingOff, reason: d.reason, tooManyReports: true}
 	case len(d.ask) > 0 || d.read:

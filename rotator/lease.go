@@ -36,6 +36,9 @@ type Lease struct {
 	// Save is the id of the version as which the run first saves a changed refresh token
 	// of a response, so that what it saved can be found even if an operator has written since.
 	Save string `json:"save,omitempty"`
+	// RunsWithoutRecord counts the runs in a row before this one that may have requested a
+	// token and left no record.
+	RunsWithoutRecord int `json:"runs_without_record,omitempty"`
 }
 
 func parseLease(document string) Lease {
@@ -44,6 +47,7 @@ func parseLease(document string) Lease {
 		return Lease{}
 	}
 	shorten(&l.CredentialsVersion, &l.Save)
+	l.RunsWithoutRecord = min(max(l.RunsWithoutRecord, 0), maxRunsWithoutRecord) // it may be hand-edited
 	return l
 }
 
@@ -119,6 +123,12 @@ func (a *attempt) takeLease(ctx context.Context, timeout time.Duration) (Outcome
 func (a *attempt) newLease(seen int64) Lease {
 	a.saveID = newVersionID()
 	l := Lease{Run: a.run, From: seen, Until: a.until, Set: a.leaseSet(), CredentialsVersion: a.creds.Version, Save: a.saveID}
+	if a.c.leaseExpired(a.began) {
+		l.RunsWithoutRecord = a.c.Lease.RunsWithoutRecord
+		if len(a.d.ask) > 0 {
+			l.RunsWithoutRecord = min(l.RunsWithoutRecord+1, maxRunsWithoutRecord)
+		}
+	}
 	if a.inherited != nil || a.unrecorded || a.creds.Version == "" && a.c.leaseExpired(a.began) {
 		// What a run saved before it died is not settled yet.
 		l.CredentialsVersion, l.Save = a.c.Lease.CredentialsVersion, a.c.Lease.Save

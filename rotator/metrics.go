@@ -86,6 +86,7 @@ func (r *Rotator) write(ctx context.Context, m Metrics) {
 
 // overdue defines the metric RefreshOverdue. It reports whether one of these is true:
 //   - The connection has an error and never had a token.
+//   - Runs could not record the state, so that it is not known which token is published.
 //   - The token has been uncertain for half of its refresh window.
 //   - The token has expired, or less than half of its refresh window is left.
 //
@@ -95,6 +96,8 @@ func (c Connection) overdue(now time.Time, heartbeat time.Duration) bool {
 	p := c.State.Published
 	left := p.ExpiresAt.Sub(now)
 	switch {
+	case !c.unrecordedUntil(now).IsZero():
+		return true
 	case !p.known():
 		return c.standing() != ""
 	case p.uncertain() && now.Sub(p.UncertainSince) >= c.window(heartbeat)/2:

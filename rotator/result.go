@@ -33,6 +33,9 @@ func (a *attempt) result(outcome Outcome, err error) Result {
 		result.RetryAt = c.retryAt(a.failedSet(failure), now)
 	case outcome == BackingOff && a.d.tooManyReports:
 		result.Error, result.Message, result.RetryAt = TooManyReports, TooManyReports.Advice(), wholeSeconds(c.reportsAgainAt(now))
+	case outcome == BackingOff && a.d.notRecorded:
+		result.Error, result.Message = StateUnavailable, "ten runs in a row could not record the state, so that token requests wait; check that the function may write the connection's state parameter and that no version of it has a label"
+		result.RetryAt, result.NextRefreshAt = wholeSeconds(c.unrecordedUntil(now)), time.Time{}
 	case outcome == BackingOff:
 		result.Error, result.Message = c.standing(), c.standing().Advice()
 		result.RetryAt = c.retryAt(failing, now)

@@ -141,6 +141,12 @@ func TestDecide(t *testing.T) {
 	reports := func(n int) change {
 		return state(func(s *State) { s.Published.ReportedAt = slices.Repeat([]time.Time{noon.Add(-time.Hour)}, n) })
 	}
+	// runs is how many runs in a row left no record, and since is when the last lease ended.
+	notRecorded := func(runs int, since time.Duration) change {
+		return func(c *Connection, _ *Event) {
+			c.Lease, c.LeaseVersion = Lease{Run: "other/1", From: 7, Until: noon.Add(-since), Set: Primary, RunsWithoutRecord: runs - 1}, 8
+		}
+	}
 	one := []SetName{Primary}
 
 	for _, c := range []struct {
@@ -173,6 +179,17 @@ func TestDecide(t *testing.T) {
 		{"the same, not due", with(lease(6, 8, -time.Second)), decision{outcome: NotDue}},
 		{"a lease from the far future", with(window, lease(7, 8, 16*minute)), decision{ask: one, reason: ReasonWindow}},
 		{"a lease deleted and written again", with(window, lease(0, 1, 30*time.Second)), decision{outcome: Busy, reason: ReasonWindow}},
+
+		{"nine runs left no record", with(notRecorded(9, 5*time.Second)), decision{ask: one, reason: ReasonLeaseExpired}},
+		{"ten runs left no record", with(notRecorded(10, 5*time.Second)), decision{outcome: BackingOff, reason: ReasonLeaseExpired, notRecorded: true}},
+		{"ten, and no token is known", with(notRecorded(10, minute), state(func(s *State) { *s = State{} })), decision{outcome: BackingOff, reason: ReasonUnknown, notRecorded: true}},
+		{"ten, for less than half an hour", with(notRecorded(10, 30*minute-time.Second)), decision{outcome: BackingOff, reason: ReasonLeaseExpired, notRecorded: true}},
+		{"ten, for half an hour", with(notRecorded(10, 30*minute)), decision{ask: one, reason: ReasonLeaseExpired}},
+		{"ten, and forced", with(notRecorded(10, minute), force), decision{ask: one, reason: ReasonForced}},
+		{"ten, and a job's report", with(notRecorded(10, minute), report), decision{outcome: BackingOff, reason: ReasonDeadToken, notRecorded: true}},
+		{"ten, and a pending refresh token", with(notRecorded(10, minute), pending), decision{outcome: BackingOff, reason: ReasonLeaseExpired, notRecorded: true}},
+		{"ten, and a run is active", with(notRecorded(10, -minute)), decision{outcome: NotDue}},
+		{"ten, and the next one recorded", with(notRecorded(10, minute), state(func(s *State) { s.LeaseVersion = 8 })), decision{outcome: NotDue}},
 
 		{"backing off", with(window, fails(BadResponse, minute)), decision{outcome: BackingOff, reason: ReasonWindow}},
 		{"the backoff is over", with(window, fails(BadResponse, 0)), decision{ask: one, reason: ReasonWindow}},
@@ -211,7 +228,7 @@ func TestDecide(t *testing.T) {
 			for _, change := range c.changes {
 				change(&connection, &e)
 			}
-			if got := connection.decide(noon, e, minute, nil); got.String() != c.want.String() || got.tooManyReports != c.want.tooManyReports {
+			if got := connection.decide(noon, e, minute, nil); got.String() != c.want.String() || got.tooManyReports != c.want.tooManyReports || got.notRecorded != c.want.notRecorded {
 				t.Errorf("decided %v\nwant %v", got, c.want)
 			}
 		})
@@ -243,6 +260,9 @@ func TestOverdue(t *testing.T) {
 		{"same token, long over", func(c *Connection) { c.expireIn(-minute - time.Second); c.State.Published.Unchanged = true }, true},
 		{"never had one, never tried", func(c *Connection) { c.State = State{} }, false},
 		{"never had one, and failed", func(c *Connection) { c.State = State{Primary: SetState{Error: Unreachable}} }, true},
+		{"ten runs left no record", func(c *Connection) { c.State.LeaseVersion, c.Lease.RunsWithoutRecord = 6, 9 }, true},
+		{"nine runs left no record", func(c *Connection) { c.State.LeaseVersion, c.Lease.RunsWithoutRecord = 6, 8 }, false},
+		{"ten runs left no record, the next one did", func(c *Connection) { c.Lease.RunsWithoutRecord = 9 }, false},
 		{"two sets: the resting one's turn is long over, and time is left", func(c *Connection) { *c = wellWithTwo(10 * minute) }, false},
 		{"two sets: neither was replaced", func(c *Connection) { *c = wellWithTwo(4 * minute) }, true},
 	} {

@@ -7,10 +7,11 @@ import (
 
 // record writes the state, which ends the lease. A record that changes nothing else
 // comes after every other write. If there is no time for it, it is left out, and the
-// lease ends when its time is over.
+// lease ends when its time is over. It is not left out often in a row, because that would
+// look as if the state could not be recorded.
 func (a *attempt) record(ctx context.Context) error {
 	a.next.LeaseVersion = a.listed.LeaseVersion
-	same := !a.loginRecorded && a.next.document() == a.listed.document()
+	same := !a.loginRecorded && a.c.Lease.RunsWithoutRecord < maxRunsWithoutRecord/2 && a.next.document() == a.listed.document()
 	a.next.LeaseVersion = a.leaseVersion
 	if !same {
 		if failure := a.writeState(ctx, a.next, PriorityRecord); failure != nil {

@@ -132,12 +132,16 @@ func (f *fixture) nextRequest(set rotator.SetName, state rotator.State, creds ro
 	return time.Time{}
 }
 
-// hold is the latest time before which the state forbids token requests.
+// hold is the latest time before which the state, or a lease after many runs without a
+// record, forbids token requests.
 func (f *fixture) hold() time.Time {
 	state := f.state()
 	hold := state.NotBefore
 	for _, set := range f.current().Sets() {
 		hold = later(hold, state.Of(set.Name).NotBefore)
+	}
+	if lease, open := f.lease(); open && lease.RunsWithoutRecord >= 9 {
+		hold = later(hold, lease.Until.Add(30*time.Minute))
 	}
 	return hold
 }

@@ -85,9 +85,9 @@ type attempt struct {
 	uncertainSaveID string
 	// settledAt is until when that save may take effect, if nothing is pending.
 	settledAt time.Time
-	// notDeletedAt is when the pending parameter could not be deleted. The deletion may
-	// still take effect.
-	notDeletedAt time.Time
+	// pendingFailedAt is when the pending parameter could last not be written or deleted.
+	// That may still take effect.
+	pendingFailedAt time.Time
 	// pendingErr is why a pending refresh token is not in the secret yet.
 	pendingErr *Error
 	// otherwise is the outcome if no token is requested.

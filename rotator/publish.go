@@ -160,7 +160,7 @@ func (a *attempt) saveUntilDone(ctx context.Context, s *saving, firstTry chan st
 		}
 		done := s.verified
 		if !done && (s.pending || s.login && s.overwritten != "") {
-			done = a.restoreTheirs(ctx, s) && s.pending && time.Since(a.notDeletedAt) >= saveSettles
+			done = a.restoreTheirs(ctx, s) && s.pending && time.Since(a.pendingFailedAt) >= saveSettles
 		}
 		if done || !sleep(ctx, pause) {
 			return

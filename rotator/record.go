@@ -106,7 +106,8 @@ func (a *attempt) recordUnreadable(ctx context.Context, failure *Error) (Outcome
 // attempt. connection is the failure that belongs to no credential set, or nil.
 func (a *attempt) finish(ctx context.Context, outcome Outcome, connection *Error) (Outcome, error) {
 	a.next.Error, a.next.Failures = a.next.Error.following(a.next.Failures, connection)
-	sleepUntil(ctx, earlier(a.settledAt, a.until.Add(-recordReserve)))
+	settled := later(a.settledAt, a.pendingFailedAt.Add(saveSettles)) // what failed could change what the next run writes
+	sleepUntil(ctx, earlier(settled, a.until.Add(-recordReserve)))
 	err := a.record(ctx)
 	failure := connection
 	if failure == nil {

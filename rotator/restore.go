@@ -194,7 +194,7 @@ func (a *attempt) deletePending(ctx context.Context) *Error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := a.Pending.DeletePending(ctx, a.c.Name); err != nil {
-		a.notDeletedAt = time.Now()
+		a.pendingFailedAt = time.Now()
 		return &Error{Code: StateUnavailable, Cause: err, Message: "the pending parameter is no longer needed and could not be deleted (" + err.Error() + "); " + remedy(err, "delete it")}
 	}
 	a.c.Pending = PendingTokens{}
@@ -214,6 +214,7 @@ func (a *attempt) writePending(ctx context.Context, p PendingTokens) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := a.Pending.PutPending(ctx, a.c.Name, p.document()); err != nil {
+		a.pendingFailedAt = time.Now()
 		return err
 	}
 	a.c.Pending = p

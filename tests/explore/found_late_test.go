@@ -387,3 +387,42 @@ func TestLateRestoreOverAnEditDuringARequest(t *testing.T) {
 		}
 	}
 }
+
+// A deletion of the pending parameter, or a write to it, takes effect late. A refresh that
+// is forced meanwhile waits for it, so that its own refresh token stays pending.
+func TestPendingChangedLateThenAForcedRefresh(t *testing.T) {
+	for on, beats := range map[string][]beat{
+		"Pending.DeletePending": {{60 * time.Second, ""}, {60 * time.Second, ""}, {1 * time.Second, "force"}},
+		"Pending.PutPending":    {{60 * time.Second, ""}, {1 * time.Second, "force"}},
+	} {
+		t.Run(on, func(t *testing.T) {
+			last := len(beats) - 1
+			holds(t, schedule{
+				provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+				beats: beats,
+				faults: []injection{
+					{place{0, "Saver.Save", 1}, "refused", once},
+					{place{last - 1, on, 1}, "late effect", once},
+					{place{last, "Saver.Save", 1}, "refused", thisRun},
+				},
+			})
+		})
+	}
+}
+
+// A pending refresh token is written again with a later time, that takes effect late, and
+// the next one is pending by then: the next one stays.
+func TestPendingWrittenAgainLate(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, "force"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "refused", once},
+			{place{1, "Pending.PutPending", 1}, "late effect", once},
+			{place{1, "Saver.Save", 1}, "refused", thisRun},
+		},
+	})
+}

@@ -128,7 +128,7 @@ func (c Connection) withoutBackedOff(d decision, now time.Time, event Event, cre
 			return true
 		case event.DeadToken != "" && s.Error != "" && c.State.Published.uncertain():
 			return true // the heartbeats replace it; otherwise many reports would cause many requests
-		case !s.backedOff(now):
+		case !s.backedOff(now) || s.Error == "" && d.reason != ReasonTurn: // without an error, only its turn waits
 			return false
 		case creds == nil:
 			d.read = d.read || s.waitsForNewCredentials()

@@ -37,6 +37,10 @@ func (a *attempt) recordResponse(ctx context.Context, o *obtained) (Outcome, err
 		outcome = a.otherwise
 	case o.endsEarlier:
 		outcome = Unchanged
+		if o.response.AccessToken.Fingerprint() != part.TokenFingerprint {
+			// Each request may bring a refresh token that must be saved.
+			part.NotBefore = wholeSeconds(earlier(a.began.Add(writeInterval*a.Settings.Heartbeat), a.next.Published.ValidUntil))
+		}
 	default:
 		outcome = Unchanged
 		a.next.Published = a.stillUncertain(o, a.next.Published.onceMore(o.response), now)

@@ -100,7 +100,8 @@ type SetState struct {
 	Error        Code      `json:"error,omitempty"`
 	Failures     int       `json:"failures,omitempty"`
 	FailingSince time.Time `json:"failing_since,omitzero"`
-	// NotBefore forbids token requests of this set.
+	// NotBefore forbids token requests of this set. Without an Error it is when the set's
+	// turn comes again after a token that was not published.
 	NotBefore time.Time `json:"not_before,omitzero"`
 	// AnswerLostAt is when the last answer was lost. The server may still execute that
 	// request for a while.

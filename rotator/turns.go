@@ -35,7 +35,9 @@ func (c Connection) free(set SetName, now time.Time) bool {
 
 // turnAt returns when the resting set's turn comes. That is when the set is free and
 // the published token has lived half of its life, or 15 heartbeats if that is longer,
-// and up to turnSpread more. It is valid_until if that is earlier.
+// and up to turnSpread more. It is valid_until if that is earlier. If the token of that turn
+// would expire before the published one, it is not published, and the turn comes again
+// after 15 heartbeats or at valid_until.
 func (c Connection) turnAt(heartbeat time.Duration) time.Time {
 	p := c.State.Published
 	resting, other := c.resting()

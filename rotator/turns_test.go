@@ -19,6 +19,7 @@ func TestTurns(t *testing.T) {
 		c.State.Alternate.Error, c.State.Alternate.NotBefore = RefreshTokenRejected, noon.Add(minute)
 		c.expireIn(c.State.Published.ExpiresAt.Sub(noon))
 	}
+	waits := alternate(func(s *SetState) { s.NotBefore = noon.Add(10 * minute) }) // its last token would have expired before the published one
 	notFree := alternate(func(s *SetState) { s.TokenExpiresAt = noon.Add(minute) })
 	uncertain := func(c *Connection, _ *Event) { c.State.Published.UncertainSince = noon.Add(-minute) }
 	unchanged := func(c *Connection, _ *Event) { c.State.Published.Unchanged = true }
@@ -44,6 +45,10 @@ func TestTurns(t *testing.T) {
 		{"half of the life and the spread", 28 * minute, nil, decision{ask: only(Alternate), reason: ReasonTurn}},
 		{"its turn, but it is not free", 28 * minute, []change{notFree}, decision{outcome: NotDue}},
 		{"its turn, not free, and tokens live on", 28 * minute, []change{notFree, func(c *Connection, _ *Event) { c.Config.RefreshEndsToken = false }}, decision{ask: both(Alternate), reason: ReasonTurn}},
+		{"its turn, after a token that was not published", 28 * minute, []change{waits}, decision{outcome: NotDue}},
+		{"its turn, after a token that was not published: uncertain", 28 * minute, []change{waits, uncertain}, decision{ask: both(Alternate), reason: ReasonUncertain}},
+		{"its turn, after a token that was not published: a report", 28 * minute, []change{waits, report}, decision{ask: both(Alternate), reason: ReasonDeadToken}},
+		{"its turn, after a token that was not published: its run left no record", 28 * minute, []change{waits, lease(Alternate)}, decision{ask: only(Alternate), reason: ReasonLeaseExpired}},
 		{"its turn, and it backs off: the published token serves", 28 * minute, []change{fails(BadResponse, minute)}, decision{outcome: NotDue}},
 		{"its turn, and it is rejected: the credentials are read", 28 * minute, []change{fails(RefreshTokenRejected, minute)}, decision{reason: ReasonTurn, read: true}},
 		{"rejected, and not its turn: the credentials are read all the same", 50 * minute, []change{fails(RefreshTokenRejected, minute)}, decision{read: true}},

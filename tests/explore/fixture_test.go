@@ -33,6 +33,12 @@ var providers = map[string]fakereltio.Options{
 	"JWT":                 {JWT: true},
 }
 
+// rareProviders are modes of named schedules that no random schedule has.
+var rareProviders = map[string]fakereltio.Options{
+	"same until expired, rotates": {SameTokenUntilExpired: true, RotateRefreshToken: true},
+	"3 h and 30 minutes, rotates": {Lifetime: 3 * time.Hour, Lifetimes: map[string]time.Duration{other: 30*time.Minute + time.Second}, RotateRefreshToken: true},
+}
+
 // credentialModes say what a credential set contains in addition to the client.
 var credentialModes = map[string]struct{ refreshToken, login bool }{
 	"refresh token":           {refreshToken: true},
@@ -74,7 +80,10 @@ func (v violation) String() string {
 }
 
 func newFixture(t *testing.T, s schedule) *fixture {
-	o := providers[s.provider]
+	o, ok := providers[s.provider]
+	if !ok {
+		o = rareProviders[s.provider]
+	}
 	o.Latency, o.TokenFormat, o.ClientSecret, o.MultiToken = 100*time.Millisecond, fakereltio.Counted, clientSecret, true
 	o.Users = map[string]string{other: passwordOf(other), third: passwordOf(third)}
 	o.Username, o.Password = user, passwordOf(user)

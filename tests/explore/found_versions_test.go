@@ -1,9 +1,13 @@
 package explore_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"reltio-token-rotator/rotator"
+	fakereltio "reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness"
 )
 
@@ -49,6 +53,75 @@ func TestTheStateCannotBeRecordedForAShortTime(t *testing.T) {
 		}
 		if r := f.last0(); r.Outcome != "refreshed" {
 			t.Errorf("the first heartbeat that can record the state is %s, want refreshed", r.Outcome)
+		}
+	})
+}
+
+// The alternate set's tokens live 30 minutes, the primary's three hours, and refresh tokens
+// change: a token that would expire before the published one is not requested every minute.
+func TestTwoSetsOfUnequalLivesAndChangingRefreshTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, schedule{provider: "3 h and 30 minutes, rotates", credentials: "refresh token", two: true})
+		defer f.running.Wait()
+		published := map[rotator.SetName]bool{}
+		for number := range 24 * 60 {
+			f.beat(number, "")
+			published[f.last0().Set] = true
+			if r := f.last0(); r.Error != "" {
+				t.Fatalf("%+v", r)
+			}
+			f.sleep(heartbeat)
+		}
+		for _, v := range f.violations {
+			t.Error(v)
+		}
+		if len(published) != 2 {
+			t.Errorf("tokens of %v were published", published)
+		}
+		for _, kind := range []string{"credentials", "token"} {
+			n := len(f.h.AWS.SecretVersions(harness.SecretName(connection, kind)))
+			if t.Logf("%d versions of the %s secret", n, kind); n > 60 {
+				t.Errorf("the %s secret got %d versions in a day", kind, n)
+			}
+		}
+	})
+}
+
+// A set's token is lost in a response that cannot be used. The server returns it until it
+// has expired, which is before the published one does, with a new refresh token each time.
+func TestTheSameTokenThatExpiresEarlier(t *testing.T) {
+	holds(t, schedule{
+		provider: "same until expired, rotates", credentials: "refresh token", two: true, turns: 2,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		faults: []injection{
+			{place{1, "Endpoint.RequestToken(refresh_token)", 1}, "error beside the token", once},
+		},
+	})
+}
+
+// By its clock, the server's tokens live longer than by the function's: a set that gets its
+// own old token is asked again at the next heartbeat, until that token has expired.
+func TestASetGetsItsOwnOldToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, schedule{provider: "keeps", credentials: "refresh token", two: true})
+		defer f.running.Wait()
+		for number := range 2 {
+			f.beat(number, "")
+			f.sleepUntilDue()
+		}
+		f.h.Reltio.SetOptions(func(o *fakereltio.Options) { o.SameTokenUntilExpired = true })
+		f.h.Reltio.SetClock(-5 * time.Minute)
+		outcomes := []rotator.Outcome{}
+		for number := range 6 {
+			f.beat(2+number, "")
+			outcomes = append(outcomes, f.last0().Outcome)
+			f.sleep(heartbeat)
+		}
+		if outcomes[0] != rotator.Unchanged || !slices.Contains(outcomes, rotator.Refreshed) {
+			t.Errorf("the heartbeats were %v, want unchanged, and refreshed within six minutes", outcomes)
 		}
 	})
 }

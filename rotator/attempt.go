@@ -68,6 +68,8 @@ type attempt struct {
 	labelsRead bool
 	labels     VersionLabels
 	labelsErr  error
+	// rolledBack says that an operator made an earlier version current again.
+	rolledBack bool
 	// unrecorded says that a run died right after its save, that an operator has saved an
 	// older document over that one, and that the state names the save now. This attempt
 	// writes the newer refresh token into the document and does nothing else.

@@ -14,22 +14,34 @@ import (
 // readLabels reads which versions are current and previous, if a save that the state
 // does not name may have happened.
 func (a *attempt) readLabels(ctx context.Context) {
-	died, byOperator := a.c.leaseExpired(a.began), isOperators(a.creds.Version)
-	if a.creds.Version == a.listed.CredentialsVersion || byOperator && !died && a.c.Pending.empty() {
+	died, named := a.c.leaseExpired(a.began), a.creds.Version == a.listed.CredentialsVersion
+	if !died && (named || isOperators(a.creds.Version) && a.c.Pending.empty()) {
 		return
 	}
-	a.labelsRead = true
 	a.labelsErr = a.repeatRead(ctx, func(ctx context.Context) (err error) {
 		a.labels, err = a.Saver.Labels(ctx, a.c.Name)
 		return err
 	})
+	if previous := a.labels.Previous; previous != "" && a.labels.Current == a.creds.Version {
+		_ = a.repeatRead(ctx, func(ctx context.Context) error {
+			version, err := a.Credentials.ReadVersion(ctx, a.c.Name, previous)
+			a.rolledBack = err == nil && version.CreatedAt.After(a.creds.CreatedAt)
+			return err
+		})
+	}
+	a.labelsRead = !named || a.rolledBack
 }
+
+// byOperator reports whether an operator made the credentials current: wrote them, or made
+// an earlier version current again. A save that takes effect late is not taken for that,
+// because Secrets Manager gives it the date at which it takes effect.
+func (a *attempt) byOperator() bool { return isOperators(a.creds.Version) || a.rolledBack }
 
 // alignWithUnrecorded notes in the state what a run saved right before it died, if an
 // operator has saved another document since, which may be an older one.
 func (a *attempt) alignWithUnrecorded(ctx context.Context) error {
 	read, last := a.c.Lease.CredentialsVersion, a.listed.CredentialsVersion
-	if !a.labelsRead || !a.c.leaseExpired(a.began) || !isOperators(a.creds.Version) || a.creds.Version == read {
+	if !a.labelsRead || !a.c.leaseExpired(a.began) || !a.byOperator() || a.creds.Version == read && !a.rolledBack {
 		return nil
 	}
 	// The run may have merged what it saved into an operator's document. It may also have
@@ -88,7 +100,7 @@ func (a *attempt) judgeInherited(ctx context.Context) {
 	if !a.labelsRead {
 		return
 	}
-	if isOperators(a.creds.Version) {
+	if a.byOperator() {
 		a.warnOfEarlierSave(ctx)
 		return
 	}
@@ -111,10 +123,35 @@ func (a *attempt) judgeInherited(ctx context.Context) {
 	if unread && a.inherit(ctx, replaced, spent) {
 		return
 	}
-	// The rotator's own write is not new credentials: a refused login stays refused.
 	for _, tried := range []string{last, replaced} {
 		if tried != "" {
-			a.next = a.next.renamed(tried, a.creds.Version)
+			a.inheritTried(ctx, tried)
+		}
+	}
+}
+
+// inheritTried notes that what was tried with this version was tried with the current one.
+// The rotator's own write is not new credentials: a refused login stays refused. But the
+// current version may contain an operator's new fields, which a run had merged. The set of
+// those counts as new.
+func (a *attempt) inheritTried(ctx context.Context, version string) {
+	before := a.next
+	a.next = a.next.renamed(version, a.creds.Version)
+	tried := func(part SetState) bool {
+		return part.Error != "" && part.Version == version || part.Login.Outcome != "" && part.Login.Version == version
+	}
+	if !tried(before.Primary) && !tried(before.Alternate) {
+		return
+	}
+	creds, err := a.readVersion(ctx, version)
+	if err != nil {
+		return // otherwise a refused password might be sent again
+	}
+	for _, set := range a.creds.Sets() {
+		old := creds.Of(set.Name)
+		old.RefreshToken = set.RefreshToken
+		if !set.equal(old) {
+			a.next.Of(set.Name).Version, a.next.Of(set.Name).Login.Version = before.Of(set.Name).Version, before.Of(set.Name).Login.Version
 		}
 	}
 }

@@ -19,8 +19,8 @@ func (a *attempt) resolve(ctx context.Context) error {
 	}
 	saved := map[SetName]bool{}
 	maybeLate := a.creds.Version
-	if maybeLate == a.c.State.CredentialsVersion {
-		maybeLate = "" // the state names it, so it did not take effect late
+	if maybeLate == a.c.State.CredentialsVersion || a.rolledBack {
+		maybeLate = "" // it did not take effect late
 	}
 	for _, set := range a.creds.Sets() {
 		a.stored[set.Name] = set.RefreshToken

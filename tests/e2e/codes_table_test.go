@@ -101,31 +101,31 @@ var passing = []failure{
 	},
 	{
 		name: "408", breaks: faulty(fakereltio.Status(408)), repairs: repair,
-		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may have expired",
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may no longer be accepted",
 	},
 	{
 		name: "500, after which the server may go on", breaks: faulty(fakereltio.Status(500)), repairs: repair,
-		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may have expired",
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may no longer be accepted",
 	},
 	{
 		name: "502 of a gateway", breaks: faulty(fakereltio.Status(502)), repairs: repair,
-		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may have expired",
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may no longer be accepted",
 	},
 	{
 		name: "503 without Retry-After", breaks: faulty(fakereltio.Status(503)), repairs: repair,
-		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may have expired",
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may no longer be accepted",
 	},
 	{
 		name: "504 of a gateway", breaks: faulty(fakereltio.Status(504)), repairs: repair,
-		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may have expired",
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may no longer be accepted",
 	},
 	{
 		name: "524 of a gateway", breaks: faulty(fakereltio.Status(524)), repairs: repair,
-		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may have expired",
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may no longer be accepted",
 	},
 	{
 		name: "500 with an OAuth code", breaks: faulty(fakereltio.OAuthError(500, "invalid_grant", "Invalid refresh token")), repairs: repair,
-		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may have expired",
+		code: rotator.AnswerLost, sends: 1, tries: everyHeartbeat, ended: true, says: "the published token may no longer be accepted",
 	},
 	{
 		name: "a host that DNS does not know", breaks: configured(`{"token_url":"https://gone.reltio.com/oauth/token"}`), repairs: configured("{}"),

@@ -163,7 +163,8 @@ func (f *fixture) checkQuiet() (hold time.Time) {
 	for _, set := range creds.Sets() {
 		part := state.Of(set.Name)
 		ok := f.usable(set)
-		login := !set.CanLogIn() || part.Login.Outcome != rotator.LoginRefused || set.RefreshToken.Reveal() != "" && f.h.Reltio.RefreshTokenAlive(set.RefreshToken.Reveal())
+		refused := part.Login.Outcome == rotator.LoginRefused && f.refusedLogins[set.Username.Reveal()+" "+set.Password.Reveal()]
+		login := !set.CanLogIn() || !refused || set.RefreshToken.Reveal() != "" && f.h.Reltio.RefreshTokenAlive(set.RefreshToken.Reveal())
 		usable, unusable = usable || ok && login, unusable || !ok
 		until := later(part.NotBefore, state.NotBefore)
 		if part.Error == "" || !ok || !login || until.After(now) {
@@ -173,6 +174,7 @@ func (f *fixture) checkQuiet() (hold time.Time) {
 			f.violate(7, string(part.Error)+" stands two heartbeats after the last fault", string(set.Name))
 		}
 	}
+	f.allUsable = usable && !unusable
 	if hold = f.hold(); hold.After(now) {
 		return hold
 	}

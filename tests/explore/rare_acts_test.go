@@ -65,6 +65,37 @@ var rareActs = map[string]func(*fixture){
 		f.putDocument(document)
 	},
 	"correct the document": func(f *fixture) { f.putDocument(maps.Clone(f.opened)) },
+	"wrong password": func(f *fixture) {
+		d := f.document()
+		d["password"] = "wrong"
+		delete(d, "refresh_token")
+		f.changedCredentials()
+		f.putDocument(d)
+	},
+	"wrong client secret": func(f *fixture) {
+		d := f.document()
+		d["client_secret"] = "mistyped"
+		if d["refresh_token"] != nil {
+			f.logIn(d)
+		}
+		f.changedCredentials()
+		f.putDocument(d)
+	},
+	"mistype the password": func(f *fixture) {
+		d := f.document()
+		set := f.setOf(d, user)
+		set["password"] = "mistyped"
+		delete(set, "refresh_token")
+		delete(f.arrived, user)
+		f.changedCredentials()
+		f.putDocument(d)
+	},
+	"correct the password": func(f *fixture) {
+		d := f.document()
+		f.setOf(d, user)["password"] = passwordOf(user)
+		f.changedCredentials()
+		f.putDocument(d)
+	},
 }
 
 func (f *fixture) copyToAlternate(from map[string]any) {

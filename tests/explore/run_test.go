@@ -178,7 +178,12 @@ func (f *fixture) settle() bool {
 			return true
 		}
 		if holds++; holds > maxHolds {
-			return true
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if f.allUsable {
+				f.violate(7, "the connection waits although the server accepts its credentials", "")
+			}
+			return !f.allUsable
 		}
 		calm = 0
 		number = len(f.s.beats)

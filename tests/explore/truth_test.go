@@ -45,7 +45,11 @@ type truth struct {
 	// refused are the users whose password was refused, and the state says so;
 	// unknown are the times of logins of which nothing is known.
 	refused map[string]bool
-	unknown map[string][]time.Time
+	// allUsable says that the server accepted each credential set at the last check.
+	allUsable bool
+	// refusedLogins are the user names with the passwords that the server refused.
+	refusedLogins map[string]bool
+	unknown       map[string][]time.Time
 	// delivered are the failures that answers brought.
 	delivered map[rotator.Code]int
 }
@@ -53,7 +57,7 @@ type truth struct {
 func newTruth() truth {
 	return truth{
 		config: map[string]any{}, arrived: map[string]string{}, given: map[string]string{}, lostAllowed: map[string]bool{},
-		spent: map[string]string{}, successor: map[string]string{}, refused: map[string]bool{}, unknown: map[string][]time.Time{}, delivered: map[rotator.Code]int{},
+		spent: map[string]string{}, successor: map[string]string{}, refused: map[string]bool{}, refusedLogins: map[string]bool{}, unknown: map[string][]time.Time{}, delivered: map[rotator.Code]int{},
 	}
 }
 
@@ -336,6 +340,7 @@ func (v *invocation) answered(request rotator.TokenRequest, response rotator.Tok
 		switch code {
 		case rotator.LoginRejected:
 			v.refusedNow = user
+			v.refusedLogins[user+" "+request.Password.Reveal()] = true
 		case rotator.Throttled, rotator.ServerError, rotator.Unreachable, rotator.ClientRejected, "":
 			if times := v.unknown[user]; len(times) > 0 && !v.event.Force {
 				v.unknown[user] = times[:len(times)-1]

@@ -62,6 +62,7 @@ type fixture struct {
 	mu      sync.Mutex
 	outage  *fakereltio.Fault // of the token endpoint
 	noList  bool              // the listing fails
+	noState bool              // the state cannot be written
 	stopped bool              // there are no heartbeats
 }
 
@@ -91,6 +92,9 @@ func newFixture(t *testing.T, options fakereltio.Options) *fixture {
 		defer s.mu.Unlock()
 		fault := fakeaws.Fault{When: fakeaws.Slow, Latency: 15 * time.Millisecond}
 		if s.noList && c.Operation == "GetParametersByPath" {
+			fault.When, fault.Code = fakeaws.Before, "AccessDeniedException"
+		}
+		if s.noState && c.Operation == "PutParameter" && strings.HasSuffix(c.Name, "/state") {
 			fault.When, fault.Code = fakeaws.Before, "AccessDeniedException"
 		}
 		return fault, true

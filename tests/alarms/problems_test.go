@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reltio-token-rotator/rotator"
+	"reltio-token-rotator/tests/alarms"
 	fakereltio "reltio-token-rotator/tests/fake/reltio"
 	"reltio-token-rotator/tests/harness/extent"
 	"reltio-token-rotator/tests/harness/race"
@@ -81,6 +82,40 @@ func TestRefreshOverdueFiresForAnUncertainToken(t *testing.T) {
 			})
 		})
 	}
+}
+
+// refresh-overdue fires when the state cannot be recorded, long before the token that the
+// state names expires, and returns to OK when it can be recorded again.
+func TestRefreshOverdueFiresWhenTheStateCannotBeRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := seeded(t, fakereltio.Options{RotateRefreshToken: true})
+		began, end := time.Now(), s.expiry("default")
+		s.set(&s.noState, true)
+		s.running.Go(func() {
+			time.Sleep(time.Second)
+			_, _ = s.Invoke(t.Context(), rotator.Event{Action: rotator.ActionRefresh, Force: true})
+		})
+		s.runFor(3 * time.Hour)
+		s.set(&s.noState, false)
+		ended := time.Now()
+		s.runFor(time.Hour)
+		if !s.Alive("default") {
+			t.Error("the published token does not work")
+		}
+		s.replay(func(t *testing.T, h history) {
+			h.only(t, "refresh-overdue")
+			for _, at := range h.fired("refresh-overdue") {
+				t.Logf("refresh-overdue fired after %v, %v before the token's expiry", at.Sub(began), end.Sub(at))
+				if after := at.Sub(began); after > 20*time.Minute {
+					t.Errorf("refresh-overdue fired after %v", after)
+				}
+			}
+			last := h["refresh-overdue"][len(h["refresh-overdue"])-1]
+			if late := last.At.Sub(ended); last.To != alarms.OK || late > 40*time.Minute {
+				t.Errorf("refresh-overdue is %v %v after the state could be written", last.To, late)
+			}
+		})
+	})
 }
 
 // action-required fires for a refresh token that Reltio rejects, before the access

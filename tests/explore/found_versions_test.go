@@ -38,23 +38,35 @@ func TestTheStateCannotBeRecordedForHours(t *testing.T) {
 	}
 }
 
-// Nine runs could not record the state: the next heartbeat requests a token, as always.
+// After nine runs that could not record the state, the next heartbeat requests a token, as
+// always. After ten, it reports why it does not and until when, and a forced refresh does.
 func TestTheStateCannotBeRecordedForAShortTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := schedule{provider: "rotates", credentials: "refresh token", turns: 1}
-		for number := range 9 {
-			s.faults = append(s.faults, injection{place{number, "Parameters.Put(state)", 1}, "refused", thisRun})
-		}
-		f := newFixture(t, s)
-		defer f.running.Wait()
-		for number := range 10 {
-			f.beat(number, "")
-			f.sleep(heartbeat)
-		}
-		if r := f.last0(); r.Outcome != "refreshed" {
-			t.Errorf("the first heartbeat that can record the state is %s, want refreshed", r.Outcome)
-		}
-	})
+	for _, runs := range []int{9, 10} {
+		synctest.Test(t, func(t *testing.T) {
+			s := schedule{provider: "rotates", credentials: "refresh token"}
+			for number := range runs {
+				s.faults = append(s.faults, injection{place{number, "Parameters.Put(state)", 1}, "refused", thisRun})
+			}
+			f := newFixture(t, s)
+			defer f.running.Wait()
+			for number := range runs + 1 {
+				f.beat(number, "")
+				f.sleep(heartbeat)
+			}
+			r := f.last0()
+			if runs == 10 {
+				lease, _ := f.lease()
+				if r.Outcome != rotator.BackingOff || r.Error != rotator.StateUnavailable || !r.RetryAt.Equal(lease.Until.Add(30*time.Minute)) || r.Message == "" || !r.NextRefreshAt.IsZero() {
+					t.Errorf("after ten runs: %+v", r)
+				}
+				f.beat(runs+1, "force")
+				r = f.last0()
+			}
+			if r.Outcome != rotator.Refreshed || r.Error != "" {
+				t.Errorf("after %d runs: %+v, want refreshed", runs, r)
+			}
+		})
+	}
 }
 
 // The alternate set's tokens live 30 minutes, the primary's three hours, and refresh tokens

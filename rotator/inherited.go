@@ -25,11 +25,17 @@ func (a *attempt) readLabels(ctx context.Context) {
 	if previous := a.labels.Previous; previous != "" && a.labels.Current == a.creds.Version {
 		_ = a.repeatRead(ctx, func(ctx context.Context) error {
 			version, err := a.Credentials.ReadVersion(ctx, a.c.Name, previous)
-			a.rolledBack = err == nil && version.CreatedAt.After(a.creds.CreatedAt)
+			a.rolledBack = err == nil && version.CreatedAt.After(a.creds.CreatedAt) && (isOwn(a.creds.Version) || died && a.savedByDead(previous))
 			return err
 		})
 	}
 	a.labelsRead = !named || a.rolledBack
+}
+
+// savedByDead reports whether the run that died may have saved this version. An earlier
+// run may have saved it and made an operator's version current again.
+func (a *attempt) savedByDead(version string) bool {
+	return isOwn(version) && !ownBefore(version, a.c.Lease.Until.Add(-twoSetsTimeout))
 }
 
 // byOperator reports whether an operator made the credentials current: wrote them, or made

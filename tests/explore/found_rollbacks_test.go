@@ -96,3 +96,55 @@ func TestCorrectedPasswordInAMergeOfARunThatDied(t *testing.T) {
 		},
 	})
 }
+
+// The same, and the run died right after its save.
+func TestRollbackAfterARunDiedAtItsSave(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 1,
+		beats: []beat{
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "roll back"},
+		},
+		faults: []injection{
+			{place{0, "Saver.Save", 1}, "killed after", once},
+		},
+	})
+}
+
+// A version of the rotator's is made current again during a refresh: it is not replaced
+// by the document that the run has read.
+func TestRollbackDuringARequest(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{untilDue, ""},
+		},
+		acts: []act{
+			{place{0, "", 1}, "add a login"},
+			{place{1, "Endpoint.RequestToken(refresh_token)", 1}, "roll back"},
+		},
+	})
+}
+
+// A run made an operator's version current again, and a later one dies before its save:
+// that is no rollback.
+func TestRestoredVersionIsNoRollback(t *testing.T) {
+	holds(t, schedule{
+		provider: "rotates", credentials: "refresh token", two: false, turns: 0,
+		beats: []beat{
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+			{60 * time.Second, ""},
+		},
+		acts: []act{
+			{place{0, "Parameters.Put(lease)", 1}, "new credentials"},
+		},
+		faults: []injection{
+			{place{1, "Saver.Save", 1}, "refused", once},
+			{place{2, "Saver.Save", 1}, "killed before", once},
+		},
+	})
+}

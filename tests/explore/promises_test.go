@@ -82,7 +82,8 @@ func (f *fixture) checkErrors(state rotator.State) {
 // operator, or an older write that came late, put over it is put right before the
 // next token request.
 func (f *fixture) checkKept() {
-	anywhere := f.current().Version != f.state().CredentialsVersion
+	_, open := f.lease()
+	anywhere := open || f.current().Version != f.state().CredentialsVersion
 	for user, refreshToken := range f.arrived {
 		if !f.mustKeep(refreshToken) || f.kept(refreshToken, anywhere) {
 			continue
@@ -160,12 +161,14 @@ func (f *fixture) checkQuiet() (hold time.Time) {
 	f.checkOperator()
 	f.checkUsers(creds)
 	usable, unusable := false, false
+	f.allUsable = true
 	for _, set := range creds.Sets() {
 		part := state.Of(set.Name)
 		ok := f.usable(set)
 		refused := part.Login.Outcome == rotator.LoginRefused && f.refusedLogins[set.Username.Reveal()+" "+set.Password.Reveal()]
 		login := !set.CanLogIn() || !refused || set.RefreshToken.Reveal() != "" && f.h.Reltio.RefreshTokenAlive(set.RefreshToken.Reveal())
 		usable, unusable = usable || ok && login, unusable || !ok
+		f.allUsable = f.allUsable && ok && login
 		until := later(part.NotBefore, state.NotBefore)
 		if part.Error == "" || !ok || !login || until.After(now) {
 			continue
@@ -174,7 +177,6 @@ func (f *fixture) checkQuiet() (hold time.Time) {
 			f.violate(7, string(part.Error)+" stands two heartbeats after the last fault", string(set.Name))
 		}
 	}
-	f.allUsable = usable && !unusable
 	if hold = f.hold(); hold.After(now) {
 		return hold
 	}

@@ -31,9 +31,12 @@ var rareActs = map[string]func(*fixture){
 	"roll back": func(f *fixture) {
 		p := f.h.Process()
 		labels, _ := p.Saver.Labels(context.Background(), connection)
-		if labels.Previous == "" {
-			return
+		current, _ := p.Credentials.ReadVersion(context.Background(), connection, labels.Current)
+		previous, err := p.Credentials.ReadVersion(context.Background(), connection, labels.Previous)
+		if labels.Previous == "" || err != nil || previous.CreatedAt.After(current.CreatedAt) {
+			return // it is not an earlier one
 		}
+		f.savedOld = true
 		before := f.document()
 		if err := p.Saver.RestorePrevious(context.Background(), connection, labels.Current, labels.Previous); err != nil {
 			panic(err)
@@ -43,6 +46,7 @@ var rareActs = map[string]func(*fixture){
 		_, _ = fmt.Sscanf(fmt.Sprint(f.document()["note"]), "note %d", &f.notes)
 		opened := f.opened
 		f.opened = f.document()
+		clear(f.given)
 		if f.opensAgain() || !maps.Equal(withoutTokens(before), withoutTokens(f.document())) {
 			f.changedCredentials()
 		}

@@ -130,6 +130,9 @@ func (s *secret) add(id string, val value, stages []string) (*version, error) {
 		stages = append(slices.Clone(stages), current)
 	}
 	v := &version{id: id, value: val, stages: map[string]bool{}, createdAt: time.Now()}
+	if n := len(s.versions); n > 0 && v.createdAt.Sub(s.versions[n-1].createdAt) < time.Millisecond {
+		v.createdAt = s.versions[n-1].createdAt.Add(time.Millisecond) // in synctest, two writes can have the same time
+	}
 	s.versions = append(s.versions, v)
 	for _, label := range stages {
 		s.move(label, v)

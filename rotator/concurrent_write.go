@@ -44,7 +44,7 @@ func (a *attempt) verifyWrite(ctx context.Context, s *saving) error {
 		return err
 	}
 	if isOwn(theirs) && labels.Current == s.versionID && !version.CreatedAt.Before(a.creds.CreatedAt) {
-		s.verified = true // a save that took effect late; an operator would have made an earlier version current
+		s.verified = true // that save took effect late; an operator makes only an older version current again
 		return nil
 	}
 	// If the operator wrote after that save, it can no longer be found out which version

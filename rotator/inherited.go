@@ -22,10 +22,12 @@ func (a *attempt) readLabels(ctx context.Context) {
 		a.labels, err = a.Saver.Labels(ctx, a.c.Name)
 		return err
 	})
-	if previous := a.labels.Previous; previous != "" && a.labels.Current == a.creds.Version {
+	previous := a.labels.Previous
+	maybe := previous != "" && a.labels.Current == a.creds.Version && (isOwn(a.creds.Version) || died && a.savedByDead(previous))
+	if maybe {
 		_ = a.repeatRead(ctx, func(ctx context.Context) error {
 			version, err := a.Credentials.ReadVersion(ctx, a.c.Name, previous)
-			a.rolledBack = err == nil && version.CreatedAt.After(a.creds.CreatedAt) && (isOwn(a.creds.Version) || died && a.savedByDead(previous))
+			a.rolledBack = err == nil && version.CreatedAt.After(a.creds.CreatedAt)
 			return err
 		})
 	}
@@ -129,37 +131,36 @@ func (a *attempt) judgeInherited(ctx context.Context) {
 	if unread && a.inherit(ctx, replaced, spent) {
 		return
 	}
+	// The rotator's own write is not new credentials: a refused login stays refused.
 	for _, tried := range []string{last, replaced} {
 		if tried != "" {
-			a.inheritTried(ctx, tried)
+			a.next = a.next.renamed(tried, a.creds.Version, a.changedSince(ctx, tried))
 		}
 	}
 }
 
-// inheritTried notes that what was tried with this version was tried with the current one.
-// The rotator's own write is not new credentials: a refused login stays refused. But the
-// current version may contain an operator's new fields, which a run had merged. The set of
-// those counts as new.
-func (a *attempt) inheritTried(ctx context.Context, version string) {
-	before := a.next
-	a.next = a.next.renamed(version, a.creds.Version)
+// changedSince returns the sets of which a field other than the refresh token differs from
+// this version, because a run had merged an operator's fields. It returns none if nothing
+// was refused or failed with this version, or if the version cannot be read: otherwise a
+// refused password might be sent again.
+func (a *attempt) changedSince(ctx context.Context, version string) map[SetName]bool {
 	tried := func(part SetState) bool {
 		return part.Error != "" && part.Version == version || part.Login.Outcome != "" && part.Login.Version == version
 	}
-	if !tried(before.Primary) && !tried(before.Alternate) {
-		return
+	if !tried(a.next.Primary) && !tried(a.next.Alternate) {
+		return nil
 	}
 	creds, err := a.readVersion(ctx, version)
 	if err != nil {
-		return // otherwise a refused password might be sent again
+		return nil
 	}
+	changed := map[SetName]bool{}
 	for _, set := range a.creds.Sets() {
 		old := creds.Of(set.Name)
 		old.RefreshToken = set.RefreshToken
-		if !set.equal(old) {
-			a.next.Of(set.Name).Version, a.next.Of(set.Name).Login.Version = before.Of(set.Name).Version, before.Of(set.Name).Login.Version
-		}
+		changed[set.Name] = !set.equal(old)
 	}
+	return changed
 }
 
 // inheritedSave returns the refresh tokens that the save of the current version replaced.

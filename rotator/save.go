@@ -126,11 +126,7 @@ func (a *attempt) noteSaved(ctx context.Context, s *saving) {
 		a.next.CredentialsVersion = s.versionID // their document, or a correction of it, may hold the replaced refresh token
 		return
 	}
-	before := a.next
-	a.next = a.next.renamed(a.creds.Version, s.versionID)
-	for name := range s.changed {
-		a.next.Of(name).Version, a.next.Of(name).Login.Version = before.Of(name).Version, before.Of(name).Login.Version
-	}
+	a.next = a.next.renamed(a.creds.Version, s.versionID, s.changed)
 	a.next.CredentialsVersion = s.versionID
 }
 

@@ -275,9 +275,16 @@ func (s SetState) replacing(fingerprint string) SetState {
 }
 
 // renamed returns the state after the rotator saved version "to" over version "from".
-// Its own writes do not count as new credentials.
-func (s State) renamed(from, to string) State {
-	for _, word := range []*string{&s.CredentialsVersion, &s.Primary.Version, &s.Primary.Login.Version, &s.Alternate.Version, &s.Alternate.Login.Version} {
+// Its own writes do not count as new credentials, but the sets in "changed" do, because an
+// operator changed a field of them.
+func (s State) renamed(from, to string, changed map[SetName]bool) State {
+	words := []*string{&s.CredentialsVersion}
+	for _, name := range []SetName{Primary, Alternate} {
+		if !changed[name] {
+			words = append(words, &s.Of(name).Version, &s.Of(name).Login.Version)
+		}
+	}
+	for _, word := range words {
 		if *word == from {
 			*word = to
 		}

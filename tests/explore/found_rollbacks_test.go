@@ -35,7 +35,7 @@ func TestRollbackFromAWrongPassword(t *testing.T) {
 			{untilDue, ""},
 		},
 		acts: []act{
-			{place{0, "Lister.List", 1}, "wrong password"},
+			{place{0, "Lister.List", 1}, "mistype the password"},
 			{place{0, "", 1}, "roll back"},
 			{place{1, "", 1}, "the refresh tokens expire"},
 		},

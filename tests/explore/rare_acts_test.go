@@ -69,13 +69,6 @@ var rareActs = map[string]func(*fixture){
 		f.putDocument(document)
 	},
 	"correct the document": func(f *fixture) { f.putDocument(maps.Clone(f.opened)) },
-	"wrong password": func(f *fixture) {
-		d := f.document()
-		d["password"] = "wrong"
-		delete(d, "refresh_token")
-		f.changedCredentials()
-		f.putDocument(d)
-	},
 	"wrong client secret": func(f *fixture) {
 		d := f.document()
 		d["client_secret"] = "mistyped"

@@ -167,21 +167,23 @@ func (f *fixture) logIn(document map[string]any) {
 // give writes the refresh token of the last login into a document, if the user has a set
 // there.
 func (f *fixture) give(document map[string]any) {
-	set := f.setOf(document, user)
-	if name := set["username"]; name == nil || name == user {
+	if set := f.setOf(document, user); set != nil {
 		set["refresh_token"] = f.login()
 		f.gave(user, f.login())
 	}
 }
 
 // setOf returns the set of a user in a document: the one with that username, or the
-// one whose refresh token is the user's.
+// one whose refresh token is the user's. It returns nil if the only set is the other user's.
 func (f *fixture) setOf(document map[string]any, user string) map[string]any {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	alternate, ok := document["alternate"].(map[string]any)
 	if ok && (alternate["username"] == user || f.refreshTokenOf(user, alternate) != "") {
 		return alternate
+	}
+	if name := document["username"]; name != nil && name != user || !ok && f.refreshTokenOf(other, document) != "" {
+		return nil
 	}
 	return document
 }
